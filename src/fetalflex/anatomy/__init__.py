@@ -1,0 +1,39 @@
+"""Planes, structures, layouts, edits, prompts, and the drawing of layout maps and masks. No torch."""
+
+from fetalflex.anatomy.box import Box
+from fetalflex.anatomy.canvas import Canvas
+from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay, draw_roi_mask
+from fetalflex.anatomy.edit_text import parse_edit
+from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
+from fetalflex.anatomy.layout import Layout, PlacedStructure, layout_schema
+from fetalflex.anatomy.prompts import global_prompt, prompt_corpus
+from fetalflex.anatomy.recipe import Recipe
+from fetalflex.anatomy.registry import Plane, Registry, Structure, default_registry
+
+__all__ = [
+    "EDIT_KINDS",
+    "Add",
+    "Box",
+    "Canvas",
+    "Edit",
+    "Layout",
+    "Mirror",
+    "Move",
+    "PlacedStructure",
+    "Plane",
+    "Recipe",
+    "Registry",
+    "Remove",
+    "Resize",
+    "Rotate",
+    "Scale",
+    "Structure",
+    "default_registry",
+    "draw_layout_map",
+    "draw_overlay",
+    "draw_roi_mask",
+    "global_prompt",
+    "layout_schema",
+    "parse_edit",
+    "prompt_corpus",
+]

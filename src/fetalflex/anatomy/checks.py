@@ -1,0 +1,96 @@
+"""Check values that come from people and files, one clear message each."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from fetalflex.errors import FetalFlexError
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Return `repr(value)`, cut to `limit` characters, for use in messages."""
+    if isinstance(value, (str, bytes)):
+        value = value[: limit + 1]
+    elif isinstance(value, (dict, list, tuple, set, frozenset)):
+        return f"a {type(value).__name__} of {len(value)} items"
+    try:
+        text = repr(value)
+    except ValueError:  # an int of thousands of digits
+        text = f"a very large {type(value).__name__}"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def finite_number(value: Any, field: str) -> float:
+    """Return `value` as a float.
+
+    Raises:
+        FetalFlexError: `value` is no real number (a bool is none), is NaN, or is infinite.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise FetalFlexError(f"{field} must be a number, got {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise FetalFlexError(f"{field} must be finite, got {shown(value)}")
+    return number
+
+
+def positive_number(value: Any, field: str) -> float:
+    """Return `value` as a float > 0, or raise FetalFlexError."""
+    number = finite_number(value, field)
+    if number <= 0:
+        raise FetalFlexError(f"{field} must be greater than 0, got {shown(value)}")
+    return number
+
+
+def whole_number(value: Any, field: str, low: int, high: int) -> int:
+    """Return `value` as an int between `low` and `high` (both included), or raise FetalFlexError."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        raise FetalFlexError(f"{field} must be a whole number from {low} to {high}, got {shown(value)}")
+    return number
+
+
+def one_of(value: Any, field: str, allowed: Collection[str]) -> str:
+    """Return `value` if it is one of the `allowed` words, or raise FetalFlexError."""
+    if not isinstance(value, str) or value not in allowed:
+        raise FetalFlexError(f"{field} must be one of {', '.join(allowed)}, got {shown(value)}")
+    return value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean a or b?" for the known words close to `word`, or an empty text."""
+    import difflib
+
+    close = difflib.get_close_matches(str(word)[:100], list(known), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def mapping_with_keys(
+    value: Any, what: str, required: Collection[str], optional: Collection[str] = ()
+) -> Mapping[str, Any]:
+    """Return `value` if it is a mapping with all `required` keys and none beyond `required` and `optional`.
+
+    Raises:
+        FetalFlexError: names `what` and the first key that is unknown or missing.
+    """
+    if not isinstance(value, Mapping):
+        raise FetalFlexError(f"{what} must be a mapping of names to values, got {shown(value)}")
+    known = [*required, *optional]
+    for key in value:
+        if key not in known:
+            hint = did_you_mean(key, known) if isinstance(key, str) else ""
+            raise FetalFlexError(f"{what} has the unknown key {shown(key)}; allowed are {', '.join(known)}.{hint}")
+    for key in required:
+        if key not in value:
+            raise FetalFlexError(f"{what} lacks the key {key!r}; it needs {', '.join(required)}")
+    return value

@@ -1,0 +1,101 @@
+"""Small JSON files and texts, read strictly and written atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fetalflex.anatomy.checks import mapping_with_keys, shown
+from fetalflex.errors import FetalFlexError
+
+_LARGEST_FILE = 10_000_000
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        FetalFlexError: more than 10 MB, not JSON, NaN or infinity, a key given twice, or nested too deep.
+    """
+    if len(text) > _LARGEST_FILE:
+        raise FetalFlexError(f"{what} is larger than {_LARGEST_FILE // 1_000_000} MB")
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
+    except UnicodeDecodeError as error:
+        raise FetalFlexError(f"{what} is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise FetalFlexError(f"{what} is not valid JSON at {where}: {error.msg}") from error
+    except (RecursionError, ValueError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise FetalFlexError(f"{what} is not valid JSON: {reason}") from error
+
+
+def read_json(path: str | Path) -> Any:
+    """Return the value in a JSON file of at most 10 MB, or raise FetalFlexError that names the file."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise FetalFlexError(f"{path} cannot be read: {error.strerror}") from error
+    return parse_json(data, str(path))
+
+
+def json_text(value: Any) -> str:
+    """Return `value` as indented JSON that ends with a line break; NaN raises ValueError."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_text_atomically(path: str | Path, text: str) -> None:
+    """Write UTF-8 text so that a reader sees the old file or the whole new one, never a part.
+
+    Raises:
+        FetalFlexError: the folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise FetalFlexError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def tagged_with(data: Any, format_name: str, version: int, what: str) -> dict[str, Any]:
+    """Check the `format` and `version` of a JSON object and return its other keys."""
+    if not isinstance(data, Mapping):
+        raise FetalFlexError(f"{what} must be a JSON object, got {shown(data)}")
+    mapping_with_keys({key: data[key] for key in data if key in ("format", "version")}, what, ("format", "version"))
+    if data["format"] != format_name or isinstance(data["version"], bool) or data["version"] != version:
+        raise FetalFlexError(
+            f"{what} has the format {shown(data['format'])}, version {shown(data['version'])}; "
+            f"expected {format_name!r}, version {version}"
+        )
+    return {key: value for key, value in data.items() if key not in ("format", "version")}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {shown(twice)} stands twice")
+    return data

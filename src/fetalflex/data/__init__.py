@@ -1,0 +1,48 @@
+"""What is on disk: image files, data sets, annotation formats."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fetalflex.data.dataset import DatasetFolder
+    from fetalflex.data.image_files import image_size, read_image, read_png_text, write_png
+    from fetalflex.data.opening import open_dataset
+    from fetalflex.data.packed import PackedDataset, pack
+    from fetalflex.data.records import Dataset, Record
+    from fetalflex.data.splits import split_by_patient
+
+_HOMES = {
+    "Dataset": "records",
+    "DatasetFolder": "dataset",
+    "PackedDataset": "packed",
+    "Record": "records",
+    "image_size": "image_files",
+    "open_dataset": "opening",
+    "pack": "packed",
+    "read_image": "image_files",
+    "read_png_text": "image_files",
+    "split_by_patient": "splits",
+    "write_png": "image_files",
+}
+
+__all__ = [
+    "Dataset",
+    "DatasetFolder",
+    "PackedDataset",
+    "Record",
+    "image_size",
+    "open_dataset",
+    "pack",
+    "read_image",
+    "read_png_text",
+    "split_by_patient",
+    "write_png",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"fetalflex.data.{_HOMES[name]}"), name)

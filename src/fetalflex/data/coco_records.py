@@ -1,0 +1,226 @@
+"""Records as a COCO dictionary and back.
+
+Beside COCO's own fields every image entry carries `plane` and may carry `patient`, `source`, `split`, `quality` and
+`pixel_spacing_mm`. `bbox` is always upright; a rotated box stands in `rotated_box` too, and its corners in
+`segmentation`. An `ellipse` with `center`, `semi_axes` and `angle_deg` is read as the rotated box that touches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fetalflex.anatomy.box import Box
+from fetalflex.anatomy.checks import finite_number, shown, whole_number
+from fetalflex.anatomy.layout import Layout, PlacedStructure
+from fetalflex.anatomy.registry import Registry
+from fetalflex.data.records import IMAGE_FIELDS, Record
+from fetalflex.errors import FetalFlexError
+
+_LARGEST_ID = 2**53
+
+
+def coco_from_records(
+    records: Sequence[Record],
+    registry: Registry,
+    info: Mapping[str, Any] | None = None,
+    licenses: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return a COCO dictionary; its categories are all structures of the registry in the registry's order.
+
+    Args:
+        records: Records with distinct file names.
+        registry: Registry that knows every structure of the records.
+        info: COCO's `info`.
+        licenses: COCO's `licenses`, which `license` in a record's extra fields refers to.
+
+    Raises:
+        FetalFlexError: If a structure is unknown or two records have the same file name.
+    """
+    category_ids = {structure.name: number for number, structure in enumerate(registry.structures, start=1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    names: set[str] = set()
+    for image_id, record in enumerate(records, start=1):
+        if record.file_name in names:
+            raise FetalFlexError(f"two images have the file name {record.file_name}; rename one")
+        names.add(record.file_name)
+        images.append(_image_entry(record, image_id))
+        for placed in record.layout.structures:
+            if placed.name not in category_ids:
+                raise FetalFlexError(f"{record.file_name}: {placed.name!r} is no structure of the registry")
+            annotations.append(_annotation(placed, len(annotations) + 1, image_id, category_ids[placed.name]))
+    return {
+        "info": dict(info or {}),
+        "licenses": [dict(one) for one in licenses],
+        "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in category_ids.items()],
+        "images": images,
+        "annotations": annotations,
+    }
+
+
+def records_from_coco(coco: Any, registry: Registry, where: str) -> tuple[Record, ...]:
+    """Return the records of a COCO dictionary, in the order of its images.
+
+    Args:
+        coco: Parsed JSON; nothing is taken for granted.
+        registry: Registry that knows the planes and categories, if only by synonyms.
+        where: File that the dictionary comes from, for messages.
+
+    Raises:
+        FetalFlexError: If a field is missing or wrong; the message names the entry.
+    """
+    if not isinstance(coco, dict):
+        raise FetalFlexError(f"{where} holds {shown(coco)}; a COCO file holds one object with images and annotations")
+    categories = _categories(_entries(coco, "categories", where), registry, where)
+    structures = _structures(_entries(coco, "annotations", where), categories, where)
+    records = []
+    names: set[str] = set()
+    ids: set[int] = set()
+    for number, entry in enumerate(_entries(coco, "images", where)):
+        place = f"{where}: images[{number}]"
+        image_id = whole_number(entry.get("id"), f"{place}: id", 0, _LARGEST_ID)
+        if image_id in ids:
+            raise FetalFlexError(f"{place}: the id {image_id} is used twice")
+        ids.add(image_id)
+        record = _record(entry, tuple(structures.pop(image_id, ())), registry, place)
+        if record.file_name in names:
+            raise FetalFlexError(f"{place}: the file name {record.file_name} is used twice")
+        names.add(record.file_name)
+        records.append(record)
+    if structures:
+        raise FetalFlexError(f"{where}: annotations refer to the image id {min(structures)}, which no image has")
+    return tuple(records)
+
+
+def _image_entry(record: Record, image_id: int) -> dict[str, Any]:
+    layout = record.layout
+    named = {
+        "plane": layout.plane,
+        "patient": record.patient,
+        "source": record.source,
+        "split": record.split,
+        "quality": record.quality,
+        "pixel_spacing_mm": layout.pixel_spacing_mm,
+    }
+    entry: dict[str, Any] = {
+        "id": image_id,
+        "file_name": record.file_name,
+        "width": layout.width,
+        "height": layout.height,
+    }
+    entry.update({key: value for key, value in named.items() if value is not None})
+    return {**entry, **record.extra}
+
+
+def _annotation(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> dict[str, Any]:
+    box = placed.box
+    entry: dict[str, Any] = {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": list(box.xywh()),
+        "area": box.area,
+        "iscrowd": 0,
+    }
+    if box.is_rotated:
+        entry["segmentation"] = [box.polygon().ravel().tolist()]
+        entry["rotated_box"] = box.to_dict()
+    return entry
+
+
+def _entries(coco: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
+    entries = coco.get(key)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise FetalFlexError(f"{where}: {key} is {shown(entries)}; it must be a list of objects")
+    return entries
+
+
+def _categories(entries: list[dict[str, Any]], registry: Registry, where: str) -> dict[int, str]:
+    names = {}
+    for number, entry in enumerate(entries):
+        place = f"{where}: categories[{number}]"
+        category_id = whole_number(entry.get("id"), f"{place}: id", 0, _LARGEST_ID)
+        if category_id in names:
+            raise FetalFlexError(f"{place}: the id {category_id} is used twice")
+        names[category_id] = registry.structure(_text(entry.get("name"), f"{place}: name")).name
+    return names
+
+
+def _structures(
+    entries: list[dict[str, Any]], categories: dict[int, str], where: str
+) -> dict[int, list[PlacedStructure]]:
+    """Return the placed structures of each image id."""
+    structures: dict[int, list[PlacedStructure]] = {}
+    for number, entry in enumerate(entries):
+        place = f"{where}: annotations[{number}]"
+        image_id = whole_number(entry.get("image_id"), f"{place}: image_id", 0, _LARGEST_ID)
+        category_id = whole_number(entry.get("category_id"), f"{place}: category_id", 0, _LARGEST_ID)
+        if category_id not in categories:
+            raise FetalFlexError(f"{place}: there is no category with the id {category_id}")
+        try:
+            box = _box(entry)
+        except FetalFlexError as error:
+            raise FetalFlexError(f"{place}: {error}") from error
+        structures.setdefault(image_id, []).append(PlacedStructure(categories[category_id], box))
+    return structures
+
+
+def _box(entry: dict[str, Any]) -> Box:
+    if "rotated_box" in entry:
+        return Box.from_dict(entry["rotated_box"])
+    if "ellipse" in entry:
+        return box_from_ellipse_entry(entry["ellipse"])
+    return Box.from_xywh(*_numbers(entry.get("bbox"), 4, "bbox"))
+
+
+def box_from_ellipse_entry(ellipse: Any) -> Box:
+    """Return the rotated box of an `ellipse` entry: `center` [x, y], `semi_axes` [a, b], `angle_deg` clockwise.
+
+    Raises:
+        FetalFlexError: If a field is missing or no number.
+    """
+    if not isinstance(ellipse, dict):
+        raise FetalFlexError(f"ellipse is {shown(ellipse)}; it must be an object with center, semi_axes and angle_deg")
+    cx, cy = _numbers(ellipse.get("center"), 2, "ellipse center")
+    a, b = _numbers(ellipse.get("semi_axes"), 2, "ellipse semi_axes")
+    return Box.from_ellipse(cx, cy, a, b, finite_number(ellipse.get("angle_deg"), "ellipse angle_deg"))
+
+
+def _numbers(value: Any, count: int, field: str) -> list[float]:
+    if not isinstance(value, list) or len(value) != count:
+        raise FetalFlexError(f"{field} must be a list of {count} numbers, got {shown(value)}")
+    return [finite_number(one, field) for one in value]
+
+
+def _record(entry: dict[str, Any], structures: tuple[PlacedStructure, ...], registry: Registry, place: str) -> Record:
+    try:
+        layout = Layout(
+            plane=registry.plane(_text(entry.get("plane"), "plane")).name,
+            width=whole_number(entry.get("width"), "width", 1, 16384),
+            height=whole_number(entry.get("height"), "height", 1, 16384),
+            structures=structures,
+            pixel_spacing_mm=entry.get("pixel_spacing_mm"),
+        )
+        quality = entry.get("quality")
+        return Record(
+            file_name=_text(entry.get("file_name"), "file_name"),
+            layout=layout,
+            patient=_optional_text(entry.get("patient"), "patient"),
+            source=_optional_text(entry.get("source"), "source"),
+            split=_optional_text(entry.get("split"), "split"),
+            quality=None if quality is None else whole_number(quality, "quality", 0, 1000),
+            extra={key: value for key, value in entry.items() if key not in IMAGE_FIELDS},
+        )
+    except FetalFlexError as error:
+        raise FetalFlexError(f"{place}: {error}") from error
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise FetalFlexError(f"{field} must be a text, got {shown(value)}")
+    return value
+
+
+def _optional_text(value: Any, field: str) -> str | None:
+    return None if value is None else _text(value, field)

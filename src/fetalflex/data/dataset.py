@@ -1,0 +1,111 @@
+"""The data set folder: `annotations.json` (COCO) and the images it names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.data.atomic import replacing
+from fetalflex.data.coco_records import coco_from_records, records_from_coco
+from fetalflex.data.image_files import read_image, write_png
+from fetalflex.data.json_files import read_json
+from fetalflex.data.paths import inside
+from fetalflex.data.records import Dataset, Record, check_size
+from fetalflex.errors import FetalFlexError
+
+ANNOTATIONS = "annotations.json"
+
+
+class DatasetFolder(Dataset):
+    """Open a folder with `annotations.json` and its images.
+
+    Args:
+        root: Folder.
+        registry: Planes and structures that the annotations may name; the built-in ones by default.
+
+    Raises:
+        FetalFlexError: If there is no such folder, or its annotations are wrong.
+
+    Example:
+        >>> dataset = DatasetFolder(Path("brains"))                                 # doctest: +SKIP
+        >>> pixels = dataset.image(dataset.subset(split="train")[0])                # doctest: +SKIP
+    """
+
+    def __init__(self, root: Path, registry: Registry | None = None) -> None:
+        annotations = root / ANNOTATIONS
+        if not annotations.is_file():
+            raise FetalFlexError(f"{root} is no data set: it has no {ANNOTATIONS}; `fetalflex prepare` makes one")
+        coco = read_json(annotations)
+        super().__init__(records_from_coco(coco, registry or default_registry(), str(annotations)))
+        self.root = root
+        self.info: dict[str, Any] = coco.get("info") or {}
+        self.licenses: list[dict[str, Any]] = coco.get("licenses") or []
+
+    def image_path(self, record: Record) -> Path:
+        """Return where the image of a record lies.
+
+        Raises:
+            FetalFlexError: If the path leads outside the folder.
+        """
+        return inside(self.root, record.file_name)
+
+    def image(self, record: Record) -> NDArray[np.uint8]:
+        """Return the image of a record as grey, `(H, W) uint8`.
+
+        Raises:
+            FetalFlexError: If it is missing, damaged, or not of the annotated size.
+        """
+        path = self.image_path(record)
+        return check_size(read_image(path), record, str(path))
+
+    @classmethod
+    def write(
+        cls,
+        root: Path,
+        items: Iterable[tuple[Record, NDArray[np.uint8]]],
+        registry: Registry | None = None,
+        info: Mapping[str, Any] | None = None,
+        licenses: Sequence[Mapping[str, Any]] = (),
+    ) -> DatasetFolder:
+        """Write a new data set folder, wholly or not at all, and open it.
+
+        Args:
+            root: Folder to make; it may exist if it is empty.
+            items: Records, whose file names end in ".png", each with its image, `(H, W) uint8` of the layout's size.
+                They are taken one by one, so they need not fit in memory together.
+            registry: Registry that knows the records' planes and structures; the built-in one by default.
+            info: COCO's `info`, such as a description.
+            licenses: COCO's `licenses`.
+
+        Raises:
+            FetalFlexError: If the folder is not empty, or a record does not fit its image or the registry.
+        """
+        registry = registry or default_registry()
+        if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+            raise FetalFlexError(f"{root} is already there and not empty; give a new folder")
+        root.parent.mkdir(parents=True, exist_ok=True)
+        partial = root.parent / f".{uuid.uuid4().hex}.partial"
+        try:
+            records = [_write_image(partial, record, pixels) for record, pixels in items]
+            coco = coco_from_records(records, registry, info, licenses)
+            with replacing(partial / ANNOTATIONS) as file:
+                file.write(json.dumps(coco, indent=1, allow_nan=False).encode())
+            if root.exists():
+                root.rmdir()
+            partial.rename(root)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return cls(root, registry)
+
+
+def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8]) -> Record:
+    write_png(inside(root, record.file_name), check_size(pixels, record, record.file_name), {})
+    return record

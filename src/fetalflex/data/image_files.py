@@ -1,0 +1,195 @@
+"""Image files in and out: what the user has becomes `(H, W) uint8` grey; what we write is PNG with its story in text.
+
+Files are not trusted: only five formats are tried, sizes are checked before pixels are decoded, and whatever is wrong
+with a file is told as a `FetalFlexError` that names it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+
+from fetalflex.data.atomic import replacing
+from fetalflex.errors import FetalFlexError
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+"""File name endings, in lower case, of the formats that are read."""
+
+MAX_PIXELS = 64_000_000
+MAX_TEXT_BYTES = 1_000_000
+_NOMINAL_MAXIMA = (255, 1023, 4095, 16383, 65535)
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file as grey.
+
+    Colour becomes luma, transparency is ignored, the EXIF orientation is applied. Images of more than 8 bits are scaled
+    from the smallest of 8, 10, 12, 14 and 16 bits that holds their brightest pixel.
+
+    Args:
+        path: PNG, JPEG, BMP, TIFF or WEBP file with one frame and at most `MAX_PIXELS` pixels.
+
+    Returns:
+        Grey values, `(H, W) uint8`.
+
+    Raises:
+        FetalFlexError: If there is no such file, or it is no such image, or it is damaged.
+    """
+    with _opened(path, str(path)) as image:
+        return _grey(image, str(path))
+
+
+def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Read an encoded image from memory, as `read_image` does from a file.
+
+    Args:
+        data: Content of an image file.
+        name: What to call it in messages.
+
+    Returns:
+        Grey values, `(H, W) uint8`.
+
+    Raises:
+        FetalFlexError: As `read_image`.
+    """
+    with _opened(io.BytesIO(data), name) as image:
+        return _grey(image, name)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height in pixels as `read_image` would give them, from the file's header alone.
+
+    Raises:
+        FetalFlexError: If there is no such file, or its header is not that of a readable image.
+    """
+    with _opened(path, str(path)) as image:
+        width, height = image.size
+        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+        return (height, width) if sideways else (width, height)
+
+
+def is_image_file(path: Path) -> bool:
+    """Tell by its name whether a file is an image that `read_image` may read."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8], text: Mapping[str, str], force: bool = False) -> None:
+    """Write a PNG file with text fields, wholly or not at all.
+
+    Args:
+        path: File to write; must end in ".png". Its folder is made if missing.
+        pixels: `(H, W)` grey or `(H, W, 3)` colour, uint8.
+        text: Keyword (1 to 79 Latin-1 characters) to text of any script; at most `MAX_TEXT_BYTES` together.
+        force: Replace a file that is already there.
+
+    Raises:
+        FetalFlexError: If the name, pixels or text do not fit, or the file exists and `force` is false.
+    """
+    if path.suffix.lower() != ".png":
+        raise FetalFlexError(f"{path} does not end in .png")
+    if path.exists() and not force:
+        raise FetalFlexError(f"{path} is already there; choose another name or allow replacing it (force)")
+    is_shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if pixels.dtype != np.uint8 or not is_shaped or pixels.size == 0:
+        raise FetalFlexError(
+            f"{path}: pixels are {pixels.dtype} of shape {pixels.shape}; give uint8 of shape (H, W) or (H, W, 3)"
+        )
+    fields = _png_fields(path, text)
+    with replacing(path) as file:
+        Image.fromarray(pixels).save(file, format="PNG", pnginfo=fields, optimize=False)
+
+
+def read_png_text(path: Path) -> dict[str, str]:
+    """Return the text fields of a PNG file.
+
+    Raises:
+        FetalFlexError: If there is no such file or it is no readable PNG.
+    """
+    with _opened(path, str(path)) as image:
+        if not isinstance(image, PngImagePlugin.PngImageFile):
+            raise FetalFlexError(f"{path} is a {image.format} file; only PNG files hold text fields")
+        return {str(key): str(value) for key, value in image.text.items()}
+
+
+@contextmanager
+def _opened(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Open an image with its size checked; tell everything that goes wrong inside as a `FetalFlexError`."""
+    if isinstance(file, Path):
+        if not file.is_file():
+            raise FetalFlexError(f"there is no image file {name}")
+        if file.stat().st_size == 0:
+            raise FetalFlexError(f"{name} is an empty file")
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            _check_extent(image, name)
+            yield image
+    except FetalFlexError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FetalFlexError(f"{name} has more than the {MAX_PIXELS:,} pixels that are allowed") from error
+    except Image.UnidentifiedImageError as error:
+        raise FetalFlexError(f"{name} is no readable image; give one of {', '.join(FORMATS)}") from error
+    except Exception as error:  # decoders fail in many ways on damaged files
+        raise FetalFlexError(f"{name} cannot be read: {error or type(error).__name__}") from error
+
+
+def _check_extent(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise FetalFlexError(f"{name} has {width} x {height} pixels; at most {MAX_PIXELS:,} are allowed")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":
+        raise FetalFlexError(f"{name} holds {frames} frames; save the wanted one as a single image")
+
+
+def _grey(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        return _from_deep(np.asarray(upright), name)
+    if upright.mode == "F":
+        raise FetalFlexError(f"{name} holds floating-point values; save it with 8 or 16 bits per pixel")
+    if upright.mode in ("1", "L"):
+        return np.array(upright.convert("L"))
+    if upright.mode == "LA":
+        return np.array(upright.getchannel("L"))
+    # A palette with transparency and premultiplied colours take the way over RGBA, so that only alpha is lost.
+    colour = upright.convert("RGBA") if upright.mode in ("P", "PA", "La", "RGBa") else upright
+    return np.array(colour.convert("RGB").convert("L"))
+
+
+def _from_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+    """Scale `(H, W)` integers of up to 16 bits to 8 bits."""
+    wide = values.astype(np.int64)
+    brightest = int(wide.max())
+    if int(wide.min()) < 0 or brightest > _NOMINAL_MAXIMA[-1]:
+        raise FetalFlexError(f"{name} holds values outside 0 to 65535; save it with 8 or 16 bits per pixel")
+    nominal = next(maximum for maximum in _NOMINAL_MAXIMA if brightest <= maximum)
+    return np.round(wide * (255.0 / nominal)).astype(np.uint8)
+
+
+def _png_fields(path: Path, text: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    fields = PngImagePlugin.PngInfo()
+    total = 0
+    for keyword, value in text.items():
+        try:
+            is_keyword = 1 <= len(keyword.encode("latin-1")) <= 79 and keyword.isprintable()
+        except UnicodeEncodeError:
+            is_keyword = False
+        if not is_keyword:
+            raise FetalFlexError(f"{path}: text field name {keyword!r} must have 1 to 79 printable Latin-1 characters")
+        if "\0" in value:
+            raise FetalFlexError(f"{path}: text field {keyword!r} holds a zero character")
+        total += len(value.encode("utf-8"))
+        fields.add_text(keyword, value)
+    if total > MAX_TEXT_BYTES:
+        raise FetalFlexError(f"{path}: text fields have {total:,} bytes; at most {MAX_TEXT_BYTES:,} are allowed")
+    return fields

@@ -1,0 +1,179 @@
+"""What every importer takes and hands back.
+
+An importer reads one annotation format. It yields an `ImportedItem` for each usable image and a `Refusal` for each
+thing that it left out or changed, so that nothing is kept or dropped in silence. Only a source of which nothing can be
+used raises `FetalFlexError`.
+
+To add a format, write a class with a `name` and a `read` method in a file of its own and list it in
+`fetalflex.data.importers.IMPORTERS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from fetalflex.anatomy.layout import Layout
+from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.errors import FetalFlexError
+
+IGNORED = "ignore"
+"""The value of `ImportOptions.label_map` for labels that are to be left out."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Say what an importer left out or changed, and why.
+
+    Args:
+        where: File inside the source, with the line, row or object where that helps.
+        reason: One sentence for the user.
+        kept: False if the thing was left out, True if it was kept after a change, such as a clipped box.
+    """
+
+    where: str
+    reason: str
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class ImportedItem:
+    """Hold one image of a source with its layout in pixels of that image.
+
+    Args:
+        image_path: Image file, inside the source.
+        layout: Plane, size and boxes; without structures where the source names only the plane.
+        patient: Patient id, None if unknown.
+        source: Name of the data set that the image comes from.
+        split: "train", "val" or "test" if the source says so.
+        quality: Rating from 0 (not usable) to 3 (clear) if the source gives one.
+        extra: Further fields for the data set's image entry; JSON values only.
+    """
+
+    image_path: Path
+    layout: Layout
+    patient: str | None = None
+    source: str | None = None
+    split: str | None = None
+    quality: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """Hold what the user says about a source.
+
+    Args:
+        plane: Plane of all images that do not name one themselves; name or synonym.
+        label_map: Label of the source to structure name; "ignore" leaves a label out. Labels that are not listed are
+            looked up in the registry, synonyms included.
+        columns: Column of a table for each field; see `TableImporter`.
+        registry: Planes and structures.
+        patient_pattern: Regular expression with one group, searched in the image's file name; the group is the patient.
+        fractional: Coordinates of a table are fractions of the image's width and height.
+        rotated: Polygons and mask components become minimum-area rectangles, not upright boxes.
+        min_area: Smallest component of a mask that counts, in pixels.
+        images: Folder of the images inside the source; found by itself where None.
+        annotations: Annotation file or folder inside the source; found by itself where None.
+        keep_unannotated: Take images without any box as layouts without structures, instead of refusing them.
+
+    Raises:
+        FetalFlexError: If the plane or a structure of `label_map` is unknown, or another value makes no sense.
+    """
+
+    plane: str | None = None
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    registry: Registry = field(default_factory=default_registry)
+    patient_pattern: str | None = None
+    fractional: bool = False
+    rotated: bool = False
+    min_area: int = 25
+    images: str | None = None
+    annotations: str | None = None
+    keep_unannotated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.plane is not None:
+            self.registry.plane(self.plane)
+        for structure in self.label_map.values():
+            if structure != IGNORED:
+                self.registry.structure(structure)
+        if self.min_area < 1:
+            raise FetalFlexError(f"min_area is {self.min_area}; give the smallest component in pixels, 1 or more")
+        self._check_patient_pattern()
+
+    def _check_patient_pattern(self) -> None:
+        if self.patient_pattern is None:
+            return
+        try:
+            groups = re.compile(self.patient_pattern).groups
+        except re.error as error:
+            raise FetalFlexError(
+                f"patient_pattern {self.patient_pattern!r} is no regular expression: {error}"
+            ) from error
+        if groups != 1:
+            raise FetalFlexError(
+                f"patient_pattern {self.patient_pattern!r} has {groups} groups; put exactly one pair of round brackets "
+                "around the patient id"
+            )
+
+    def plane_of(self, stated: str | None) -> str:
+        """Return the plane's canonical name: what the source states for the image, else the user's.
+
+        Args:
+            stated: Plane that the source names for this image, None if it names none.
+
+        Raises:
+            FetalFlexError: If neither names a plane, or the name is unknown.
+        """
+        plane = stated or self.plane
+        if plane is None:
+            raise FetalFlexError("the annotations name no plane; say which with the option plane")
+        return self.registry.plane(plane).name
+
+    def structure_of(self, label: str, plane: str) -> str:
+        """Return the canonical structure name for a label of the source.
+
+        Args:
+            label: Label as the source writes it.
+            plane: Canonical name of the image's plane.
+
+        Raises:
+            FetalFlexError: If the label is mapped to "ignore" or unknown, or its structure is none of the plane's.
+        """
+        wanted = self.label_map.get(label, label)
+        if wanted == IGNORED:
+            raise FetalFlexError(f"label {label!r} is left out, as label_map says")
+        structure = self.registry.structure(wanted).name
+        if structure not in self.registry.plane(plane).structures:
+            raise FetalFlexError(f"{structure} is no structure of the plane {plane}; map {label!r} with label_map")
+        return structure
+
+    def patient_of(self, file_name: str) -> str | None:
+        """Return the patient id in a file name, None without a pattern or where it does not match."""
+        if self.patient_pattern is None:
+            return None
+        match = re.search(self.patient_pattern, file_name)
+        return match.group(1) if match else None
+
+
+class Importer(Protocol):
+    """Read one annotation format."""
+
+    name: str
+
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+        """Yield every usable image of `source`, and a refusal for everything left out or changed.
+
+        Args:
+            source: Folder of the images and annotations.
+            options: What the user says about the source.
+
+        Raises:
+            FetalFlexError: If nothing of the source can be used.
+        """
+        ...

@@ -1,0 +1,123 @@
+"""Collect the boxes of one image into a layout, refusing each bad one by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fetalflex.anatomy.box import Box
+from fetalflex.anatomy.layout import Layout, PlacedStructure
+from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.errors import FetalFlexError
+
+_PRINTED_ROUNDING = 0.05  # pixels; what a rounded decimal may stick out without being worth a note
+
+
+class LayoutBuilder:
+    """Collect boxes and refusals for one image, then hand out both.
+
+    Args:
+        options: What the user says about the source.
+        image: Image file.
+        name: The image's name relative to the source, for messages.
+        size: Width and height in pixels.
+        plane: Plane that the source names for this image, None if it names none.
+        pixel_spacing_mm: Side of a pixel, mm.
+
+    Raises:
+        FetalFlexError: If the plane is unknown, or the size or spacing is out of range.
+    """
+
+    def __init__(
+        self,
+        options: ImportOptions,
+        image: Path,
+        name: str,
+        size: tuple[int, int],
+        plane: str | None = None,
+        pixel_spacing_mm: float | None = None,
+    ) -> None:
+        self._options = options
+        self._image = image
+        self._name = name
+        self.width, self.height = size
+        self._empty = Layout(options.plane_of(plane), *size, pixel_spacing_mm=pixel_spacing_mm)
+        self._placed: list[PlacedStructure] = []
+        self._refusals: list[Refusal] = []
+
+    def add(self, label: str, make_box: Callable[[], Box], where: str) -> None:
+        """Add a structure, or a refusal if its label or box is no good.
+
+        An upright box that sticks out of the image is clipped; a rotated one stays whole, because clipping would take
+        its angle. Both are noted.
+
+        Args:
+            label: Label as the source writes it.
+            make_box: Makes the box in pixels of the image; its `FetalFlexError` becomes the refusal's reason.
+            where: Place in the source, for the refusal.
+        """
+        try:
+            structure = self._options.structure_of(label, self._empty.plane)
+            placed = PlacedStructure(structure, self._fitted(label, make_box(), where))
+        except FetalFlexError as error:
+            self.refuse(where, str(error))
+            return
+        if placed in self._placed:
+            self.refuse(where, f"{label!r} has the same box twice")
+            return
+        self._placed.append(placed)
+
+    def refuse(self, where: str, reason: str, kept: bool = False) -> None:
+        """Add a refusal, or a note about something kept after a change; see `Refusal`."""
+        self._refusals.append(Refusal(where, reason, kept))
+
+    def finish(
+        self,
+        patient: str | None = None,
+        source: str | None = None,
+        split: str | None = None,
+        quality: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Iterator[ImportedItem | Refusal]:
+        """Yield the refusals, then the item, or one more refusal if the image has no usable box.
+
+        Args:
+            patient: Patient that the source names; else the options' pattern is tried on the file name.
+            source: Data set's name.
+            split: Split that the source names.
+            quality: Rating that the source gives.
+            extra: Further fields of the item.
+        """
+        yield from self._refusals
+        if not self._placed and not self._options.keep_unannotated:
+            yield Refusal(self._name, "the image has no usable box")
+            return
+        yield ImportedItem(
+            image_path=self._image,
+            layout=self._empty.with_structures(self._placed),
+            patient=patient if patient is not None else self._options.patient_of(self._image.name),
+            source=source,
+            split=split,
+            quality=quality,
+            extra=dict(extra or {}),
+        )
+
+    def _fitted(self, label: str, box: Box, where: str) -> Box:
+        """Return the box as it can stand in the image, noting what was changed."""
+        share = box.inside_fraction(self.width, self.height)
+        x0, y0, x1, y1 = box.corners()
+        extent = f"from ({x0:.6g}, {y0:.6g}) to ({x1:.6g}, {y1:.6g})"
+        clipped = box.clipped(self.width, self.height) if share > 0 else None
+        if clipped is None:
+            raise FetalFlexError(
+                f"the box of {label!r} {extent} lies outside the image of {self.width} x {self.height}"
+            )
+        overshoot = max(-x0, -y0, x1 - self.width, y1 - self.height)
+        if overshoot <= _PRINTED_ROUNDING:
+            return box if box.is_rotated else clipped
+        if box.is_rotated:
+            self.refuse(where, f"the rotated box of {label!r} {extent} sticks out of the image; kept whole", kept=True)
+            return box
+        self.refuse(where, f"the box of {label!r} {extent} sticks out of the image; {share:.0%} is kept", kept=True)
+        return clipped

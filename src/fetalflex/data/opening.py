@@ -1,0 +1,26 @@
+"""Open a data set in whichever form it comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fetalflex.anatomy.registry import Registry
+from fetalflex.data.dataset import DatasetFolder
+from fetalflex.data.records import Dataset
+
+
+def open_dataset(path: Path, registry: Registry | None = None) -> Dataset:
+    """Open a data set folder or a packed file.
+
+    Args:
+        path: Folder with `annotations.json`, or file that `pack` wrote.
+        registry: Planes and structures that the annotations may name; the built-in ones by default.
+
+    Raises:
+        FetalFlexError: If it is neither, or it is damaged.
+    """
+    if path.is_file():
+        from fetalflex.data.packed import PackedDataset
+
+        return PackedDataset(path, registry)
+    return DatasetFolder(path, registry)

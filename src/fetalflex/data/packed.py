@@ -1,0 +1,165 @@
+"""A whole data set in one file, small enough to carry to another machine.
+
+The file is in the safetensors format: `images` (N bytes) holds JPEG files one after the other, `offsets` (records + 1)
+says where each begins and ends, and the header's metadata hold the annotations as COCO JSON and the images' checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.data.atomic import replacing
+from fetalflex.data.coco_records import coco_from_records, records_from_coco
+from fetalflex.data.image_files import decode_image
+from fetalflex.data.json_files import parse_json
+from fetalflex.data.records import Dataset, Record, check_size
+from fetalflex.errors import FetalFlexError
+
+FORMAT = "fetalflex/packed"
+VERSION = "1"
+_MIB = 2**20
+
+
+def pack(
+    datasets: Sequence[Dataset],
+    out_path: Path,
+    size: int = 256,
+    quality: int = 85,
+    registry: Registry | None = None,
+    max_mib: float | None = None,
+) -> int:
+    """Write data sets as one packed file, wholly or not at all.
+
+    Images with a longer side above `size` are scaled down to it, aspect kept, and their layouts with them; the shorter
+    side is rounded to whole pixels, so boxes may be off by half a pixel at its far edge. Nothing is scaled up.
+
+    Args:
+        datasets: Data sets, one after the other; their file names must be distinct.
+        out_path: File to write; one that is there is replaced.
+        size: Longer side at most, pixels.
+        quality: JPEG quality, 1 to 95.
+        registry: Registry that knows the planes and structures; the built-in one by default.
+        max_mib: Largest file to accept, MiB; no limit if None.
+
+    Returns:
+        Size of the file in bytes.
+
+    Raises:
+        FetalFlexError: If a number is out of range, file names clash, an image is damaged, or the file gets too large.
+    """
+    if not 8 <= size <= 16384:
+        raise FetalFlexError(f"size is {size}; give the longer side in pixels, 8 to 16384")
+    if not 1 <= quality <= 95:
+        raise FetalFlexError(f"quality is {quality}; give a JPEG quality from 1 to 95")
+    records: list[Record] = []
+    jpegs: list[bytes] = []
+    for dataset in datasets:
+        for record in dataset:
+            small_record, small_pixels = _shrunk(record, dataset.image(record), size)
+            records.append(small_record)
+            jpegs.append(_jpeg(small_pixels, quality))
+    content = _content(records, jpegs, registry or default_registry())
+    if max_mib is not None and len(content) > max_mib * _MIB:
+        raise FetalFlexError(
+            f"{len(records)} images at {size} px take {len(content) / _MIB:.1f} MiB, more than the {max_mib:g} MiB "
+            "allowed; lower the size or the quality, or pack fewer images"
+        )
+    with replacing(out_path) as file:
+        file.write(content)
+    return len(content)
+
+
+class PackedDataset(Dataset):
+    """Open a packed file and hold it in memory.
+
+    Args:
+        path: File that `pack` wrote.
+        registry: Planes and structures that the annotations may name; the built-in ones by default.
+
+    Raises:
+        FetalFlexError: If there is no such file, or it is damaged or of another kind.
+    """
+
+    def __init__(self, path: Path, registry: Registry | None = None) -> None:
+        self.path = path
+        self._bytes, self._offsets, metadata = _read(path)
+        if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
+            raise FetalFlexError(f"{path} is no packed data set of version {VERSION}; pack the data set folder again")
+        if hashlib.sha256(self._bytes.data).hexdigest() != metadata.get("sha256"):
+            raise FetalFlexError(f"{path} is damaged: its images do not match their checksum; pack or copy it again")
+        coco = parse_json(metadata.get("annotations", ""), f"{path}: annotations")
+        super().__init__(records_from_coco(coco, registry or default_registry(), f"{path}: annotations"))
+        if len(self._offsets) != len(self) + 1:
+            raise FetalFlexError(f"{path} has {len(self._offsets) - 1} images for {len(self)} records")
+        self._positions = {record.file_name: number for number, record in enumerate(self)}
+
+    def image(self, record: Record) -> NDArray[np.uint8]:
+        """Return the image of a record as grey, `(H, W) uint8`.
+
+        Raises:
+            FetalFlexError: If the record is none of this file's.
+        """
+        position = self._positions.get(record.file_name)
+        if position is None:
+            raise FetalFlexError(f"{self.path} holds no image {record.file_name}")
+        begin, end = self._offsets[position : position + 2]
+        name = f"{self.path}: {record.file_name}"
+        return check_size(decode_image(self._bytes[begin:end].tobytes(), name), record, name)
+
+
+def _shrunk(record: Record, pixels: NDArray[np.uint8], size: int) -> tuple[Record, NDArray[np.uint8]]:
+    """Return the record and its `(H, W)` image with the longer side brought down to `size` pixels."""
+    layout = record.layout
+    scale = size / max(layout.width, layout.height)
+    if scale >= 1:
+        return record, pixels
+    width, height = (max(1, round(side * scale)) for side in (layout.width, layout.height))
+    small = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)
+    return replace(record, layout=layout.rescaled(scale, width=width, height=height)), np.asarray(small)
+
+
+def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def _content(records: Sequence[Record], jpegs: Iterable[bytes], registry: Registry) -> bytes:
+    jpegs = list(jpegs)
+    images = np.frombuffer(b"".join(jpegs), dtype=np.uint8)
+    offsets = np.cumsum([0, *map(len, jpegs)], dtype=np.int64)
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "sha256": hashlib.sha256(images.data).hexdigest(),
+        "annotations": json.dumps(coco_from_records(records, registry), allow_nan=False, separators=(",", ":")),
+    }
+    return bytes(save({"images": images, "offsets": offsets}, metadata))
+
+
+def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], dict[str, str]]:
+    """Return image bytes, checked offsets and metadata of a packed file."""
+    if not path.is_file():
+        raise FetalFlexError(f"there is no packed data set {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            images, offsets = file.get_tensor("images"), file.get_tensor("offsets")
+    except (SafetensorError, OSError) as error:
+        raise FetalFlexError(f"{path} is no packed data set: {error}") from error
+    fits = images.dtype == np.uint8 and images.ndim == 1 and offsets.dtype == np.int64 and offsets.ndim == 1
+    if not fits or len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(images) or (np.diff(offsets) < 0).any():
+        raise FetalFlexError(f"{path} is no packed data set: its images and offsets do not fit together")
+    return images, offsets, metadata

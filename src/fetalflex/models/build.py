@@ -1,0 +1,114 @@
+"""Build the networks of a config with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+
+from fetalflex.models.components import Components
+from fetalflex.models.configs import AutoencoderConfig, ControlConfig, ModelConfig, NoiseConfig
+from fetalflex.models.prealignment import PreAlignment
+from fetalflex.models.text import build_text_encoder, build_tokenizer
+
+
+def build_components(config: ModelConfig, corpus: Iterable[str], seed: int = 0) -> Components:
+    """Return all networks with random weights, repeatable by `seed`.
+
+    Args:
+        config: The architecture.
+        corpus: Texts from which the tokenizer learns its vocabulary.
+        seed: Seed of the weights; the global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        tokenizer = build_tokenizer(corpus, config.text)
+        unet = build_denoiser(config)
+        return Components(
+            config=config,
+            vae=build_autoencoder(config.autoencoder, config.image_size),
+            tokenizer=tokenizer,
+            text_encoder=build_text_encoder(config.text, len(tokenizer)),
+            unet=unet,
+            controlnet=build_controlnet(unet, config.control),
+            prealignment=PreAlignment(config.autoencoder.latent_channels, config.control.alignment_channels),
+            scheduler=build_scheduler(config.noise),
+        )
+
+
+def build_autoencoder(config: AutoencoderConfig, image_size: int) -> AutoencoderKL:
+    """Return an autoencoder without attention, so that what it does to a crop it does to the whole image."""
+    levels = len(config.channels)
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=config.channels,
+        layers_per_block=config.layers_per_block,
+        latent_channels=config.latent_channels,
+        norm_num_groups=config.norm_groups,
+        sample_size=image_size,
+        scaling_factor=1.0,
+        mid_block_add_attention=False,
+    )
+
+
+def build_denoiser(config: ModelConfig) -> UNet2DConditionModel:
+    """Return the text-conditioned U-Net."""
+    unet = config.denoiser
+    return UNet2DConditionModel(
+        sample_size=config.latent_size,
+        in_channels=config.autoencoder.latent_channels,
+        out_channels=config.autoencoder.latent_channels,
+        down_block_types=tuple("CrossAttnDownBlock2D" if flag else "DownBlock2D" for flag in unet.attention),
+        up_block_types=tuple("CrossAttnUpBlock2D" if flag else "UpBlock2D" for flag in reversed(unet.attention)),
+        block_out_channels=unet.channels,
+        layers_per_block=unet.layers_per_block,
+        cross_attention_dim=config.text.hidden_size,
+        # diffusers calls the number of heads `attention_head_dim` here.
+        attention_head_dim=tuple(max(1, channels // unet.head_channels) for channels in unet.channels),
+        norm_num_groups=unet.norm_groups,
+    )
+
+
+def build_controlnet(unet: UNet2DConditionModel, config: ControlConfig) -> ControlNetModel:
+    """Return a ControlNet initialised from the U-Net's encoder.
+
+    Its condition is the pre-alignment's output at latent resolution: 2C channels, no downsampling, and a projection
+    that starts at zero.
+    """
+    controlnet = ControlNetModel(
+        in_channels=unet.config.in_channels,
+        conditioning_channels=2 * unet.config.in_channels,
+        conditioning_embedding_out_channels=(config.embedding_channels,),
+        down_block_types=unet.config.down_block_types,
+        block_out_channels=unet.config.block_out_channels,
+        layers_per_block=unet.config.layers_per_block,
+        cross_attention_dim=unet.config.cross_attention_dim,
+        attention_head_dim=unet.config.attention_head_dim,
+        norm_num_groups=unet.config.norm_num_groups,
+    )
+    initialise_from_denoiser(controlnet, unet)
+    return controlnet
+
+
+def initialise_from_denoiser(controlnet: ControlNetModel, unet: UNet2DConditionModel) -> None:
+    """Copy the U-Net's encoder into the ControlNet, in place; control training starts from here."""
+    for part in ("conv_in", "time_embedding", "down_blocks", "mid_block"):
+        getattr(controlnet, part).load_state_dict(getattr(unet, part).state_dict())
+
+
+def build_scheduler(config: NoiseConfig) -> DDIMScheduler:
+    """Return the noise schedule as a diffusers scheduler."""
+    return DDIMScheduler(
+        num_train_timesteps=config.train_timesteps,
+        beta_start=config.beta_start,
+        beta_end=config.beta_end,
+        beta_schedule=config.beta_schedule,
+        timestep_spacing=config.timestep_spacing,
+        clip_sample=False,
+        set_alpha_to_one=True,
+        prediction_type="epsilon",
+    )

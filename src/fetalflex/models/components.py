@@ -1,0 +1,196 @@
+"""The networks that make up a model, as one folder on disk."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from pydantic import ValidationError
+from torch import nn
+from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
+
+from fetalflex.errors import FetalFlexError
+from fetalflex.models.configs import ModelConfig
+from fetalflex.models.prealignment import PreAlignment
+from fetalflex.models.quiet import quiet
+
+INDEX_FILE = "model_index.json"
+CONFIG_FILE = "fetalflex_config.json"
+NETWORKS = ("vae", "text_encoder", "unet", "controlnet", "prealignment")
+
+_CLASSES: dict[str, tuple[str, type]] = {
+    "vae": ("diffusers", AutoencoderKL),
+    "text_encoder": ("transformers", BertModel),
+    "unet": ("diffusers", UNet2DConditionModel),
+    "controlnet": ("diffusers", ControlNetModel),
+    "prealignment": ("fetalflex", PreAlignment),
+    "scheduler": ("diffusers", DDIMScheduler),
+}
+
+
+@dataclass
+class Components:
+    """Hold every part of a model.
+
+    On disk it is a diffusers folder: `model_index.json` and one sub-folder per part with `config.json` and
+    safetensors, so that each part also loads in diffusers or transformers by itself.
+    """
+
+    config: ModelConfig
+    vae: AutoencoderKL
+    tokenizer: PreTrainedTokenizerBase
+    text_encoder: BertModel
+    unet: UNet2DConditionModel
+    controlnet: ControlNetModel
+    prealignment: PreAlignment
+    scheduler: DDIMScheduler
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the trainable parts by name."""
+        return {name: getattr(self, name) for name in NETWORKS}
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Components:
+        """Move all networks, in place."""
+        for network in self.networks().values():
+            network.to(device=device, dtype=dtype)
+        return self
+
+    def freeze(self) -> Components:
+        """Switch all networks to inference, in place."""
+        for network in self.networks().values():
+            network.requires_grad_(False).eval()
+        return self
+
+    def save(self, folder: Path | str, half: bool = False) -> Path:
+        """Write the model folder; what stood there before is replaced only once the new one is complete.
+
+        Args:
+            folder: Where to write; its parent is created.
+            half: Store float16 instead of float32.
+        """
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+        try:
+            self._write(temporary, half)
+            _fsync_tree(temporary)
+            _replace_folder(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return folder
+
+    @quiet()
+    def _write(self, folder: Path, half: bool) -> None:
+        index: dict[str, Any] = {"_class_name": "FetalFlexPipeline", "tokenizer": ["transformers", "AutoTokenizer"]}
+        for name, (library, kind) in _CLASSES.items():
+            index[name] = [library, kind.__name__]
+        for name, network in self.networks().items():
+            stored = copy.deepcopy(network).half() if half else network
+            stored.save_pretrained(folder / name, safe_serialization=True)
+        self.tokenizer.save_pretrained(folder / "tokenizer")
+        self.scheduler.save_pretrained(folder / "scheduler")
+        (folder / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+        folder.chmod(0o755)
+
+    @classmethod
+    @quiet()
+    def load(cls, folder: Path | str) -> Components:
+        """Read a model folder as float32, on the CPU.
+
+        Raises:
+            FetalFlexError: If the folder or a part of it is missing, corrupt, or does not fit together.
+        """
+        folder = Path(folder)
+        config = _read_config(folder)
+        parts: dict[str, Any] = {}
+        for name, (library, kind) in _CLASSES.items():
+            options: dict[str, Any] = {"local_files_only": True}
+            if name in NETWORKS:
+                options |= {"use_safetensors": True}
+                options |= {"add_pooling_layer": False} if library == "transformers" else {"low_cpu_mem_usage": False}
+            parts[name] = _load_part(folder, name, kind, options)
+            if name in NETWORKS:
+                parts[name] = parts[name].float().eval()
+        parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, {"local_files_only": True})
+        return cls(config=config, **parts)
+
+    def parameter_count(self) -> dict[str, int]:
+        """Return the number of parameters of each network."""
+        return {name: sum(p.numel() for p in net.parameters()) for name, net in self.networks().items()}
+
+
+def _read_config(folder: Path) -> ModelConfig:
+    path = folder / CONFIG_FILE
+    if not (folder / INDEX_FILE).is_file() or not path.is_file():
+        raise FetalFlexError(
+            f"{folder}: not a FetalFlex model folder (it must hold {INDEX_FILE} and {CONFIG_FILE}); "
+            "give the folder that training wrote, or weights/mini of the project"
+        )
+    try:
+        return ModelConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise FetalFlexError(f"{path}: not a valid model config: {_first_line(error)}") from error
+
+
+def _load_part(folder: Path, name: str, kind: Any, options: dict[str, Any]) -> Any:
+    path = folder / name
+    if not path.is_dir():
+        raise FetalFlexError(f"{path}: this part of the model is missing; fetch or train the model again")
+    try:
+        return kind.from_pretrained(str(path), **options)
+    except Exception as error:  # the libraries raise many kinds for a damaged file
+        raise FetalFlexError(f"{path}: cannot be loaded ({_first_line(error)}); fetch or train the model again") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _fsync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Put `new` where `target` stands; a crash between the two renames leaves the old folder beside it."""
+    if not target.exists():
+        new.rename(target)
+        return
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Return a digest of a network's weights: 16 hexadecimal digits, independent of device and precision.
+
+    Weights are hashed as float16, the precision in which they may be stored.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def model_identity(components: Components) -> str:
+    """Return the model's name and a digest of all its weights, such as `mini-0123456789ab`."""
+    digest = hashlib.sha256()
+    for name, network in components.networks().items():
+        digest.update(f"{name}:{weights_digest(network)};".encode())
+    return f"{components.config.name}-{digest.hexdigest()[:12]}"
+
+

@@ -1,0 +1,160 @@
+"""Typed architecture configs and the presets built from them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fetalflex.errors import FetalFlexError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AutoencoderConfig(_Strict):
+    """Describe the KL autoencoder; each entry of `channels` after the first halves the resolution.
+
+    Args:
+        channels: Feature channels per resolution, finest first. Each a multiple of `norm_groups`.
+        layers_per_block: Residual blocks per resolution in the encoder (the decoder has one more).
+        latent_channels: Channels of the latent.
+        norm_groups: Groups of every group normalisation.
+    """
+
+    channels: tuple[int, ...]
+    layers_per_block: int = Field(1, ge=1)
+    latent_channels: int = Field(..., ge=1)
+    norm_groups: int = Field(8, ge=1)
+
+    @property
+    def downsampling(self) -> int:
+        """Return the ratio of image size to latent size."""
+        return int(2 ** (len(self.channels) - 1))
+
+
+class TextConfig(_Strict):
+    """Describe the BERT text encoder and its WordPiece vocabulary.
+
+    Args:
+        hidden_size: Width, which is also the cross-attention width of the denoiser.
+        layers: Transformer layers.
+        heads: Attention heads; divides `hidden_size`.
+        vocabulary_size: Largest number of word pieces.
+        max_tokens: Every prompt is padded or cut to this many tokens.
+    """
+
+    hidden_size: int = Field(..., ge=8)
+    layers: int = Field(2, ge=1)
+    heads: int = Field(4, ge=1)
+    vocabulary_size: int = Field(1024, ge=64)
+    max_tokens: int = Field(48, ge=8, le=512)
+
+
+class DenoiserConfig(_Strict):
+    """Describe the U-Net; the ControlNet copies its encoder.
+
+    Args:
+        channels: Feature channels per resolution, finest first.
+        attention: One flag per resolution: cross-attention to the prompt there.
+        layers_per_block: Residual blocks per resolution in the encoder.
+        head_channels: Channels per attention head.
+        norm_groups: Groups of every group normalisation.
+    """
+
+    channels: tuple[int, ...]
+    attention: tuple[bool, ...]
+    layers_per_block: int = Field(1, ge=1)
+    head_channels: int = Field(32, ge=4)
+    norm_groups: int = Field(16, ge=1)
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> DenoiserConfig:
+        if len(self.channels) != len(self.attention):
+            raise ValueError(f"attention has {len(self.attention)} flags for {len(self.channels)} resolutions")
+        return self
+
+
+class ControlConfig(_Strict):
+    """Describe the condition path of the ControlNet.
+
+    Args:
+        embedding_channels: Hidden channels of the projection into the ControlNet's first feature map.
+        alignment_channels: Hidden channels of the pre-alignment network.
+    """
+
+    embedding_channels: int = Field(32, ge=4)
+    alignment_channels: int = Field(48, ge=4)
+
+
+class NoiseConfig(_Strict):
+    """Describe the noise schedule; the defaults are the paper's (linear β from 1e-4 to 0.02, T = 1000)."""
+
+    train_timesteps: int = Field(1000, ge=10)
+    beta_start: float = Field(1e-4, gt=0, lt=1)
+    beta_end: float = Field(0.02, gt=0, lt=1)
+    beta_schedule: Literal["linear", "scaled_linear"] = "linear"
+    timestep_spacing: Literal["leading", "trailing", "linspace"] = "trailing"
+
+
+class ModelConfig(_Strict):
+    """Describe a whole model.
+
+    Args:
+        name: Preset name, or any name for a model of one's own.
+        image_size: Side of the square model canvas in pixels; a multiple of the total downsampling.
+    """
+
+    name: str
+    image_size: int = Field(..., ge=16, le=2048)
+    autoencoder: AutoencoderConfig
+    text: TextConfig
+    denoiser: DenoiserConfig
+    control: ControlConfig = ControlConfig()
+    noise: NoiseConfig = NoiseConfig()
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> ModelConfig:
+        coarsest = self.autoencoder.downsampling * 2 ** (len(self.denoiser.channels) - 1)
+        if self.image_size % coarsest:
+            raise ValueError(f"image_size {self.image_size} is not a multiple of the total downsampling {coarsest}")
+        return self
+
+    @property
+    def latent_size(self) -> int:
+        """Return the side of the latent."""
+        return self.image_size // self.autoencoder.downsampling
+
+
+PRESETS: dict[str, ModelConfig] = {
+    # The product's own model: 256 px on a 2-core CPU.
+    "mini": ModelConfig(
+        name="mini",
+        image_size=256,
+        autoencoder=AutoencoderConfig(channels=(16, 32, 64, 96), latent_channels=8),
+        text=TextConfig(hidden_size=128),
+        denoiser=DenoiserConfig(channels=(64, 128, 192), attention=(False, True, True)),
+    ),
+    # The same code path in seconds: for tests and for trying out one's own data.
+    "tiny": ModelConfig(
+        name="tiny",
+        image_size=64,
+        autoencoder=AutoencoderConfig(channels=(8, 16, 16), latent_channels=4),
+        text=TextConfig(hidden_size=32, layers=1, heads=2, vocabulary_size=512),
+        denoiser=DenoiserConfig(channels=(16, 32), attention=(False, True), head_channels=16, norm_groups=8),
+        control=ControlConfig(embedding_channels=8, alignment_channels=8),
+    ),
+}
+
+
+def get_preset(name: str) -> ModelConfig:
+    """Return a preset.
+
+    Raises:
+        FetalFlexError: If there is no preset of that name.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise FetalFlexError(f"model preset {name!r} is unknown; choose one of {', '.join(sorted(PRESETS))}") from None

@@ -1,0 +1,31 @@
+"""Between pixels and latents."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def pixels_from_arrays(images: list[NDArray[np.uint8]]) -> Tensor:
+    """Return (B, 3, H, W) float32 in [-1, 1] from uint8 arrays, each (H, W) grey or (H, W, 3) RGB."""
+    batch = np.stack([np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image for image in images])
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+
+def grey_from_pixels(pixels: Tensor) -> NDArray[np.uint8]:
+    """Return (B, H, W) uint8 from (B, 3, H, W) in [-1, 1]; values outside are clipped."""
+    grey = pixels.mean(dim=1).add(1.0).mul(127.5).round().clamp(0, 255)
+    return grey.to(device="cpu", dtype=torch.uint8).numpy()
+
+
+def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """Return the mean latents (B, C, h, w) of images (B, 3, H, W) in [-1, 1], scaled for the denoiser."""
+    return vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
+
+
+def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Return images (B, 3, H, W), about [-1, 1], of scaled latents (B, C, h, w)."""
+    return vae.decode(latents / vae.config.scaling_factor).sample

@@ -1,0 +1,154 @@
+"""Checkpoints of a running training: whole or absent, never half."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fetalflex.errors import FetalFlexError
+from fetalflex.training.ema import MovingAverage
+
+_FILES = ("networks", "average", "optimizer")
+
+
+@dataclass
+class Progress:
+    """Count what a run has done.
+
+    Args:
+        images: Training images shown.
+        steps: Optimiser steps taken.
+        seconds: Training time spent, over all interruptions.
+    """
+
+    images: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+
+class CheckpointStore:
+    """Save and restore the state of a run as safetensors and JSON.
+
+    A checkpoint is written to a temporary folder, fsynced and renamed; `state.json` holds a digest of every file, so
+    a damaged checkpoint is noticed and the one before it is used.
+
+    Args:
+        folder: Where checkpoints lie, one sub-folder each.
+        keep: How many of the newest to keep.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def save(
+        self, progress: Progress, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
+    ) -> Path:
+        """Write a checkpoint and remove those that are too old."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / f"images-{progress.images:010d}"
+        temporary = Path(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=self.folder))
+        try:
+            tensors = {
+                "networks": dict(networks.state_dict()),
+                "average": {str(i): tensor for i, tensor in enumerate(average.average)},
+                "optimizer": _optimizer_tensors(optimizer),
+            }
+            for name, values in tensors.items():
+                save_file({k: v.contiguous() for k, v in values.items()}, temporary / f"{name}.safetensors")
+            state = {"progress": asdict(progress), "sha256": {name: _digest(temporary, name) for name in _FILES}}
+            (temporary / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+            for path in temporary.iterdir():
+                _fsync(path)
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.rename(target)
+            _fsync(self.folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for old in self.found()[self.keep :]:
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+    def found(self) -> list[Path]:
+        """Return the checkpoint folders, newest first."""
+        return sorted(self.folder.glob("images-*"), reverse=True)
+
+    def restore(
+        self, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
+    ) -> tuple[Progress, list[str]]:
+        """Load the newest whole checkpoint in place.
+
+        Returns:
+            The progress it stands for (zero if there is none), and one line per damaged checkpoint that was passed over.
+
+        Raises:
+            FetalFlexError: If a whole checkpoint does not fit the networks.
+        """
+        self._remove_leftovers()
+        passed_over = []
+        for path in self.found():
+            try:
+                state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+                if any(_digest(path, name) != state["sha256"][name] for name in _FILES):
+                    raise ValueError("a file does not match its digest")
+                progress = Progress(**state["progress"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                passed_over.append(f"{path}: damaged checkpoint passed over ({error})")
+                continue
+            self._load(path, networks, average, optimizer)
+            return progress, passed_over
+        return Progress(), passed_over
+
+    def _load(
+        self, path: Path, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
+    ) -> None:
+        try:
+            networks.load_state_dict(load_file(path / "networks.safetensors"))
+        except RuntimeError as error:
+            raise FetalFlexError(
+                f"{path}: this checkpoint belongs to another architecture; choose another output folder"
+            ) from error
+        averages = load_file(path / "average.safetensors")
+        for i, tensor in enumerate(average.average):
+            tensor.copy_(averages[str(i)])
+        _load_optimizer(optimizer, load_file(path / "optimizer.safetensors"))
+
+    def _remove_leftovers(self) -> None:
+        for path in self.folder.glob(".*.partial"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _digest(folder: Path, name: str) -> str:
+    return hashlib.sha256((folder / f"{name}.safetensors").read_bytes()).hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

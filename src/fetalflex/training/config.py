@@ -1,0 +1,210 @@
+"""One YAML file describes one training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fetalflex.errors import FetalFlexError
+
+StageName = Literal["autoencoder", "denoiser", "control"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Strict):
+    """Say what to train on.
+
+    Args:
+        paths: Data set folders or packed files.
+        train_split: Split to train on.
+        validation_split: Split to validate on.
+        planes: Only these planes; all if empty.
+        min_quality: Leave out images whose quality grade is lower; ungraded images stay.
+        cache: Folder of the latent cache; the run's folder by default.
+    """
+
+    paths: tuple[Path, ...] = Field(..., min_length=1)
+    train_split: str = "train"
+    validation_split: str = "val"
+    planes: tuple[str, ...] = ()
+    min_quality: int = Field(2, ge=0, le=3)
+    cache: Path | None = None
+
+
+class AugmentationConfig(_Strict):
+    """Say how images are varied, with their boxes; every range is uniform.
+
+    Args:
+        variants: Augmented copies per image whose latents are cached; the first is the image as it is.
+        flip: Probability of a left-right flip.
+        rotation: Largest rotation to either side, degrees.
+        zoom: Range of the scale factor.
+        shift: Largest shift along each axis, fraction of the canvas.
+        gamma: Range of the exponent applied to grey values in [0, 1]; drawn evenly in its logarithm.
+    """
+
+    variants: int = Field(4, ge=1, le=64)
+    flip: float = Field(0.5, ge=0, le=1)
+    rotation: float = Field(10.0, ge=0, le=180)
+    zoom: tuple[float, float] = (0.9, 1.35)
+    shift: float = Field(0.06, ge=0, le=0.5)
+    gamma: tuple[float, float] = (0.85, 1.2)
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> AugmentationConfig:
+        for name in ("zoom", "gamma"):
+            low, high = getattr(self, name)
+            if not 0.1 <= low <= high <= 10:
+                raise ValueError(f"{name} must be two numbers from 0.1 to 10, the smaller first; got {low}, {high}")
+        return self
+
+
+class CropPhase(_Strict):
+    """Train on crops of `size` pixels until a share of the run is done."""
+
+    until: float = Field(..., gt=0, le=1)
+    size: int = Field(..., ge=16)
+
+
+class AutoencoderStage(_Strict):
+    """Settings of the autoencoder stage.
+
+    Args:
+        crops: Crop sizes over the run. A batch keeps its number of pixels: smaller crops, more of them.
+        layout_share: Share of layout maps in a batch; the same VAE has to encode them.
+        ssim_weight: Weight of 1 - SSIM beside the mean absolute error.
+        kl_weight: Weight of the mean KL divergence per latent value.
+    """
+
+    crops: tuple[CropPhase, ...] = (CropPhase(until=0.7, size=128), CropPhase(until=1.0, size=256))
+    layout_share: float = Field(0.1, ge=0, lt=1)
+    ssim_weight: float = Field(0.1, ge=0)
+    kl_weight: float = Field(1e-4, ge=0)
+
+
+class DenoiserStage(_Strict):
+    """Settings of the denoiser stage.
+
+    Args:
+        prompt_dropout: Probability that a prompt is replaced by the null prompt.
+    """
+
+    prompt_dropout: float = Field(0.3, ge=0, lt=1)
+
+
+class ControlStage(_Strict):
+    """Settings of the control stage.
+
+    Args:
+        layout_dropout: Probability that a layout is replaced by the null layout.
+        prompt_dropout: Probability that a prompt is replaced by the null prompt.
+        background_weight: Weight of the squared error outside the ROI, relative to inside; 0 as in the paper.
+    """
+
+    layout_dropout: float = Field(0.3, ge=0, lt=1)
+    prompt_dropout: float = Field(0.3, ge=0, lt=1)
+    background_weight: float = Field(0.0, ge=0, le=1)
+
+
+class RunConfig(_Strict):
+    """Describe a training run.
+
+    Args:
+        stage: What to train.
+        output: Run folder; checkpoints, logs, sample images and the trained model go there.
+        data: What to train on.
+        model: Preset of a new model; only the autoencoder stage starts a new one.
+        init: Model folder to start from; required by the later stages.
+        images: Training images to show in all.
+        batch_size: Images per optimiser step.
+        accumulation: Parts in which a batch is computed, to save memory.
+        learning_rate: Peak learning rate of AdamW.
+        warmup_images: Images over which the learning rate rises from 0.
+        final_learning_rate: Fraction of the peak at the end of the cosine decay.
+        weight_decay: Decoupled weight decay.
+        gradient_clip: Largest norm of the gradient.
+        ema_half_life: Images after which a weight's share in its moving average has halved.
+        precision: `bf16` computes in bfloat16 where it is safe; weights stay float32.
+        device: `auto` takes a GPU if there is one.
+        seed: Seed of weights, order, noise and augmentation.
+        max_minutes: Time budget; the learning rate then decays over it.
+        checkpoint_every: Images between checkpoints.
+        validate_every: Images between validations.
+        log_every: Images between lines of the log.
+    """
+
+    stage: StageName
+    output: Path
+    data: DataConfig
+    model: str = "mini"
+    init: Path | None = None
+    images: int = Field(..., ge=1)
+    batch_size: int = Field(16, ge=1)
+    accumulation: int = Field(1, ge=1)
+    learning_rate: float = Field(3e-4, gt=0)
+    warmup_images: int = Field(2000, ge=0)
+    final_learning_rate: float = Field(0.02, ge=0, le=1)
+    weight_decay: float = Field(0.01, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+    ema_half_life: float = Field(10_000, gt=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: str = "auto"
+    seed: int = Field(0, ge=0)
+    max_minutes: float | None = Field(None, gt=0)
+    checkpoint_every: int = Field(5_000, ge=1)
+    validate_every: int = Field(10_000, ge=1)
+    log_every: int = Field(500, ge=1)
+    augmentation: AugmentationConfig = AugmentationConfig()
+    autoencoder: AutoencoderStage = AutoencoderStage()
+    denoiser: DenoiserStage = DenoiserStage()
+    control: ControlStage = ControlStage()
+
+    @model_validator(mode="after")
+    def _check(self) -> RunConfig:
+        if self.stage != "autoencoder" and self.init is None:
+            raise ValueError(f"init is missing: the {self.stage} stage starts from the model folder of an earlier stage")
+        if self.batch_size % self.accumulation:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}")
+        return self
+
+
+def load_run_config(path: Path | str, overrides: dict[str, Any] | None = None) -> RunConfig:
+    """Read and check a run's YAML file.
+
+    Relative paths in the file are taken from the working directory, as on a command line.
+
+    Args:
+        path: YAML file.
+        overrides: Top-level values that replace those of the file.
+
+    Raises:
+        FetalFlexError: If the file is missing, not YAML, or a field is wrong; the message names the field.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FetalFlexError(f"{path}: cannot read the run config: {error}") from error
+    except yaml.YAMLError as error:
+        raise FetalFlexError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise FetalFlexError(f"{path}: the run config must be a mapping of fields, not {type(values).__name__}")
+    try:
+        return RunConfig.model_validate(values | (overrides or {}))
+    except ValidationError as error:
+        raise FetalFlexError(f"{path}: {_describe(error)}") from error
+
+
+def _describe(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        field = ".".join(str(part) for part in problem["loc"])
+        came = "" if problem["type"] in {"missing", "value_error"} else f" (got {problem['input']!r})"
+        problems.append(f"{field + ': ' if field else ''}{problem['msg'].removeprefix('Value error, ')}{came}")
+    return "; ".join(problems)

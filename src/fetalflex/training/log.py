@@ -1,0 +1,63 @@
+"""The record of a run: one JSON line per entry, and the same numbers for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fetalflex.training.checkpoints import Progress
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class RunLog:
+    """Append numbers to `log.jsonl` and to TensorBoard event files.
+
+    Args:
+        folder: Run folder.
+        images: Where a resumed run stands; lines beyond it were not kept by a checkpoint and are removed.
+    """
+
+    def __init__(self, folder: Path, images: int) -> None:
+        self.path = folder / "log.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._cut_after(images)
+        self._writer = _tensorboard_writer(folder / "tensorboard", images)
+
+    def add(self, progress: Progress, values: dict[str, Any]) -> None:
+        """Write one line; numbers also go to TensorBoard, over images."""
+        entry = {"images": progress.images, "steps": progress.steps, "seconds": round(progress.seconds, 2)} | values
+        with self.path.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(entry) + "\n")
+        for name, value in values.items():
+            if isinstance(value, int | float):
+                self._writer.add_scalar(name, value, progress.images)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the event files."""
+        self._writer.close()
+
+    def _cut_after(self, images: int) -> None:
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["images"] <= images:
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError):
+                continue  # a line cut short by a kill
+        temporary = self.path.with_suffix(".partial")
+        temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        temporary.replace(self.path)
+
+
+def _tensorboard_writer(folder: Path, images: int) -> SummaryWriter:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch.utils.tensorboard import SummaryWriter
+    return SummaryWriter(str(folder), purge_step=images + 1)

@@ -1,0 +1,53 @@
+"""Loss functions of tensors."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def ssim(x: Tensor, y: Tensor, data_range: float, window: int = 11, sigma: float = 1.5) -> Tensor:
+    """Return the structural similarity of each image pair, (B,), averaged over channels and valid positions.
+
+    Wang et al. 2004 with a Gaussian window, K1 = 0.01, K2 = 0.03.
+
+    Args:
+        x: Images (B, C, H, W); H and W at least `window`.
+        y: Images of the same shape.
+        data_range: Difference between the largest and the smallest possible value.
+        window: Side of the window in pixels, odd.
+        sigma: Standard deviation of the window in pixels.
+    """
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    channels = x.shape[1]
+    moments = torch.cat([x, y, x * x, y * y, x * y], dim=1)
+    mean_x, mean_y, xx, yy, xy = _blur(moments, window, sigma).split(channels, dim=1)
+    variance_x, variance_y, covariance = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
+    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
+        (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    )
+    return similarity.mean(dim=(1, 2, 3))
+
+
+def _blur(x: Tensor, window: int, sigma: float) -> Tensor:
+    positions = torch.arange(window, dtype=x.dtype, device=x.device) - (window - 1) / 2
+    kernel = torch.exp(-(positions**2) / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    channels = x.shape[1]
+    x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+
+
+def masked_noise_loss(predicted: Tensor, noise: Tensor, roi_mask: Tensor, background_weight: float = 0.0) -> Tensor:
+    """Return the mean squared error of the noise inside the ROI: the first term of equation 10.
+
+    Args:
+        predicted: ε̂, (B, C, h, w).
+        noise: ε, the same shape.
+        roi_mask: 1 inside the ROI, (B, 1, h, w).
+        background_weight: Weight of positions outside the ROI.
+    """
+    weight = roi_mask + background_weight * (1 - roi_mask)
+    error = (predicted.float() - noise).square().mean(dim=1, keepdim=True)
+    return (error * weight).sum() / weight.sum().clamp_min(1.0)

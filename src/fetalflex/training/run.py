@@ -1,0 +1,138 @@
+"""Assemble a run from its config and train it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rich.console import Console
+
+from fetalflex.anatomy import Registry, default_registry, prompt_corpus
+from fetalflex.errors import FetalFlexError
+from fetalflex.models.build import build_components
+from fetalflex.models.components import Components
+from fetalflex.models.configs import get_preset
+from fetalflex.training.autoencoder import AutoencoderTraining
+from fetalflex.training.config import RunConfig
+from fetalflex.training.images import ImageBank, Sample, select_samples
+from fetalflex.training.stage import Stage
+from fetalflex.training.trainer import Trainer
+
+CONFIG_COPY = "run.yaml"
+_MAY_CHANGE = {"max_minutes", "device", "checkpoint_every", "log_every"}
+
+
+def train(config: RunConfig, registry: Registry | None = None, console: Console | None = None) -> bool:
+    """Run, or resume, one training stage.
+
+    Args:
+        config: The run.
+        registry: Planes and structures; the built-in ones by default.
+        console: Where to show progress.
+
+    Returns:
+        True if the run is complete; False if it was interrupted.
+
+    Raises:
+        FetalFlexError: If data or model are not usable, or the output folder belongs to another run.
+    """
+    registry = registry or default_registry()
+    console = console or Console(stderr=True)
+    device = choose_device(config.device)
+    training = select_samples(config.data, config.data.train_split, registry)
+    validation = select_samples(config.data, config.data.validation_split, registry)
+    _freeze_config(config, training)
+    console.print(f"{config.stage}: {len(training)} training and {len(validation)} validation images, on {device}")
+    stage = _build_stage(config, registry, device, training, validation, console)
+    return Trainer(stage, config, console).run()
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is a GPU if there is one.
+
+    Raises:
+        FetalFlexError: If torch does not know the device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise FetalFlexError(f"device {name!r} cannot be used here; choose auto, cpu or cuda ({error})") from error
+
+
+def _build_stage(
+    config: RunConfig,
+    registry: Registry,
+    device: torch.device,
+    training: list[Sample],
+    validation: list[Sample],
+    console: Console,
+) -> Stage:
+    components = _components(config, registry)
+    size = components.config.image_size
+    if config.stage == "autoencoder":
+        with console.status("loading images"):
+            banks = ImageBank(training, size), ImageBank(validation, size)
+        return AutoencoderTraining(components, device, *banks, registry, config.autoencoder)
+    raise NotImplementedError
+
+
+def _components(config: RunConfig, registry: Registry) -> Components:
+    if config.init is not None:
+        return Components.load(config.init)
+    return build_components(get_preset(config.model), prompt_corpus(registry), config.seed)
+
+
+def _freeze_config(config: RunConfig, training: list[Sample]) -> None:
+    """Write the config, versions and data fingerprint into the run's folder, or check them against those there."""
+    folder = Path(config.output)
+    path = folder / CONFIG_COPY
+    values = json.loads(config.model_dump_json())
+    fingerprint = data_fingerprint(training)
+    if path.exists():
+        _check_same_run(path, values, fingerprint)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    record: dict[str, Any] = {
+        "config": values,
+        "data_fingerprint": fingerprint,
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "transformers", "numpy")},
+    }
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    temporary.replace(path)
+
+
+def data_fingerprint(samples: list[Sample]) -> str:
+    """Return a digest of the records that are trained on: names, layouts and sizes, in order."""
+    digest = hashlib.sha256()
+    for _, record in samples:
+        digest.update(f"{record.file_name}\n{record.layout.to_json()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _check_same_run(path: Path, values: dict[str, Any], fingerprint: str) -> None:
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+        before, data_before = record["config"], record["data_fingerprint"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise FetalFlexError(f"{path}: cannot be read; remove the folder or choose another output") from error
+    changed = [
+        f"{name} was {before.get(name)!r}, now {value!r}"
+        for name, value in values.items()
+        if name not in _MAY_CHANGE and before.get(name) != value
+    ]
+    if data_before != fingerprint:
+        changed.append(f"the training data were {data_before}, now {fingerprint}")
+    if changed:
+        raise FetalFlexError(
+            f"{path.parent}: holds another run ({'; '.join(changed)}); choose another output folder or undo the change"
+        )

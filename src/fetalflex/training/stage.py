@@ -1,0 +1,67 @@
+"""What the trainer asks of a stage."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fetalflex.models.components import Components
+
+
+@dataclass
+class Validation:
+    """Hold the result of a validation: numbers, and a sheet of images, (H, W) or (H, W, 3) uint8."""
+
+    numbers: dict[str, float] = field(default_factory=dict)
+    sheet: NDArray[np.uint8] | None = None
+
+
+class Stage(ABC):
+    """One of the three trainings: what it trains, on how many samples, with which loss.
+
+    Args:
+        components: The model; the stage trains some of its parts in place and freezes the rest.
+        device: Where to compute.
+    """
+
+    def __init__(self, components: Components, device: torch.device) -> None:
+        self.components = components.to(device)
+        self.device = device
+        components.freeze()
+
+    @property
+    @abstractmethod
+    def sample_count(self) -> int:
+        """Number of training samples."""
+
+    @abstractmethod
+    def networks(self) -> nn.ModuleDict:
+        """Return the parts that are trained."""
+
+    def batch_size(self, configured: int, done: float) -> int:  # noqa: ARG002 - the autoencoder's depends on it
+        """Return the batch size at a share `done` of the run."""
+        return configured
+
+    @abstractmethod
+    def loss(
+        self, indices: NDArray[np.int64], generator: torch.Generator, done: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of the samples `indices` and numbers for the log.
+
+        Args:
+            indices: Sample indices, (B,).
+            generator: Source of every random number, on the CPU.
+            done: Share of the run that is done, in [0, 1).
+        """
+
+    @abstractmethod
+    def validate(self) -> Validation:
+        """Measure the model as it stands, on fixed samples with fixed noise."""
+
+    def finish(self) -> None:  # noqa: B027 - most stages have nothing to do
+        """Complete the trained model, in place, before it is saved."""

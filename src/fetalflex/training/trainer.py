@@ -1,0 +1,195 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+
+from fetalflex.data import write_png
+from fetalflex.training.checkpoints import CheckpointStore, Progress
+from fetalflex.training.config import RunConfig
+from fetalflex.training.ema import MovingAverage
+from fetalflex.training.log import RunLog
+from fetalflex.training.order import ShuffledOrder, generator_at
+from fetalflex.training.stage import Stage
+
+MODEL_FOLDER = "model"
+
+
+def learning_rate_at(config: RunConfig, images: int, done: float) -> float:
+    """Return the learning rate: linear warm-up over images, then cosine decay over the share of the run done."""
+    warmup = min(1.0, images / config.warmup_images) if config.warmup_images else 1.0
+    decay = config.final_learning_rate + (1 - config.final_learning_rate) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+    return config.learning_rate * warmup * decay
+
+
+class Trainer:
+    """Train a stage: AdamW, warm-up and cosine decay, moving average, checkpoints, validation.
+
+    Progress counts images. Every random number is a function of the seed and the number of images seen, so that a run
+    that was killed and started again continues as if nothing had happened.
+
+    Args:
+        stage: What to train.
+        config: How.
+        console: Where to show progress.
+    """
+
+    def __init__(self, stage: Stage, config: RunConfig, console: Console | None = None) -> None:
+        self.stage = stage
+        self.config = config
+        self.console = console or Console(stderr=True)
+        self.folder = Path(config.output)
+        self.networks = stage.networks()
+        self.networks.requires_grad_(True).train()
+        parameters = [p for p in self.networks.parameters() if p.requires_grad]
+        self.parameters = parameters
+        self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.average = MovingAverage(parameters, config.ema_half_life)
+        self.store = CheckpointStore(self.folder / "checkpoints")
+        self.order = ShuffledOrder(stage.sample_count, config.seed)
+        self._stop = False
+
+    def run(self) -> bool:
+        """Train until the images or the time are used up.
+
+        Returns:
+            True if the run is complete and the model is written; False if it was interrupted and can be resumed.
+        """
+        progress, passed_over = self.store.restore(self.networks, self.average, self.optimizer)
+        for line in passed_over:
+            self.console.print(f"[yellow]{line}")
+        if progress.images:
+            self.console.print(f"resuming at {progress.images} images")
+        log = RunLog(self.folder, progress.images)
+        try:
+            with self._graceful_stop():
+                self._train(progress, log)
+            if self._done(progress) < 1:
+                self.console.print(f"interrupted at {progress.images} images; the same command continues from there")
+                return False
+            self._finish(progress, log)
+            return True
+        finally:
+            log.close()
+
+    def _train(self, progress: Progress, log: RunLog) -> None:
+        config = self.config
+        recent: dict[str, list[torch.Tensor]] = {}
+        with self._bar(progress) as advance:
+            while self._done(progress) < 1 and not self._stop:
+                before, started = progress.images, time.monotonic()
+                numbers = self._step(progress)
+                for name, value in numbers.items():
+                    recent.setdefault(name, []).append(value)
+                progress.seconds += time.monotonic() - started
+                advance(progress)
+                if _crossed(before, progress.images, config.log_every):
+                    values = {name: float(torch.stack(kept).mean()) for name, kept in recent.items()}
+                    self._check_finite(values, progress)
+                    log.add(progress, values | {"learning_rate": self.optimizer.param_groups[0]["lr"]})
+                    recent.clear()
+                if _crossed(before, progress.images, config.validate_every):
+                    self._validate(progress, log)
+                if _crossed(before, progress.images, config.checkpoint_every):
+                    self._save(progress)
+        self._save(progress)
+
+    def _step(self, progress: Progress) -> dict[str, torch.Tensor]:
+        config, done = self.config, self._done(progress)
+        batch = self.stage.batch_size(config.batch_size, done)
+        indices = self.order.indices(progress.images, batch)
+        parts = max(1, min(config.accumulation, batch))
+        totals: dict[str, torch.Tensor] = {}
+        self.optimizer.zero_grad(set_to_none=True)
+        for part in range(parts):
+            chosen = indices[part * batch // parts : (part + 1) * batch // parts]
+            generator = generator_at(config.seed, f"step/{part}", progress.images)
+            with torch.autocast(self.stage.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                loss, numbers = self.stage.loss(chosen, generator, done)
+            share = len(chosen) / batch
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in {"loss": loss, **numbers}.items():
+                totals[name] = totals.get(name, torch.zeros((), device=value.device)) + value.detach().float() * share
+        totals["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
+        progress.images += batch
+        progress.steps += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(config, progress.images, done)
+        self.optimizer.step()
+        self.average.update(progress.images, batch)
+        return totals
+
+    def _done(self, progress: Progress) -> float:
+        shown = progress.images / self.config.images
+        if self.config.max_minutes is None:
+            return shown
+        return max(shown, progress.seconds / (60 * self.config.max_minutes))
+
+    def _check_finite(self, values: dict[str, float], progress: Progress) -> None:
+        if not math.isfinite(values["loss"]):
+            newest = next(iter(self.store.found()), None)
+            raise FloatingPointError(
+                f"the loss became {values['loss']} at {progress.images} images; lower learning_rate and start again"
+                + (f" (the last good checkpoint is {newest})" if newest else "")
+            )
+
+    def _validate(self, progress: Progress, log: RunLog) -> None:
+        with self.average.applied(), torch.no_grad():
+            self.networks.eval()
+            result = self.stage.validate()
+            self.networks.train()
+        log.add(progress, {f"validation/{name}": value for name, value in result.numbers.items()})
+        if result.sheet is not None:
+            path = self.folder / "samples" / f"images-{progress.images:010d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_png(path, result.sheet, {"Synthetic": "true", "Software": "FetalFlex training samples"}, force=True)
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.numbers.items())
+        self.console.print(f"{progress.images} images, {progress.seconds / 60:.1f} min: {numbers}")
+
+    def _save(self, progress: Progress) -> None:
+        self.store.save(progress, self.networks, self.average, self.optimizer)
+
+    def _finish(self, progress: Progress, log: RunLog) -> None:
+        self._validate(progress, log)
+        with self.average.applied(), torch.no_grad():
+            self.networks.eval()
+            self.stage.finish()
+            path = self.stage.components.save(self.folder / MODEL_FOLDER)
+        summary = {"images": progress.images, "steps": progress.steps, "minutes": round(progress.seconds / 60, 2)}
+        (self.folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        self.console.print(f"wrote {path}")
+
+    @contextmanager
+    def _graceful_stop(self) -> Iterator[None]:
+        """Finish the step and save a checkpoint on SIGINT or SIGTERM."""
+
+        def stop(*_: object) -> None:
+            self._stop = True
+
+        kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def _bar(self, progress: Progress) -> Iterator:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
+            task = bar.add_task(f"training {self.config.stage}", total=self.config.images, completed=progress.images)
+            yield lambda now: bar.update(task, completed=now.images)
+
+
+def _crossed(before: int, after: int, interval: int) -> bool:
+    return before // interval != after // interval

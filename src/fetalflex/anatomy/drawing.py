@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, one_of, shown, whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE, Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
+from fetalflex.anatomy.titles import place_titles
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image, ImageDraw, ImageFont
+
+    Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 ROI_MODES = ("auto", "outline", "structures", "full")
 _ROUNDING = 1e-6
@@ -107,9 +110,8 @@ def draw_overlay(image: NDArray[np.uint8], layout: Layout, registry: Registry, l
     ordered = _larger_first(layout.structures)
     for structure in ordered:
         corners = [(float(x), float(y)) for x, y in structure.box.polygon() - 0.5]
-        pen.line(
-            [*corners, corners[0]], fill=_bright(registry.structure(structure.name).colour), width=line, joint="curve"
-        )
+        colour = _bright(registry.structure(structure.name).colour)
+        pen.line([*corners, corners[0]], fill=colour, width=line, joint="curve")
     if labels:
         font = ImageFont.load_default(size=max(9, round(longer / 45)))
         _write_titles(pen, font, ordered, layout, registry)
@@ -182,33 +184,15 @@ def _pixel_at_centre(
 
 
 def _write_titles(
-    pen: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    structures: Iterable[PlacedStructure],
-    layout: Layout,
-    registry: Registry,
+    pen: ImageDraw.ImageDraw, font: Font, structures: Sequence[PlacedStructure], layout: Layout, registry: Registry
 ) -> None:
-    """Write each title above its box, moved down past titles that are already there."""
-    taken: list[tuple[float, float, float, float]] = []
-    for structure in structures:
-        entry = registry.structure(structure.name)
-        x0, y0, _, _ = structure.box.corners()
-        left, top, right, bottom = pen.textbbox((0, 0), entry.title, font=font)
-        text_width, text_height = right - left + 2, bottom - top + 2
-        x = min(max(x0, 0), max(0, layout.width - text_width))
-        y = max(y0 - text_height, 0)
-        while any(x < b[2] and b[0] < x + text_width and y < b[3] and b[1] < y + text_height for b in taken):
-            y += text_height
-        y = min(y, max(0, layout.height - text_height))
-        taken.append((x, y, x + text_width, y + text_height))
-        pen.text(
-            (x + 1 - left, y + 1 - top),
-            entry.title,
-            fill=_bright(entry.colour),
-            font=font,
-            stroke_width=1,
-            stroke_fill=0,
-        )
+    entries = [registry.structure(item.name) for item in structures]
+    extents = [pen.textbbox((0, 0), entry.title, font=font, stroke_width=1) for entry in entries]
+    sizes = [(right - left, bottom - top) for left, top, right, bottom in extents]
+    places = place_titles([item.box.corners() for item in structures], sizes, layout.width, layout.height)
+    for entry, (left, top, _, _), (x, y) in zip(entries, extents, places, strict=True):
+        colour = _bright(entry.colour)
+        pen.text((x - left, y - top), entry.title, fill=colour, font=font, stroke_width=1, stroke_fill=0)
 
 
 def _bright(colour: tuple[int, int, int]) -> tuple[int, int, int]:

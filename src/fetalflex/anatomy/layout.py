@@ -18,6 +18,7 @@ from fetalflex.errors import FetalFlexError
 LAYOUT_FORMAT = "fetalflex/layout"
 LAYOUT_VERSION = 1
 MAX_IMAGE_SIDE = 16384
+MAX_STRUCTURES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Layout:
         plane: canonical name of the plane.
         width: image width, pixels, 1 to 16384.
         height: image height, pixels, 1 to 16384.
-        structures: any number, also several of one name. Each box overlaps the image.
+        structures: at most 1000, also several of one name. Each box overlaps the image.
         pixel_spacing_mm: side of a (square) pixel in mm, > 0, or None if unknown.
 
     Raises:
@@ -223,6 +224,8 @@ def _schema_text() -> str:
 def _placed_structures(structures: Any) -> tuple[PlacedStructure, ...]:
     if not isinstance(structures, (list, tuple)):
         raise FetalFlexError(f"layout structures must be a tuple of PlacedStructure, got {shown(structures)}")
+    if len(structures) > MAX_STRUCTURES:
+        raise FetalFlexError(f"layout has {len(structures)} structures; at most {MAX_STRUCTURES} are allowed")
     for item in structures:
         if not isinstance(item, PlacedStructure):
             raise FetalFlexError(f"layout structures must be PlacedStructure values, got {shown(item)}")

@@ -143,7 +143,10 @@ def _categories(entries: list[dict[str, Any]], registry: Registry, where: str) -
         category_id = whole_number(entry.get("id"), f"{place}: id", 0, _LARGEST_ID)
         if category_id in names:
             raise FetalFlexError(f"{place}: the id {category_id} is used twice")
-        names[category_id] = registry.structure(_text(entry.get("name"), f"{place}: name")).name
+        try:
+            names[category_id] = registry.structure(_text(entry.get("name"), "name")).name
+        except FetalFlexError as error:
+            raise FetalFlexError(f"{place}: {error}") from error
     return names
 
 

@@ -65,6 +65,32 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
         return _grey(image, name)
 
 
+def read_mask(path: Path, colour: bool) -> NDArray[np.uint16]:
+    """Read a mask file with its values as they are.
+
+    Args:
+        path: Image file, as for `read_image`.
+        colour: Return colours, with transparent pixels black; else index values, of a palette too.
+
+    Returns:
+        `(H, W, 3)` colours from 0 to 255, or `(H, W)` values from 0 to 65535.
+
+    Raises:
+        FetalFlexError: As `read_image`, or if index values are asked of a file with colours.
+    """
+    with _opened(path, str(path)) as image:
+        upright = ImageOps.exif_transpose(image)
+        if colour:
+            rgba = np.asarray(upright.convert("RGBA"))
+            return np.where(rgba[..., 3:] > 0, rgba[..., :3], 0).astype(np.uint16)
+        values = np.asarray(upright)
+        if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
+            values = values[..., 0]
+        if values.ndim != 2 or values.dtype.kind not in "bui" or values.min() < 0 or values.max() > _NOMINAL_MAXIMA[-1]:
+            raise FetalFlexError(f"{path} holds no index values from 0 to 65535; give the colours of its labels")
+        return values.astype(np.uint16)
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Return width and height in pixels as `read_image` would give them, from the file's header alone.
 

@@ -60,8 +60,9 @@ class Components:
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Components:
         """Move all networks, in place."""
-        for network in self.networks().values():
-            network.to(device=device, dtype=dtype)
+        with quiet():
+            for network in self.networks().values():
+                network.to(device=device, dtype=dtype)
         return self
 
     def freeze(self) -> Components:
@@ -94,7 +95,7 @@ class Components:
         for name, (library, kind) in _CLASSES.items():
             index[name] = [library, kind.__name__]
         for name, network in self.networks().items():
-            stored = copy.deepcopy(network).half() if half else network
+            stored: Any = copy.deepcopy(network).half() if half else network
             stored.save_pretrained(folder / name, safe_serialization=True)
         self.tokenizer.save_pretrained(folder / "tokenizer")
         self.scheduler.save_pretrained(folder / "scheduler")
@@ -149,7 +150,8 @@ def _load_part(folder: Path, name: str, kind: Any, options: dict[str, Any]) -> A
     try:
         return kind.from_pretrained(str(path), **options)
     except Exception as error:  # the libraries raise many kinds for a damaged file
-        raise FetalFlexError(f"{path}: cannot be loaded ({_first_line(error)}); fetch or train the model again") from error
+        reason = _first_line(error)
+        raise FetalFlexError(f"{path}: cannot be loaded ({reason}); fetch or train the model again") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -192,5 +194,3 @@ def model_identity(components: Components) -> str:
     for name, network in components.networks().items():
         digest.update(f"{name}:{weights_digest(network)};".encode())
     return f"{components.config.name}-{digest.hexdigest()[:12]}"
-
-

@@ -34,8 +34,8 @@ class PreAlignment(ModelMixin, ConfigMixin):
             nn.SiLU(),
         )
         self.modulation = nn.Conv2d(hidden_channels, 2 * latent_channels, 3, padding=1)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        for parameter in self.modulation.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, layout: Tensor, background: Tensor, roi_mask: Tensor) -> Tensor:
         """Return the ControlNet's condition.

@@ -66,7 +66,7 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str]) -> tupl
     limit = tokenizer.model_max_length
     for prompt, ids in zip(prompts, batch["input_ids"], strict=True):
         if len(ids) > limit:
-            raise FetalFlexError(f"prompt has {len(ids)} tokens, the text encoder reads {limit}; shorten it: {prompt!r}")
+            raise FetalFlexError(f"prompt: {len(ids)} tokens, the text encoder reads {limit}; shorten it: {prompt!r}")
     return torch.tensor(batch["input_ids"]), torch.tensor(batch["attention_mask"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -101,10 +102,12 @@ class AutoencoderTraining(Stage):
         """Give the latents of training images zero mean and unit variance in every channel."""
         count = min(_STATISTICS_IMAGES, len(self.training))
         chosen = np.linspace(0, len(self.training) - 1, count).astype(int)
-        latents = torch.cat([
-            encode(self.vae, pixels_from_arrays(list(self.training.images[part].numpy())).to(self.device))
-            for part in np.array_split(chosen, max(1, count // _CHUNK))
-        ])
+        latents = torch.cat(
+            [
+                encode(self.vae, pixels_from_arrays(list(self.training.images[part].numpy())).to(self.device))
+                for part in np.array_split(chosen, max(1, count // _CHUNK))
+            ]
+        )
         normalise_latents(self.vae, latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
 
     def _crop(self, done: float) -> int:
@@ -126,14 +129,14 @@ class AutoencoderTraining(Stage):
 
 
 @torch.no_grad()
-def normalise_latents(vae: nn.Module, mean: Tensor, std: Tensor) -> None:
+def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
     """Fold z' = (z - mean) / std into the layers next to the latent, in place; reconstructions stay the same.
 
     With unit variance in every channel the scaling factor is 1, and the forward noising (equation 1) destroys all
     channels at the same rate.
 
     Args:
-        vae: A diffusers `AutoencoderKL` with `quant_conv` and `post_quant_conv`.
+        vae: An autoencoder with `quant_conv` and `post_quant_conv`.
         mean: Mean of each latent channel, (C,).
         std: Standard deviation of each latent channel, (C,).
     """

@@ -90,7 +90,7 @@ class CheckpointStore:
         """Load the newest whole checkpoint in place.
 
         Returns:
-            The progress it stands for (zero if there is none), and one line per damaged checkpoint that was passed over.
+            The progress it stands for (zero if there is none), and a line per damaged checkpoint that was passed over.
 
         Raises:
             FetalFlexError: If a whole checkpoint does not fit the networks.

@@ -168,7 +168,7 @@ class RunConfig(_Strict):
     @model_validator(mode="after")
     def _check(self) -> RunConfig:
         if self.stage != "autoencoder" and self.init is None:
-            raise ValueError(f"init is missing: the {self.stage} stage starts from the model folder of an earlier stage")
+            raise ValueError(f"init is missing: stage {self.stage} starts from the model folder of an earlier stage")
         if self.batch_size % self.accumulation:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}")
         return self

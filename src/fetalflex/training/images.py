@@ -47,9 +47,7 @@ class ImageBank:
         on_progress: Called with the number of images loaded so far.
     """
 
-    def __init__(
-        self, samples: list[Sample], size: int, on_progress: Callable[[int], None] | None = None
-    ) -> None:
+    def __init__(self, samples: list[Sample], size: int, on_progress: Callable[[int], None] | None = None) -> None:
         self.size = size
         self.images = torch.empty((len(samples), size, size), dtype=torch.uint8)
         self.layouts: list[Layout] = []

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 import yaml
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from fetalflex.anatomy import Registry, default_registry, prompt_corpus
 from fetalflex.errors import FetalFlexError
@@ -19,8 +21,11 @@ from fetalflex.models.build import build_components
 from fetalflex.models.components import Components
 from fetalflex.models.configs import get_preset
 from fetalflex.training.autoencoder import AutoencoderTraining
-from fetalflex.training.config import RunConfig
+from fetalflex.training.config import AugmentationConfig, RunConfig
+from fetalflex.training.control import ControlTraining
+from fetalflex.training.denoiser import DenoiserTraining
 from fetalflex.training.images import ImageBank, Sample, select_samples
+from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
 
@@ -81,7 +86,26 @@ def _build_stage(
         with console.status("loading images"):
             banks = ImageBank(training, size), ImageBank(validation, size)
         return AutoencoderTraining(components, device, *banks, registry, config.autoencoder)
-    raise NotImplementedError
+    with_conditions = config.stage == "control"
+    folder = config.data.cache or Path(config.output) / "latents"
+    fixed = config.augmentation.model_copy(update={"variants": 1})
+
+    def latents(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
+        cache = LatentCache(folder, components, registry, augmentation, config.seed, device, with_conditions)
+        return _load_latents(cache, samples, console)
+
+    training_latents, validation_latents = latents(training, config.augmentation), latents(validation, fixed)
+    if config.stage == "denoiser":
+        return DenoiserTraining(components, device, training_latents, validation_latents, config.denoiser)
+    return ControlTraining(components, device, training_latents, validation_latents, config.control)
+
+
+def _load_latents(cache: LatentCache, samples: list[Sample], console: Console) -> Latents:
+    columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    cache.vae.to(cache.device)
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=len(samples))
+        return cache.load(samples, lambda done, _: bar.update(task, completed=done))
 
 
 def _components(config: RunConfig, registry: Registry) -> Components:

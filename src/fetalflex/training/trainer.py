@@ -6,13 +6,14 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from fetalflex.data import write_png
 from fetalflex.training.checkpoints import CheckpointStore, Progress
@@ -117,7 +118,7 @@ class Trainer:
             with torch.autocast(self.stage.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 loss, numbers = self.stage.loss(chosen, generator, done)
             share = len(chosen) / batch
-            (loss * share).backward()  # type: ignore[no-untyped-call]
+            (loss * share).backward()
             for name, value in {"loss": loss, **numbers}.items():
                 totals[name] = totals.get(name, torch.zeros((), device=value.device)) + value.detach().float() * share
         totals["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
@@ -184,7 +185,7 @@ class Trainer:
                 signal.signal(number, handler)
 
     @contextmanager
-    def _bar(self, progress: Progress) -> Iterator:
+    def _bar(self, progress: Progress) -> Iterator[Callable[[Progress], None]]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             task = bar.add_task(f"training {self.config.stage}", total=self.config.images, completed=progress.images)

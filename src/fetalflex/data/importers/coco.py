@@ -106,7 +106,7 @@ class _CocoFile:
                 builder.refuse(where, f"there is no category with the id {shown(annotation.get('category_id'))}")
                 continue
             size = (builder.width, builder.height)
-            builder.add(label, partial(_box, annotation, size, self._options.rotated), where)
+            builder.add_made(label, partial(_box, annotation, size, self._options.rotated), where)
         extra = {key: value for key, value in entry.items() if key not in IMAGE_FIELDS | _BOOKKEEPING}
         yield from builder.finish(_text(entry, "patient"), _text(entry, "source"), split, quality, extra)
 

@@ -46,7 +46,11 @@ class LayoutBuilder:
         self._placed: list[PlacedStructure] = []
         self._refusals: list[Refusal] = []
 
-    def add(self, label: str, make_box: Callable[[], Box], where: str) -> None:
+    def add(self, label: str, box: Box, where: str) -> None:
+        """Add a structure with a box that is at hand; see `add_made`."""
+        self.add_made(label, lambda: box, where)
+
+    def add_made(self, label: str, make_box: Callable[[], Box], where: str) -> None:
         """Add a structure, or a refusal if its label or box is no good.
 
         An upright box that sticks out of the image is clipped; a rotated one stays whole, because clipping would take

@@ -69,6 +69,8 @@ def number(value: Any, field: str) -> float:
     Raises:
         FetalFlexError: If it is missing, no number, NaN or infinite.
     """
+    if value is None or value == "":
+        raise FetalFlexError(f"{field} is missing")
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

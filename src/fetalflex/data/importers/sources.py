@@ -33,6 +33,10 @@ class Source:
         options: `images` and `annotations` say where to look; without them the whole folder is searched, except that
             images in folders with names such as "masks" or "SegmentationClass" are not taken for photographs.
 
+    Attributes:
+        root: Folder of the source.
+        images: The images found in it, sorted.
+
     Raises:
         FetalFlexError: If the folder, or one that the options name, does not exist.
     """
@@ -45,9 +49,9 @@ class Source:
         self._options = options
         self._image_folder = self._named(options.images, "images") if options.images else self.root
         self._annotations = self._named(options.annotations, "annotations") if options.annotations else None
-        self._images = tuple(path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path))
+        self.images = tuple(path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path))
         self._by_name: dict[str, list[Path]] = {}
-        for image in self._images:
+        for image in self.images:
             self._by_name.setdefault(image.name, []).append(image)
             self._by_name.setdefault(image.stem, []).append(image)
         self._claimed: set[Path] = set()
@@ -95,7 +99,7 @@ class Source:
 
     def unclaimed(self) -> Iterator[ImportedItem | Refusal]:
         """Yield every image that no annotation claimed: as a refusal, or as an item if the options want it."""
-        for image in self._images:
+        for image in self.images:
             if image in self._claimed:
                 continue
             if self._options.keep_unannotated:
@@ -167,6 +171,7 @@ class Source:
             ):
                 return self.root / relative
         found = self._by_name.get(posixpath.basename(slashed), [])
+        found = [path for path in found if path.parent == beside] or found
         if len(found) > 1:
             names = " and ".join(self.name(path) for path in found[:2])
             raise FetalFlexError(f"{reference!r} may be {names}; name the image folder with the option images")

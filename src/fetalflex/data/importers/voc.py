@@ -50,7 +50,7 @@ def _read_file(place: Source, path: Path) -> Iterator[ImportedItem | Refusal]:
         if label is None:
             builder.refuse(where, "the object has no name")
             continue
-        builder.add(label, partial(_box, element), where)
+        builder.add_made(label, partial(_box, element), where)
     yield from builder.finish(split=split_of_folder(place.name(image)))
 
 
@@ -62,6 +62,8 @@ def _declared_size(root: Element) -> tuple[float, float] | None:
 
 
 def _box(element: Element) -> Box:
+    if element.find("bndbox") is None:
+        raise FetalFlexError("the object has no bndbox")
     edges = [number(child_text(element, f"bndbox/{edge}"), edge) for edge in ("xmin", "ymin", "xmax", "ymax")]
     box = Box.from_corners(*edges)
     for attribute in element.iter("attribute"):

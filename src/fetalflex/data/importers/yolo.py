@@ -63,7 +63,7 @@ def _read_labels(
         except FetalFlexError as error:
             builder.refuse(where, str(error))
             continue
-        builder.add(label, partial(_box, values, (builder.width, builder.height), options.rotated), where)
+        builder.add_made(label, partial(_box, values, (builder.width, builder.height), options.rotated), where)
     yield from builder.finish(split=split_of_folder(place.name(image)))
 
 
@@ -79,13 +79,14 @@ def _image_folder(label_file: Path) -> Path:
 
 def _parsed(line: str, names: dict[int, str]) -> tuple[str, list[float]]:
     first, *rest = line.split()
-    if not first.isdecimal() or int(first[:9]) not in names:
+    class_number = int(first) if first.isdecimal() and len(first) < 7 else -1
+    if class_number not in names:
         raise FetalFlexError(f"class {shown(first)} is none of the {len(names)} classes; they count from 0")
     if len(rest) != 4 and (len(rest) < 6 or len(rest) % 2):
         raise FetalFlexError(
             f"{len(rest)} numbers follow the class; a box has 4 (centre and size), a polygon 6 or more, two a corner"
         )
-    return names[int(first[:9])], [number(value, "coordinate") for value in rest]
+    return names[class_number], [number(value, "coordinate") for value in rest]
 
 
 def _box(values: list[float], size: tuple[int, int], rotated: bool) -> Box:

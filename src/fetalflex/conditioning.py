@@ -1,0 +1,106 @@
+"""Turn conditions into a denoiser that samplers can call."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from diffusers import ControlNetModel
+from torch import Tensor, nn
+
+from fetalflex.diffusion.guidance import Guidance
+from fetalflex.models.components import Components
+from fetalflex.models.latents import encode
+
+
+@dataclass(frozen=True)
+class LatentConditions:
+    """Hold the conditions of B samples as the networks take them.
+
+    Args:
+        text: Prompt embeddings, (B, L, D).
+        layout: Latents of the layout maps, (B, C, h, w).
+        background: Latents of the images with their ROI blanked, (B, C, h, w).
+        roi_mask: 1 inside the ROI, (B, 1, h, w).
+        null_text: Embedding of the null prompt, (1, L, D).
+        null_layout: Latents of the empty layout map, (1, C, h, w).
+    """
+
+    text: Tensor
+    layout: Tensor
+    background: Tensor
+    roi_mask: Tensor
+    null_text: Tensor
+    null_layout: Tensor
+
+
+class ConditionedDenoiser:
+    """Predict the noise under conditions: U-Net plus ControlNet, with guidance.
+
+    What does not change from step to step (pre-alignment, projection of the condition) is computed here, once.
+
+    Args:
+        components: The model.
+        conditions: Prompt, layout, background and ROI of each sample.
+        guidance: Weights of prompt and layout.
+    """
+
+    def __init__(self, components: Components, conditions: LatentConditions, guidance: Guidance) -> None:
+        self.unet = components.unet
+        self.guidance = guidance
+        self.terms = tuple(guidance.terms())
+        batch = len(conditions.text)
+        text, features = [], []
+        for with_prompt, with_layout in self.terms:
+            text.append(conditions.text if with_prompt else conditions.null_text.expand(batch, -1, -1))
+            layout = conditions.layout if with_layout else conditions.null_layout.expand(batch, -1, -1, -1)
+            condition = components.prealignment(layout, conditions.background, conditions.roi_mask)
+            features.append(components.controlnet.controlnet_cond_embedding(condition))
+        self.text = torch.cat(text)
+        self.features = torch.cat(features)
+        self.controlnet = _taking_features(components.controlnet)
+
+    def __call__(self, x: Tensor, timestep: int) -> Tensor:
+        """Return ε̂ of x_t, (B, C, h, w)."""
+        x = torch.cat([x] * len(self.terms))
+        noise = predict_noise(self.unet, self.controlnet, x, torch.tensor(timestep), self.text, self.features)
+        return self.guidance.combine(list(noise.chunk(len(self.terms))))
+
+
+def predict_noise(
+    unet: nn.Module, controlnet: nn.Module, x: Tensor, timesteps: Tensor, text: Tensor, condition: Tensor
+) -> Tensor:
+    """Return ε̂ of x_t: the U-Net with the ControlNet's residuals added to its skip connections.
+
+    Args:
+        unet: The denoiser.
+        controlnet: Its control branch.
+        x: x_t, (B, C, h, w).
+        timesteps: t, a scalar or (B,).
+        text: Prompt embeddings, (B, L, D).
+        condition: What the ControlNet takes as its condition.
+    """
+    timesteps = timesteps.to(x.device)
+    down, middle = controlnet(x, timesteps, text, condition, return_dict=False)
+    return unet(
+        x,
+        timesteps,
+        text,
+        down_block_additional_residuals=down,
+        mid_block_additional_residual=middle,
+        return_dict=False,
+    )[0]
+
+
+def encode_null_layout(components: Components, device: torch.device) -> Tensor:
+    """Return the latents of the empty layout map, (1, C, h, w)."""
+    size = components.config.image_size
+    return encode(components.vae, torch.full((1, 3, size, size), -1.0, device=device))
+
+
+def _taking_features(controlnet: ControlNetModel) -> ControlNetModel:
+    """Return the same network, weights shared, that takes its condition already projected."""
+    view = copy.copy(controlnet)
+    view._modules = dict(controlnet._modules) | {"controlnet_cond_embedding": nn.Identity()}
+    return view

@@ -1,0 +1,63 @@
+"""The noise schedule of a model, and the forward process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor
+
+from fetalflex.errors import FetalFlexError
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """Hold ᾱ_t of the forward process and the time steps at which samplers stop.
+
+    Args:
+        alphas_cumprod: ᾱ_t for t = 0 .. T-1, (T,) float32 on the CPU, decreasing.
+        final_alpha_cumprod: ᾱ of the step after the last, usually 1.
+        scheduler: The diffusers scheduler that the two come from; it spaces the time steps.
+    """
+
+    alphas_cumprod: Tensor
+    final_alpha_cumprod: Tensor
+    scheduler: DDIMScheduler
+
+    @classmethod
+    def from_scheduler(cls, scheduler: DDIMScheduler) -> NoiseSchedule:
+        """Take the schedule of a diffusers scheduler."""
+        return cls(scheduler.alphas_cumprod, torch.as_tensor(scheduler.final_alpha_cumprod), scheduler)
+
+    @property
+    def train_timesteps(self) -> int:
+        """Return T."""
+        return len(self.alphas_cumprod)
+
+    def timesteps(self, steps: int) -> list[int]:
+        """Return `steps` time steps from noisy to clean, spaced as the model's scheduler does.
+
+        Raises:
+            FetalFlexError: If there are fewer than 1 or more than T steps.
+        """
+        if not 1 <= steps <= self.train_timesteps:
+            raise FetalFlexError(f"steps is {steps}; choose a number from 1 to {self.train_timesteps}")
+        scheduler = DDIMScheduler.from_config(self.scheduler.config)
+        scheduler.set_timesteps(steps)
+        return [int(t) for t in scheduler.timesteps]
+
+    def alpha(self, timestep: int | None) -> Tensor:
+        """Return ᾱ_t as a scalar; None stands for the clean end of the process."""
+        return self.final_alpha_cumprod if timestep is None else self.alphas_cumprod[timestep]
+
+    def add_noise(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Return x_t = √ᾱ_t · x_0 + √(1 - ᾱ_t) · ε, equation 1.
+
+        Args:
+            clean: x_0, (B, C, h, w).
+            noise: ε, the same shape.
+            timesteps: t of each sample, (B,) int64.
+        """
+        alpha = self.alphas_cumprod.to(clean.device)[timesteps.to(clean.device)].view(-1, 1, 1, 1)
+        return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise

@@ -1,0 +1,74 @@
+"""The result of a synthesis."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Layout
+from fetalflex.data import write_png
+from fetalflex.errors import FetalFlexError
+
+NOTICE = "Synthetic fetal ultrasound image made by FetalFlex; for research and education, not for diagnosis"
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Hold a synthetic image and where it came from.
+
+    Args:
+        image: (H, W) uint8 grey, the size of the layout.
+        layout: The layout that it shows.
+        roi_mask: (H, W) bool, True where the image is synthetic; elsewhere it equals the source image.
+        prompt: The prompt that was used.
+        seed: The seed that was used.
+        model: Identity of the model: name and digest of its weights.
+        settings: Sampler, steps, guidance and the like.
+    """
+
+    image: NDArray[np.uint8]
+    layout: Layout
+    roi_mask: NDArray[np.bool_]
+    prompt: str
+    seed: int
+    model: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def metadata(self) -> dict[str, str]:
+        """Return the text that goes into the PNG."""
+        return {
+            "Synthetic": "true",
+            "Description": NOTICE,
+            "Software": "FetalFlex",
+            "FetalFlex:prompt": self.prompt,
+            "FetalFlex:seed": str(self.seed),
+            "FetalFlex:model": self.model,
+            "FetalFlex:settings": json.dumps(self.settings, sort_keys=True),
+            "FetalFlex:layout": self.layout.to_json(),
+        }
+
+    def save(self, path: Path | str, force: bool = False) -> Path:
+        """Write the image as PNG with its metadata, and the layout beside it as `<name>.layout.json`.
+
+        Args:
+            path: The PNG file.
+            force: Overwrite files that are there.
+
+        Returns:
+            The path of the layout file.
+
+        Raises:
+            FetalFlexError: If a file is there and `force` is not set, or `path` does not end in .png.
+        """
+        path = Path(path)
+        layout_path = path.with_suffix(".layout.json")
+        if layout_path.exists() and not force:
+            raise FetalFlexError(f"{layout_path}: exists already; choose another name or pass --force")
+        write_png(path, self.image, self.metadata(), force=force)
+        self.layout.save(layout_path)
+        return layout_path

@@ -1,0 +1,117 @@
+"""Stage 2: the text-conditioned denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fetalflex.diffusion.ddim import sample_ddim
+from fetalflex.diffusion.noise import sample_generators, sample_noise
+from fetalflex.diffusion.schedule import NoiseSchedule
+from fetalflex.models.components import Components
+from fetalflex.models.latents import decode, grey_from_pixels
+from fetalflex.models.text import tokenize
+from fetalflex.training.config import DenoiserStage
+from fetalflex.training.latent_cache import Latents
+from fetalflex.training.stage import Stage, Validation
+
+_VALIDATION_SAMPLES = 32
+_SHOWN_IMAGES = 8
+_SHOWN_STEPS = 20
+
+
+class DenoiserTraining(Stage):
+    """Train U-Net and text encoder to predict the noise, equation 2.
+
+    Args:
+        components: The model; its VAE is frozen.
+        device: Where to compute.
+        training: Latents to train on.
+        validation: Latents to measure on.
+        settings: Dropout.
+    """
+
+    def __init__(
+        self,
+        components: Components,
+        device: torch.device,
+        training: Latents,
+        validation: Latents,
+        settings: DenoiserStage,
+    ) -> None:
+        super().__init__(components, device)
+        self.unet = components.unet.to(memory_format=torch.channels_last)
+        self.text_encoder = components.text_encoder
+        self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
+        self.training = training
+        self.validation = validation
+        self.settings = settings
+        self._tokens = tokenize(components.tokenizer, [*training.prompts, ""])
+
+    @property
+    def sample_count(self) -> int:
+        """Number of cached latents."""
+        return len(self.training)
+
+    def networks(self) -> nn.ModuleDict:
+        """Return U-Net and text encoder."""
+        return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder})
+
+    def loss(
+        self,
+        indices: NDArray[np.int64],
+        generator: torch.Generator,
+        done: float,  # noqa: ARG002 - the loss is the same throughout
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the mean squared error of the predicted noise; see `Stage.loss`."""
+        clean = self.training.image[indices].float()
+        noise = torch.randn(clean.shape, generator=generator)
+        timesteps = torch.randint(0, self.schedule.train_timesteps, (len(clean),), generator=generator)
+        dropped = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
+        rows = torch.where(dropped, len(self.training), torch.from_numpy(indices))
+        noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
+        predicted = self.unet(noisy, timesteps.to(self.device), self._embed(rows), return_dict=False)[0]
+        return F.mse_loss(predicted.float(), noise.to(self.device)), {}
+
+    def validate(self) -> Validation:
+        """Return the loss at fixed noise levels, and images sampled from validation prompts."""
+        chosen = np.linspace(0, len(self.validation) - 1, min(_VALIDATION_SAMPLES, len(self.validation))).astype(int)
+        clean = self.validation.image[chosen].float()
+        noise, timesteps = validation_noise(clean, self.schedule)
+        text = self._encode([self.validation.prompts[i] for i in chosen])
+        noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
+        predicted = self.unet(noisy, timesteps.to(self.device), text, return_dict=False)[0]
+        loss = F.mse_loss(predicted.float(), noise.to(self.device)).item()
+        return Validation({"loss": loss}, self._sheet(text[:: max(1, len(text) // _SHOWN_IMAGES)][:_SHOWN_IMAGES]))
+
+    def _sheet(self, text: Tensor) -> NDArray[np.uint8]:
+        generators = sample_generators(range(len(text)))
+        x = sample_noise(tuple(self.training.image.shape[1:]), generators).to(self.device)
+
+        def denoiser(x: Tensor, t: int) -> Tensor:
+            noise: Tensor = self.unet(x, t, text, return_dict=False)[0]
+            return noise
+
+        x = sample_ddim(denoiser, x, self.schedule, self.schedule.timesteps(_SHOWN_STEPS), generators)
+        images = grey_from_pixels(decode(self.components.vae, x))
+        return np.concatenate(list(images), axis=1)
+
+    def _embed(self, rows: Tensor) -> Tensor:
+        ids, mask = (tokens[rows].to(self.device) for tokens in self._tokens)
+        return self.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state * mask[..., None]
+
+    def _encode(self, prompts: Sequence[str]) -> Tensor:
+        ids, mask = (tokens.to(self.device) for tokens in tokenize(self.components.tokenizer, prompts))
+        return self.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state * mask[..., None]
+
+
+def validation_noise(clean: Tensor, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
+    """Return noise like `clean` and time steps spread evenly over the schedule, the same at every call."""
+    noise = sample_noise(tuple(clean.shape[1:]), sample_generators(range(len(clean))))
+    levels = (torch.arange(len(clean)) * 7919 % len(clean) + 0.5) / len(clean)
+    return noise, (levels * schedule.train_timesteps).long()

@@ -1,0 +1,219 @@
+"""Latents of a data set, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fetalflex.anatomy import Registry
+from fetalflex.anatomy.conditions import Conditions, build_conditions
+from fetalflex.diffusion.inpainting import mask_to_latents
+from fetalflex.models.components import Components, weights_digest
+from fetalflex.models.latents import encode, pixels_from_arrays
+from fetalflex.training.augmentation import Augmentation
+from fetalflex.training.config import AugmentationConfig
+from fetalflex.training.images import Sample
+from fetalflex.training.roi import draw_training_roi
+
+_FORMAT = "fetalflex/latents/1"
+_RECORDS_PER_SHARD = 32
+_CHUNK = 16
+
+
+@dataclass
+class Latents:
+    """Hold the latents of N samples, in memory.
+
+    Args:
+        image: Latents of the images, (N, C, h, w) float16.
+        prompts: Global prompt of each sample.
+        layout: Latents of the layout maps, (N, C, h, w) float16; None if not asked for.
+        background: Latents of the images with their ROI blanked, (N, C, h, w) float16; None if not asked for.
+        roi_mask: 1 inside the ROI, (N, 1, h, w) uint8; None if not asked for.
+    """
+
+    image: Tensor
+    prompts: list[str]
+    layout: Tensor | None = None
+    background: Tensor | None = None
+    roi_mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
+class LatentCache:
+    """Compute latents shard by shard and keep each shard under a key made from its content.
+
+    The key covers pixels and layouts of the shard's images, the augmentation, the registry, the image size and the
+    VAE's weights. When any of them changes, that shard is computed again. A shard that was cut short or damaged does
+    not match its digest and is computed again too.
+
+    Args:
+        folder: Where shards lie.
+        components: The model; its VAE encodes.
+        registry: Draws layout maps and titles.
+        augmentation: How images are varied.
+        seed: Seed of the augmentation.
+        device: Where to encode.
+        with_conditions: Also cache layout, background and ROI mask.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        components: Components,
+        registry: Registry,
+        augmentation: AugmentationConfig,
+        seed: int,
+        device: torch.device,
+        with_conditions: bool,
+    ) -> None:
+        self.folder = folder
+        self.vae = components.vae
+        self.config = components.config
+        self.registry = registry
+        self.augmentation = augmentation
+        self.seed = seed
+        self.device = device
+        self.with_conditions = with_conditions
+        self._common_key = json.dumps(
+            [
+                _FORMAT,
+                self.config.image_size,
+                weights_digest(self.vae),
+                augmentation.model_dump(),
+                seed,
+                with_conditions,
+                [(s.name, s.title, s.colour) for s in registry.structures],
+                [(p.name, p.title, p.outline) for p in registry.planes],
+            ]
+        )
+
+    def load(self, samples: list[Sample], on_progress: Callable[[int, int], None] | None = None) -> Latents:
+        """Return the latents of all variants of all samples, computing what is missing.
+
+        Args:
+            samples: Records with their data sets.
+            on_progress: Called with the number of samples done and the total.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_leftovers()
+        shards, done = [], 0
+        with ThreadPoolExecutor() as pool:
+            for start in range(0, len(samples), _RECORDS_PER_SHARD):
+                part = samples[start : start + _RECORDS_PER_SHARD]
+                images = list(pool.map(lambda sample: sample[0].image(sample[1]), part))
+                shards.append(self._shard(part, images))
+                done += len(part)
+                if on_progress:
+                    on_progress(done, len(samples))
+        return _concatenate(shards)
+
+    def _shard(self, samples: list[Sample], images: list[np.ndarray]) -> Latents:
+        digest = hashlib.sha256(self._common_key.encode())
+        for (_, record), image in zip(samples, images, strict=True):
+            digest.update(record.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
+        key = digest.hexdigest()[:32]
+        path = self.folder / f"{key}.safetensors"
+        found = _read_shard(path, key)
+        if found is not None:
+            return found
+        latents = self._encode(self._variants(samples, images))
+        _write_shard(path, key, latents)
+        return latents
+
+    def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[tuple[np.ndarray, Conditions]]:
+        size = self.config.image_size
+        for (_, record), image in zip(samples, images, strict=True):
+            content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
+            for number in range(self.augmentation.variants):
+                rng = np.random.default_rng([self.seed, content, number])
+                change = Augmentation() if number == 0 else Augmentation.draw(self.augmentation, size, rng)
+                canvas = change.apply_to_image(image, size)
+                layout = change.apply_to_layout(record.layout, size)
+                roi = draw_training_roi(layout, self.registry, rng)
+                yield canvas, build_conditions(layout, canvas, roi, self.registry)
+
+    @torch.no_grad()
+    def _encode(self, variants: Iterator[tuple[np.ndarray, Conditions]]) -> Latents:
+        items = list(variants)
+        prompts = [conditions.prompt for _, conditions in items]
+        image = self._encode_arrays([canvas for canvas, _ in items])
+        if not self.with_conditions:
+            return Latents(image, prompts)
+        masks = torch.from_numpy(np.stack([c.roi_mask for _, c in items]))[:, None]
+        return Latents(
+            image,
+            prompts,
+            layout=self._encode_arrays([c.layout_map for _, c in items]),
+            background=self._encode_arrays([c.background for _, c in items]),
+            roi_mask=mask_to_latents(masks, self.config.latent_size).to(torch.uint8),
+        )
+
+    def _encode_arrays(self, arrays: list[np.ndarray]) -> Tensor:
+        parts = []
+        for start in range(0, len(arrays), _CHUNK):
+            pixels = pixels_from_arrays(arrays[start : start + _CHUNK]).to(self.device)
+            parts.append(encode(self.vae, pixels).half().cpu().contiguous())
+        return torch.cat(parts)
+
+    def _remove_leftovers(self) -> None:
+        for path in self.folder.glob("*.partial"):
+            path.unlink(missing_ok=True)
+
+
+def _write_shard(path: Path, key: str, latents: Latents) -> None:
+    tensors = {
+        name: tensor
+        for name in ("image", "layout", "background", "roi_mask")
+        if (tensor := getattr(latents, name)) is not None
+    }
+    metadata = {"key": key, "prompts": json.dumps(latents.prompts), "sha256": _digest(tensors)}
+    temporary = path.with_suffix(f".{os.getpid()}.partial")
+    save_file(tensors, temporary, metadata)
+    temporary.replace(path)
+
+
+def _read_shard(path: Path, key: str) -> Latents | None:
+    """Return a shard, or None if it is absent, cut short or damaged."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as handle:
+            metadata = handle.metadata() or {}
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a mapping
+        prompts = json.loads(metadata["prompts"])
+        if metadata["key"] != key or metadata["sha256"] != _digest(tensors):
+            return None
+        return Latents(prompts=prompts, **tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        return None
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _concatenate(shards: list[Latents]) -> Latents:
+    def joined(name: str) -> Tensor | None:
+        tensors = [getattr(shard, name) for shard in shards]
+        return None if tensors[0] is None else torch.cat(tensors)
+
+    image = torch.cat([shard.image for shard in shards])
+    prompts = [prompt for shard in shards for prompt in shard.prompts]
+    return Latents(image, prompts, joined("layout"), joined("background"), joined("roi_mask"))

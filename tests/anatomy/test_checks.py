@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from fetalflex.anatomy.checks import (
+    did_you_mean,
+    finite_number,
+    mapping_with_keys,
+    one_of,
+    positive_number,
+    shown,
+    whole_number,
+)
+from fetalflex.errors import FetalFlexError
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.float32(3), np.int64(3), Fraction(3)])
+def test_finite_number_takes_every_real_number(value):
+    assert finite_number(value, "x") == 3.0
+    assert type(finite_number(value, "x")) is float
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "3", None, True, [3], 10**400, 1j])
+def test_finite_number_refuses_the_rest_and_names_the_field(value):
+    with pytest.raises(FetalFlexError, match="depth must be"):
+        finite_number(value, "depth")
+
+
+def test_finite_number_refuses_ints_too_large_to_print():
+    with pytest.raises(FetalFlexError, match="depth must be finite, got a very large int"):
+        finite_number(10**5000, "depth")
+
+
+def test_positive_number_refuses_zero():
+    with pytest.raises(FetalFlexError, match="side must be greater than 0, got 0"):
+        positive_number(0, "side")
+
+
+@pytest.mark.parametrize("value", [0, 11, 2.0, True, "5", None])
+def test_whole_number_refuses(value):
+    with pytest.raises(FetalFlexError, match="n must be a whole number from 1 to 10"):
+        whole_number(value, "n", 1, 10)
+
+
+def test_whole_number_takes_numpy_integers():
+    assert type(whole_number(np.uint8(7), "n", 1, 10)) is int
+
+
+def test_one_of_lists_what_is_allowed():
+    assert one_of("px", "unit", ("px", "mm")) == "px"
+    with pytest.raises(FetalFlexError, match="unit must be one of px, mm, got 'cm'"):
+        one_of("cm", "unit", ("px", "mm"))
+    with pytest.raises(FetalFlexError, match="unit must be one of"):
+        one_of(["px"], "unit", ("px", "mm"))
+
+
+def test_did_you_mean():
+    assert did_you_mean("stomac", ["stomach", "spine"]) == " Did you mean stomach?"
+    assert did_you_mean("zzz", ["stomach", "spine"]) == ""
+
+
+def test_shown_is_short():
+    assert shown("a" * 1_000_000).endswith("...")
+    assert len(shown("a" * 1_000_000)) <= 60
+    assert shown({"a": 1}) == "a dict of 1 items"
+    assert shown(3.5) == "3.5"
+
+
+def test_mapping_with_keys():
+    assert mapping_with_keys({"a": 1}, "box", ("a",), ("b",)) == {"a": 1}
+    with pytest.raises(
+        FetalFlexError, match=r"box has the unknown key 'widht'; allowed are width\. Did you mean width\?"
+    ):
+        mapping_with_keys({"widht": 1}, "box", ("width",))
+    with pytest.raises(FetalFlexError, match="box lacks the key 'width'"):
+        mapping_with_keys({}, "box", ("width",))
+    with pytest.raises(FetalFlexError, match="unknown key 3"):
+        mapping_with_keys({3: 1}, "box", ("width",))
+    with pytest.raises(FetalFlexError, match="box must be a mapping"):
+        mapping_with_keys([1], "box", ("width",))

@@ -1,0 +1,71 @@
+"""Hypothesis strategies for records."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from fetalflex.anatomy.box import Box
+from fetalflex.anatomy.layout import Layout, PlacedStructure
+from fetalflex.anatomy.registry import default_registry
+from fetalflex.data.records import Record
+
+_NAMES = [structure.name for structure in default_registry().structures]
+_PLANES = [plane.name for plane in default_registry().planes]
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+
+
+@st.composite
+def layouts(draw: st.DrawFn, width: int | None = None, height: int | None = None) -> Layout:
+    width = width or draw(st.integers(1, 2000))
+    height = height or draw(st.integers(1, 2000))
+    fraction = st.floats(0.01, 0.99)
+    angle = st.one_of(st.just(0.0), st.floats(-90, 89))
+    box = st.builds(
+        lambda cx, cy, w, h, turned: Box(cx * width, cy * height, w * width, h * height, turned),
+        fraction,
+        fraction,
+        fraction,
+        fraction,
+        angle,
+    )
+    placed = st.builds(PlacedStructure, st.sampled_from(_NAMES), box)
+    return Layout(
+        draw(st.sampled_from(_PLANES)),
+        width,
+        height,
+        tuple(draw(st.lists(placed, max_size=4))),
+        draw(st.one_of(st.none(), st.floats(0.01, 2.0))),
+    )
+
+
+@st.composite
+def record_lists(draw: st.DrawFn, width: int | None = None, height: int | None = None) -> list[Record]:
+    return [
+        Record(
+            file_name=f"images/{number}.png",
+            layout=draw(layouts(width, height)),
+            patient=draw(st.none() | _TEXT),
+            source=draw(st.none() | _TEXT),
+            split=draw(st.sampled_from([None, "train", "val", "test"])),
+            quality=draw(st.none() | st.integers(0, 3)),
+            extra=draw(st.dictionaries(st.sampled_from(["device", "license", "x"]), st.integers() | _TEXT)),
+        )
+        for number in range(draw(st.integers(0, 3)))
+    ]
+
+
+def same(first: Record, second: Record) -> bool:
+    """Tell whether two records are equal but for the last digits of upright boxes."""
+    if first.layout.with_structures(()) != second.layout.with_structures(()):
+        return False
+    if {**vars(first), "layout": None} != {**vars(second), "layout": None}:
+        return False
+    pairs = zip(first.layout.structures, second.layout.structures, strict=True)
+    return all(
+        one.name == other.name
+        and all(
+            abs(a - b) < 1e-9 * 4000
+            for a, b in zip(one.box.to_dict().values(), other.box.to_dict().values(), strict=True)
+        )
+        for one, other in pairs
+    )

@@ -23,7 +23,7 @@ from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.sampling import Callback
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
-from fetalflex.models.components import Components, model_identity
+from fetalflex.models.components import PLANES_FILE, Components, model_identity
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
 from fetalflex.synthesis import Synthesis
@@ -76,10 +76,15 @@ class FetalFlexPipeline:
     ) -> FetalFlexPipeline:
         """Load a model folder.
 
+        Args:
+            folder: The model folder.
+            registry: Planes and structures; by default those that the model was trained with.
+            device: Where to compute.
+
         Raises:
             FetalFlexError: If the folder is no model, or damaged.
         """
-        return cls(Components.load(folder), registry, device)
+        return cls(Components.load(folder), registry or model_registry(folder), device)
 
     def save_pretrained(self, folder: Path | str, half: bool = False) -> None:
         """Write the model folder, as float16 if `half`."""
@@ -265,6 +270,16 @@ class FetalFlexPipeline:
             raise FetalFlexError("neither layout holds a structure, so no ROI can be drawn; use roi='full'")
         masks = [draw_roi_mask(layout, self.registry, mode) for layout in layouts]
         return np.logical_or.reduce(masks)
+
+
+def model_registry(folder: Path | str) -> Registry:
+    """Return the planes and structures that a model folder was trained with, or the built-in ones if it names none.
+
+    Raises:
+        FetalFlexError: If the folder's `planes.yaml` is damaged.
+    """
+    path = Path(folder) / PLANES_FILE
+    return Registry.load(path) if path.is_file() else default_registry()
 
 
 def _paste(synthetic: Image, source: Image, roi_mask: NDArray[np.bool_], feather: int) -> Image:

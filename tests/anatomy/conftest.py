@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, Registry, default_registry
-
-settings.register_profile("anatomy", deadline=None, max_examples=60)
-settings.load_profile("anatomy")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from fetalflex.anatomy.box import Box
@@ -60,12 +61,10 @@ def same(first: Record, second: Record) -> bool:
         return False
     if {**vars(first), "layout": None} != {**vars(second), "layout": None}:
         return False
-    pairs = zip(first.layout.structures, second.layout.structures, strict=True)
-    return all(
-        one.name == other.name
-        and all(
-            abs(a - b) < 1e-9 * 4000
-            for a, b in zip(one.box.to_dict().values(), other.box.to_dict().values(), strict=True)
-        )
-        for one, other in pairs
-    )
+    if [placed.name for placed in first.layout.structures] != [placed.name for placed in second.layout.structures]:
+        return False
+    return np.allclose(_numbers(first), _numbers(second), rtol=0, atol=1e-6)
+
+
+def _numbers(record: Record) -> np.ndarray:
+    return np.array([list(placed.box.to_dict().values()) for placed in record.layout.structures])

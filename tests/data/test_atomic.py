@@ -17,8 +17,7 @@ def test_the_file_appears_complete_in_a_new_folder(tmp_path):
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with pytest.raises(RuntimeError, match="stop"), replacing(path) as file:
-        file.write(b"half")
-        raise RuntimeError("stop")
+    with pytest.raises(TypeError), replacing(path) as file:
+        file.writelines([b"half", None])
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -40,6 +40,7 @@ def test_what_is_written_opens_with_the_same_records_and_pixels(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "set"]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_pycocotools_opens_it(tmp_path, capsys):
     DatasetFolder.write(tmp_path / "set", items())
     coco = COCO(str(tmp_path / "set" / "annotations.json"))

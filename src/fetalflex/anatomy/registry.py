@@ -185,6 +185,12 @@ class Registry:
         except FetalFlexError as error:
             raise FetalFlexError(f"{path}: {error}") from error
 
+    def to_yaml(self) -> str:
+        """Return the text of a file that `load` reads back to an equal registry."""
+        from fetalflex.anatomy.registry_file import registry_text
+
+        return registry_text(self._structures, self._planes)
+
     def _with(self, structures: Iterable[Structure], planes: Iterable[Plane]) -> Registry:
         all_structures = {structure.name: structure for structure in self._structures}
         for structure in structures:

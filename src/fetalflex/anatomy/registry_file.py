@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import json
+from collections.abc import Hashable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,23 @@ def read_registry_file(path: Path) -> tuple[list[Structure], list[Plane]]:
     except FetalFlexError as error:
         raise FetalFlexError(f"{path}: {error}") from error
     return structures, planes
+
+
+def registry_text(structures: Iterable[Structure], planes: Iterable[Plane]) -> str:
+    """Return the text of a file that `read_registry_file` reads back to the same structures and planes."""
+    data = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "structures": {structure.name: _entry(structure) for structure in structures},
+        "planes": {plane.name: _entry(plane) | {"typical_sizes": dict(plane.typical_sizes)} for plane in planes},
+    }
+    return yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+def _entry(described: Structure | Plane) -> dict[str, Any]:
+    entry = asdict(described)
+    del entry["name"]
+    return entry
 
 
 def _read_text(path: Path) -> str:

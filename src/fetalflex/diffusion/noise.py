@@ -19,6 +19,8 @@ def noise_like(reference: Tensor, generators: Sequence[torch.Generator]) -> Tens
     Raises:
         ValueError: If there is not one generator per sample.
     """
+    if len(generators) != len(reference):
+        raise ValueError(f"{len(reference)} samples need as many generators, got {len(generators)}")
     return sample_noise(tuple(reference.shape[1:]), generators).to(reference.device, reference.dtype)
 
 

@@ -45,7 +45,8 @@ class NoiseSchedule:
             raise FetalFlexError(f"steps is {steps}; choose a number from 1 to {self.train_timesteps}")
         scheduler = DDIMScheduler.from_config(self.scheduler.config)
         scheduler.set_timesteps(steps)
-        return [int(t) for t in scheduler.timesteps]
+        # For some counts, such as 103, rounding makes diffusers append a step at -1.
+        return [int(t) for t in scheduler.timesteps[:steps]]
 
     def alpha(self, timestep: int | None) -> Tensor:
         """Return ᾱ_t as a scalar; None stands for the clean end of the process."""

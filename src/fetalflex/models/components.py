@@ -25,6 +25,7 @@ from fetalflex.models.quiet import quiet
 
 INDEX_FILE = "model_index.json"
 CONFIG_FILE = "fetalflex_config.json"
+PLANES_FILE = "planes.yaml"
 NETWORKS = ("vae", "text_encoder", "unet", "controlnet", "prealignment")
 
 _CLASSES: dict[str, tuple[str, type]] = {
@@ -42,7 +43,8 @@ class Components:
     """Hold every part of a model.
 
     On disk it is a diffusers folder: `model_index.json` and one sub-folder per part with `config.json` and
-    safetensors, so that each part also loads in diffusers or transformers by itself.
+    safetensors, so that each part also loads in diffusers or transformers by itself. `planes` is the text of
+    `planes.yaml`: the planes, structures and colours that the model was trained with.
     """
 
     config: ModelConfig
@@ -53,6 +55,7 @@ class Components:
     controlnet: ControlNetModel
     prealignment: PreAlignment
     scheduler: DDIMScheduler
+    planes: str | None = None
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the trainable parts by name."""
@@ -100,6 +103,8 @@ class Components:
         self.tokenizer.save_pretrained(folder / "tokenizer")
         self.scheduler.save_pretrained(folder / "scheduler")
         (folder / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if self.planes is not None:
+            (folder / PLANES_FILE).write_text(self.planes, encoding="utf-8")
         (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
         folder.chmod(0o755)
 
@@ -123,7 +128,8 @@ class Components:
             if name in NETWORKS:
                 parts[name] = parts[name].float().eval()
         parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, {"local_files_only": True})
-        return cls(config=config, **parts)
+        planes = folder / PLANES_FILE
+        return cls(config=config, **parts, planes=planes.read_text(encoding="utf-8") if planes.is_file() else None)
 
     def parameter_count(self) -> dict[str, int]:
         """Return the number of parameters of each network."""

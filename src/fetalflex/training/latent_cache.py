@@ -57,8 +57,9 @@ class LatentCache:
     """Compute latents shard by shard and keep each shard under a key made from its content.
 
     The key covers pixels and layouts of the shard's images, the augmentation, the registry, the image size and the
-    VAE's weights. When any of them changes, that shard is computed again. A shard that was cut short or damaged does
-    not match its digest and is computed again too.
+    VAE's weights; when any of them changes, that shard is computed again. A shard that was cut short or damaged does
+    not match its digest and is computed again too. Images and conditions lie in separate files, so that a later stage
+    reuses the images of an earlier one.
 
     Args:
         folder: Where shards lie.
@@ -81,7 +82,7 @@ class LatentCache:
         with_conditions: bool,
     ) -> None:
         self.folder = folder
-        self.vae = components.vae
+        self.vae = components.vae.to(device=device, memory_format=torch.channels_last)
         self.config = components.config
         self.registry = registry
         self.augmentation = augmentation
@@ -126,13 +127,22 @@ class LatentCache:
         for (_, record), image in zip(samples, images, strict=True):
             digest.update(record.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
         key = digest.hexdigest()[:32]
-        path = self.folder / f"{key}.safetensors"
-        found = _read_shard(path, key)
-        if found is not None:
-            return found
-        latents = self._encode(self._variants(samples, images))
-        _write_shard(path, key, latents)
-        return latents
+        kinds = {"image": self._encode_images}
+        if self.with_conditions:
+            kinds["conditions"] = self._encode_conditions
+        tensors: dict[str, Tensor] = {}
+        prompts: list[str] = []
+        variants: list[tuple[np.ndarray, Conditions]] = []
+        for kind, encode_kind in kinds.items():
+            path = self.folder / f"{key}.{kind}.safetensors"
+            found = _read_shard(path)
+            if found is None:
+                variants = variants or list(self._variants(samples, images))
+                found = encode_kind(variants), [conditions.prompt for _, conditions in variants]
+                _write_shard(path, *found)
+            tensors |= found[0]
+            prompts = found[1]
+        return Latents(prompts=prompts, **tensors)
 
     def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[tuple[np.ndarray, Conditions]]:
         size = self.config.image_size
@@ -146,22 +156,18 @@ class LatentCache:
                 roi = draw_training_roi(layout, self.registry, rng)
                 yield canvas, build_conditions(layout, canvas, roi, self.registry)
 
-    @torch.no_grad()
-    def _encode(self, variants: Iterator[tuple[np.ndarray, Conditions]]) -> Latents:
-        items = list(variants)
-        prompts = [conditions.prompt for _, conditions in items]
-        image = self._encode_arrays([canvas for canvas, _ in items])
-        if not self.with_conditions:
-            return Latents(image, prompts)
-        masks = torch.from_numpy(np.stack([c.roi_mask for _, c in items]))[:, None]
-        return Latents(
-            image,
-            prompts,
-            layout=self._encode_arrays([c.layout_map for _, c in items]),
-            background=self._encode_arrays([c.background for _, c in items]),
-            roi_mask=mask_to_latents(masks, self.config.latent_size).to(torch.uint8),
-        )
+    def _encode_images(self, variants: list[tuple[np.ndarray, Conditions]]) -> dict[str, Tensor]:
+        return {"image": self._encode_arrays([canvas for canvas, _ in variants])}
 
+    def _encode_conditions(self, variants: list[tuple[np.ndarray, Conditions]]) -> dict[str, Tensor]:
+        masks = torch.from_numpy(np.stack([conditions.roi_mask for _, conditions in variants]))[:, None]
+        return {
+            "layout": self._encode_arrays([conditions.layout_map for _, conditions in variants]),
+            "background": self._encode_arrays([conditions.background for _, conditions in variants]),
+            "roi_mask": mask_to_latents(masks, self.config.latent_size).to(torch.uint8),
+        }
+
+    @torch.no_grad()
     def _encode_arrays(self, arrays: list[np.ndarray]) -> Tensor:
         parts = []
         for start in range(0, len(arrays), _CHUNK):
@@ -174,30 +180,24 @@ class LatentCache:
             path.unlink(missing_ok=True)
 
 
-def _write_shard(path: Path, key: str, latents: Latents) -> None:
-    tensors = {
-        name: tensor
-        for name in ("image", "layout", "background", "roi_mask")
-        if (tensor := getattr(latents, name)) is not None
-    }
-    metadata = {"key": key, "prompts": json.dumps(latents.prompts), "sha256": _digest(tensors)}
+def _write_shard(path: Path, tensors: dict[str, Tensor], prompts: list[str]) -> None:
+    metadata = {"name": path.name, "prompts": json.dumps(prompts), "sha256": _digest(tensors)}
     temporary = path.with_suffix(f".{os.getpid()}.partial")
     save_file(tensors, temporary, metadata)
     temporary.replace(path)
 
 
-def _read_shard(path: Path, key: str) -> Latents | None:
-    """Return a shard, or None if it is absent, cut short or damaged."""
+def _read_shard(path: Path) -> tuple[dict[str, Tensor], list[str]] | None:
+    """Return a shard's tensors and prompts, or None if it is absent, cut short or damaged."""
     if not path.exists():
         return None
     try:
         with safe_open(path, framework="pt") as handle:
             metadata = handle.metadata() or {}
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a mapping
-        prompts = json.loads(metadata["prompts"])
-        if metadata["key"] != key or metadata["sha256"] != _digest(tensors):
+        if metadata["name"] != path.name or metadata["sha256"] != _digest(tensors):
             return None
-        return Latents(prompts=prompts, **tensors)
+        return tensors, json.loads(metadata["prompts"])
     except (SafetensorError, OSError, KeyError, ValueError, TypeError):
         return None
 

@@ -20,6 +20,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components
 from fetalflex.models.configs import get_preset
+from fetalflex.pipeline import model_registry
 from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.control import ControlTraining
@@ -38,7 +39,7 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
 
     Args:
         config: The run.
-        registry: Planes and structures; the built-in ones by default.
+        registry: Planes and structures; by default those of the model that the run starts from, or the built-in ones.
         console: Where to show progress.
 
     Returns:
@@ -47,7 +48,7 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
     Raises:
         FetalFlexError: If data or model are not usable, or the output folder belongs to another run.
     """
-    registry = registry or default_registry()
+    registry = registry or (model_registry(config.init) if config.init else default_registry())
     console = console or Console(stderr=True)
     device = choose_device(config.device)
     training = select_samples(config.data, config.data.train_split, registry)
@@ -102,7 +103,6 @@ def _build_stage(
 
 def _load_latents(cache: LatentCache, samples: list[Sample], console: Console) -> Latents:
     columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    cache.vae.to(cache.device)
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=len(samples))
         return cache.load(samples, lambda done, _: bar.update(task, completed=done))
@@ -110,8 +110,11 @@ def _load_latents(cache: LatentCache, samples: list[Sample], console: Console) -
 
 def _components(config: RunConfig, registry: Registry) -> Components:
     if config.init is not None:
-        return Components.load(config.init)
-    return build_components(get_preset(config.model), prompt_corpus(registry), config.seed)
+        components = Components.load(config.init)
+    else:
+        components = build_components(get_preset(config.model), prompt_corpus(registry), config.seed)
+    components.planes = registry.to_yaml()
+    return components
 
 
 def _freeze_config(config: RunConfig, training: list[Sample]) -> None:

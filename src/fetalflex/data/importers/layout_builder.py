@@ -114,9 +114,8 @@ class LayoutBuilder:
         extent = f"from ({x0:.6g}, {y0:.6g}) to ({x1:.6g}, {y1:.6g})"
         clipped = box.clipped(self.width, self.height) if share > 0 else None
         if clipped is None:
-            raise FetalFlexError(
-                f"the box of {label!r} {extent} lies outside the image of {self.width} x {self.height}"
-            )
+            size = f"{self.width} x {self.height}"
+            raise FetalFlexError(f"the box of {label!r} {extent} lies outside the image of {size} pixels")
         overshoot = max(-x0, -y0, x1 - self.width, y1 - self.height)
         if overshoot <= _PRINTED_ROUNDING:
             return box if box.is_rotated else clipped

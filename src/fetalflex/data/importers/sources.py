@@ -102,10 +102,13 @@ class Source:
         for image in self.images:
             if image in self._claimed:
                 continue
-            if self._options.keep_unannotated:
-                yield from self.builder(image).finish()
-            else:
+            if not self._options.keep_unannotated:
                 yield Refusal(self.name(image), "no usable annotation names this image")
+                continue
+            try:
+                yield from self.builder(image).finish()
+            except FetalFlexError as error:
+                yield self.refusal(image, error)
 
     def builder(
         self,

@@ -1,0 +1,89 @@
+"""FETAL_PLANES_DB: images of six planes, labelled by plane only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.csv_rows import csv_rows
+from fetalflex.data.importers.reading import files_ending
+from fetalflex.data.importers.sources import Source
+from fetalflex.errors import FetalFlexError
+
+_TABLE = "FETAL_PLANES_DB_data.csv"
+_IMAGE_FOLDER = "Images"
+_COLUMNS = ("Image_name", "Patient_num", "Plane", "Brain_plane", "Train")
+_BRAIN = "Fetal brain"
+_PLANES = {"Fetal abdomen": "abdominal_transverse", "Fetal femur": "femur", "Fetal thorax": "thorax"}
+_BRAIN_PLANES = {
+    "Trans-thalamic": "thalamic_transverse",
+    "Trans-ventricular": "ventricular_transverse",
+    "Trans-cerebellum": "cerebellar_transverse",
+}
+_SPLITS = {"1": "train", "0": "test"}
+
+
+class FetalPlanesImporter:
+    """Read the folder with `FETAL_PLANES_DB_data.csv` and `Images` (Zenodo 3904280).
+
+    Every image becomes a layout without structures. Taken are the brain's three standard planes, abdomen, femur and
+    thorax; images of other brain planes, the maternal cervix and whatever else are refused, the option plane
+    notwithstanding. Patient number 822 becomes fp822; the device and operator are kept.
+    """
+
+    name = "fetal_planes"
+
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+        """Yield items and refusals; see `Importer.read`."""
+        table = source if source.is_file() else _table(source)
+        options = replace(options, plane=None, keep_unannotated=True)
+        place = Source(table.parent, options)
+        seen: set[Path] = set()
+        for line, row in csv_rows(table, _COLUMNS):
+            try:
+                image = place.claim(row["Image_name"], table.parent / _IMAGE_FOLDER)
+                seen.add(image)
+                yield from self._read_image(place, image, row, options)
+            except FetalFlexError as error:
+                yield place.refusal(table, error, f"line {line}: {row['Image_name']}")
+        for image in place.images:
+            if image not in seen:
+                yield Refusal(place.name(image), f"{table.name} does not name this image")
+
+    def _read_image(
+        self, place: Source, image: Path, row: dict[str, str], options: ImportOptions
+    ) -> Iterator[ImportedItem | Refusal]:
+        builder = place.builder(image, plane=_plane(row))
+        number = row["Patient_num"]
+        if not number.isdecimal():
+            raise FetalFlexError(f"Patient_num is {number!r}; it must be a number")
+        if row["Train"] not in _SPLITS:
+            raise FetalFlexError(f"Train is {row['Train']!r}; it must be 1 or 0")
+        named = {"device": row.get("US_Machine"), "operator": row.get("Operator")}
+        yield from builder.finish(
+            patient=f"fp{int(number)}" if options.patient_pattern is None else None,
+            source="fetal_planes_db",
+            split=_SPLITS[row["Train"]],
+            extra={key: value for key, value in named.items() if value},
+        )
+
+
+def _table(source: Path) -> Path:
+    found = [path for path in files_ending(source, [".csv"]) if path.name.lower() == _TABLE.lower()]
+    if not found:
+        raise FetalFlexError(f"{source} holds no {_TABLE}; give the folder in which it lies, beside {_IMAGE_FOLDER}")
+    return min(found, key=lambda path: len(path.parts))
+
+
+def _plane(row: dict[str, str]) -> str:
+    label = row["Plane"]
+    if label == _BRAIN:
+        label, planes = row["Brain_plane"], _BRAIN_PLANES
+    else:
+        planes = _PLANES
+    if label not in planes:
+        kind = "brain plane" if planes is _BRAIN_PLANES else "plane"
+        raise FetalFlexError(f"the {kind} {label!r} is none of {', '.join(planes)}")
+    return planes[label]

@@ -1,0 +1,56 @@
+"""Settings and fixtures for all tests; torch is imported only by the fixtures that need it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from fetalflex.models.components import Components
+    from fetalflex.pipeline import FetalFlexPipeline
+
+settings.register_profile("fetalflex", deadline=None, max_examples=60)
+settings.load_profile("fetalflex")
+
+
+@pytest.fixture(scope="session")
+def _random_model() -> Components:
+    import torch
+
+    from fetalflex.anatomy import default_registry, prompt_corpus
+    from fetalflex.models.build import build_components
+    from fetalflex.models.configs import get_preset
+
+    components = build_components(get_preset("tiny"), prompt_corpus(default_registry()), seed=1)
+    # What starts at zero is filled, so that background, layout and prompt all show in the output.
+    generator = torch.Generator().manual_seed(2)
+    parts = (components.controlnet, components.prealignment)
+    for parameter in (p for part in parts for p in part.parameters() if not p.any()):
+        parameter.data = torch.randn(parameter.shape, generator=generator) * 0.05
+    return components.freeze()
+
+
+@pytest.fixture
+def random_model(_random_model: Components) -> Components:
+    """Preset tiny with random weights, none of them all zero; the test's own copy."""
+    return copy.deepcopy(_random_model)
+
+
+@pytest.fixture(scope="session")
+def pipeline(_random_model: Components) -> FetalFlexPipeline:
+    """A pipeline with random weights; shared, so not to be changed."""
+    from fetalflex.pipeline import FetalFlexPipeline
+
+    return FetalFlexPipeline(copy.deepcopy(_random_model))
+
+
+@pytest.fixture(scope="session")
+def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set folder of 48 phantoms, 64 px: 36 to train on, 12 to validate on."""
+    from phantoms import write_phantoms
+
+    return write_phantoms(tmp_path_factory.mktemp("phantoms") / "data", 48)

@@ -17,7 +17,7 @@ REGISTRY = default_registry()
 GOOD = coco_from_records([Record("images/a.png", head_layout(), patient="p1", split="val")], REGISTRY)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(record_lists())
 def test_records_come_back_through_json(records):
     text = json.dumps(coco_from_records(records, REGISTRY), allow_nan=False)

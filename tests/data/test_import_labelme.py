@@ -104,9 +104,9 @@ class TestWebTool:
     def test_rotated_boxes_and_masks(self):
         (item,), refusals = read_all("labelme", HEAD, plane="ventricular_transverse")
         assert item.image_path.name == "Patient00978_Plane3_2_of_3.png"
-        assert boxes(item) == [
-            ("lateral_ventricle", 612.39, 398.41, 85.68, 56.57, -13.4),
-            ("skull", 480.5, 306.0, 641.0, 502.0, 0),
+        assert boxes(item, 1) == [
+            ("lateral_ventricle", 612.4, 398.4, 85.7, 56.6, -11.2),
+            ("skull", 457.5, 295.5, 665, 531, 0),
         ]
         (refusal,) = refusals
         assert refusal.where == "default/Patient01782_Plane3_1_of_2.xml"

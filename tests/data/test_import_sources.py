@@ -105,6 +105,16 @@ def test_annotation_files_come_from_the_file_the_option_or_the_usual_folder(root
         Source(root, FEMUR).annotation_files([".csv"])
 
 
+def test_an_image_linked_from_outside_the_source_is_refused(root):
+    outside = save_image(root.parent / "outside.png")
+    (root / "images" / "link.png").symlink_to(outside)
+    with pytest.raises(FetalFlexError, match="leads outside source"):
+        Source(root, FEMUR).claim("link.png", root / "images")
+    source = Source(root, ImportOptions(plane="femur", keep_unannotated=True))
+    (refusal,) = [result for result in source.unclaimed() if isinstance(result, Refusal)]
+    assert refusal.where == "images/link.png"
+
+
 def test_a_size_that_differs_from_the_declared_one_is_refused(root):
     source = Source(root, FEMUR)
     assert source.builder(root / "images/a.png", (100, 80)).width == 100

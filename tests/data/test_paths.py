@@ -16,6 +16,12 @@ def test_paths_that_leave_their_folder_are_refused(tmp_path, text):
         inside(tmp_path, text)
 
 
+@pytest.mark.parametrize("text", ["\ud800.png", "x" * 5000 + ".png"])
+def test_paths_that_no_disk_can_hold_are_refused(tmp_path, text):
+    with pytest.raises(FetalFlexError, match="cannot be followed"):
+        inside(tmp_path, text)
+
+
 def test_backslashes_count_as_slashes(tmp_path):
     assert safe_relative("images\\a.png").as_posix() == "images/a.png"
     assert inside(tmp_path, "./images//a.png") == tmp_path / "images" / "a.png"

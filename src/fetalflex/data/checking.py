@@ -1,55 +1,119 @@
-"""Check imported images one by one before any goes into a data set."""
+"""Check what an importer yields, image by image, before anything goes into a data set."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from fetalflex.anatomy.registry import Registry
+from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import decode_image
-from fetalflex.data.importers.base import ImportedItem
+from fetalflex.data.importers.base import IGNORED, ImportedItem, ImportOptions, Refusal
 from fetalflex.data.plain_files import plain_suffix
+from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
 
-_MAX_FILE_BYTES = 512 * 2**20
+MAX_FILE_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True)
-class CheckedItem:
-    """Hold an imported image whose file is sound and whose layout fits it.
+class CheckedImage:
+    """Hold an image whose file is sound and whose layout fits it.
 
     Args:
-        item: The image and its layout.
+        path: Image file in the source.
+        record: Record under the name that the image gets in the data set.
         file_hash: SHA-256 of the file's content.
-        plain_suffix: ".png" or ".jpg" if the file can be copied as it is, None if its pixels must be written anew.
+        is_plain: Whether the file can be copied as it is; else its pixels are written anew.
     """
 
-    item: ImportedItem
+    path: Path
+    record: Record
     file_hash: bytes
-    plain_suffix: str | None
+    is_plain: bool
 
 
-class Checker:
-    """Check images and remember them, so that a picture that comes twice is noticed.
+@dataclass
+class Findings:
+    """Collect what checking a source gives.
 
     Args:
-        root: Folder of the source, for messages.
-        registry: Planes and structures that layouts may name.
+        images: What can be taken, in the importer's order.
+        refused: What was left out.
+        changed: What was taken after a change.
+        renamed: Images whose file name was changed, because it was taken or not portable.
+        ignored: Label to how many boxes were left out because the label map says so.
     """
 
-    def __init__(self, root: Path, registry: Registry) -> None:
+    images: list[CheckedImage] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    changed: list[Refusal] = field(default_factory=list)
+    renamed: list[Refusal] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+def check_source(
+    results: Iterable[ImportedItem | Refusal], root: Path, options: ImportOptions, tell: Callable[[int], None]
+) -> Findings:
+    """Check everything that an importer yields.
+
+    An image is refused if its file is damaged or not of its layout's size, if its layout does not fit the registry, or
+    if an earlier image is the same picture, pixel for pixel.
+
+    Args:
+        results: What `Importer.read` yields.
+        root: Folder of the source, for messages.
+        options: The options that the importer got.
+        tell: Told the number of images looked at.
+    """
+    findings = Findings()
+    checker = _Checker(root, options)
+    wished = {_reason_to_ignore(label, options): label for label, to in options.label_map.items() if to == IGNORED}
+    looked_at = 0
+    for result in results:
+        if isinstance(result, ImportedItem):
+            try:
+                findings.images.append(image := checker.check(result))
+            except FetalFlexError as error:
+                findings.refused.append(Refusal(checker.name(result.image_path), str(error)))
+            else:
+                findings.renamed += checker.renaming(image)
+            looked_at += 1
+            tell(looked_at)
+        elif result.reason in wished:
+            findings.ignored[wished[result.reason]] += 1
+        else:
+            (findings.changed if result.kept else findings.refused).append(result)
+    return findings
+
+
+def read_image_bytes(path: Path, name: str) -> bytes:
+    """Return the content of an image file of at most `MAX_FILE_BYTES`.
+
+    Raises:
+        FetalFlexError: If it is missing, unreadable or larger.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise FetalFlexError(f"{name} has more than {MAX_FILE_BYTES:,} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise FetalFlexError(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+class _Checker:
+    """Check images and remember their pictures and names."""
+
+    def __init__(self, root: Path, options: ImportOptions) -> None:
         self._root = root
-        self._registry = registry
+        self._registry = options.registry
+        self._names = FileNames()
         self._first_with: dict[bytes, str] = {}
 
-    def check(self, item: ImportedItem) -> CheckedItem:
-        """Return the item as checked: its file is decoded wholly, its layout held against registry and size.
-
-        Raises:
-            FetalFlexError: If the image is damaged, not of the layout's size, or the same picture as an earlier one,
-                pixel for pixel; or if the layout does not fit the registry.
-        """
+    def check(self, item: ImportedItem) -> CheckedImage:
+        """Return the item as checked, or raise FetalFlexError that says why it cannot be taken."""
         name = self.name(item.image_path)
         item.layout.validate(self._registry)
         data = read_image_bytes(item.image_path, name)
@@ -61,25 +125,43 @@ class Checker:
                 f"{expected[1]} x {expected[0]}"
             )
         picture = hashlib.sha256(f"{pixels.shape} ".encode() + pixels.tobytes()).digest()
-        first = self._first_with.setdefault(picture, name)
-        if first != name:
-            raise FetalFlexError(f"the image is the same picture as {first}, pixel for pixel")
-        return CheckedItem(item, hashlib.sha256(data).digest(), plain_suffix(data))
+        if picture in self._first_with:
+            raise FetalFlexError(f"the image is the same picture as {self._first_with[picture]}, pixel for pixel")
+        suffix = plain_suffix(data)
+        record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"))
+        self._first_with[picture] = name
+        return CheckedImage(item.image_path, record, hashlib.sha256(data).digest(), suffix is not None)
+
+    def renaming(self, image: CheckedImage) -> list[Refusal]:
+        """Return a note if the image does not keep its name."""
+        stem = image.path.stem
+        if Path(image.record.file_name).stem == stem:
+            return []
+        is_portable = portable_stem(stem) == stem
+        reason = "another image has this name" if is_portable else "its name has characters that not every system takes"
+        return [Refusal(self.name(image.path), f"stored as {image.record.file_name}, since {reason}", kept=True)]
 
     def name(self, path: Path) -> str:
         """Return a path relative to the source, with slashes."""
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
 
 
-def read_image_bytes(path: Path, name: str) -> bytes:
-    """Return the content of an image file of at most 512 MiB.
+def _record(item: ImportedItem, file_name: str) -> Record:
+    return Record(
+        file_name=file_name,
+        layout=item.layout,
+        patient=item.patient,
+        source=item.source,
+        split=item.split,
+        quality=item.quality,
+        extra=item.extra,
+    )
 
-    Raises:
-        FetalFlexError: If it is missing, unreadable or larger.
-    """
+
+def _reason_to_ignore(label: str, options: ImportOptions) -> str:
+    """Return the reason that an importer gives for leaving out a label that the label map ignores."""
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise FetalFlexError(f"{name} has more than {_MAX_FILE_BYTES:,} bytes")
-        return path.read_bytes()
-    except OSError as error:
-        raise FetalFlexError(f"{name} cannot be read: {error.strerror or error}") from error
+        options.structure_of(label, "")
+    except FetalFlexError as error:
+        return str(error)
+    raise AssertionError(f"{label!r} is not ignored")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fetalflex.errors import FetalFlexError
@@ -38,7 +39,9 @@ def inside(root: Path, relative: str) -> Path:
     path = root / safe_relative(relative)
     try:
         is_inside = path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()  # fails on names that no disk can hold
+    except (OSError, RuntimeError, UnicodeError) as error:
         raise FetalFlexError(f"{relative!r} cannot be followed: {error}") from error
     if not is_inside:
         raise FetalFlexError(

@@ -19,24 +19,31 @@ def build_tokenizer(corpus: Iterable[str], config: TextConfig) -> PreTrainedToke
     """Learn a lower-case WordPiece vocabulary from a corpus of prompts.
 
     The alphabet always holds a-z and 0-9, so that an unseen word falls apart into pieces instead of becoming unknown.
+    The same corpus always gives the same vocabulary.
     """
     alphabet = list("abcdefghijklmnopqrstuvwxyz0123456789")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=64))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # The trainer meets words in random order; naming every continuation beforehand fixes their numbers.
     trainer = trainers.WordPieceTrainer(
         vocab_size=config.vocabulary_size,
-        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
+        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"##{letter}" for letter in alphabet)],
         initial_alphabet=alphabet,
         show_progress=False,
     )
-    # Single letters beside the corpus make sure that every "##letter" continuation exists.
-    tokenizer.train_from_iterator([*corpus, "".join(alphabet), "".join(reversed(alphabet))], trainer)
+    trained = _wordpiece({})
+    trained.train_from_iterator(corpus, trainer)
+    tokenizer = _wordpiece(trained.get_vocab())
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=config.max_tokens, **_SPECIAL)
+
+
+def _wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=64))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
 
 
 def build_text_encoder(config: TextConfig, vocabulary_size: int) -> BertModel:

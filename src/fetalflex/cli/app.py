@@ -1,0 +1,89 @@
+"""The application: registers the commands, and turns what goes wrong into messages and exit codes."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from fetalflex import __version__
+from fetalflex.cli.demo import demo
+from fetalflex.cli.edit import EditCommand, edit
+from fetalflex.cli.generate import generate
+from fetalflex.cli.info import info
+from fetalflex.cli.pack import pack
+from fetalflex.cli.prepare import prepare
+from fetalflex.cli.train import train
+from fetalflex.errors import FetalFlexError
+
+EXIT_BAD_INPUT = 2
+EXIT_DIVERGED = 3
+EXIT_INTERRUPTED = 130
+
+_SURROUNDINGS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG})
+"""What the machine may refuse without anybody's mistake in the code: permissions, read-only and full disks."""
+
+
+class _Commands(TyperGroup):
+    """Run a command and say in one line what stopped it; errors that nobody foresaw keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FetalFlexError as error:
+            _stop(f"error: {error}", EXIT_BAD_INPUT, error)
+        except FloatingPointError as error:
+            _stop(f"error: training diverged: {error}", EXIT_DIVERGED, error)
+        except KeyboardInterrupt as error:
+            _stop("interrupted", EXIT_INTERRUPTED, error)
+        except OSError as error:
+            if error.errno not in _SURROUNDINGS:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            _stop(f"error: {where}{error.strerror}", EXIT_BAD_INPUT, error)
+
+
+def _stop(message: str, exit_code: int, cause: BaseException) -> None:
+    """Print a message as one line of printable characters on stderr, and leave with the exit code."""
+    line = "".join(letter if letter.isprintable() else " " for letter in message)
+    typer.echo(" ".join(line.split()), err=True)
+    raise typer.Exit(exit_code) from cause
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fetalflex {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Synthesise fetal ultrasound images under anatomical control. For research and education, not for diagnosis."""
+
+
+for _command in (prepare, pack, train, generate):
+    app.command()(_command)
+app.command(cls=EditCommand)(edit)
+for _command in (info, demo):
+    app.command()(_command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit.
+
+    Exit codes: 0 done; 2 bad input; 3 training diverged; 130 interrupted. An unforeseen error keeps its traceback.
+
+    Args:
+        argv: Arguments without the program's name; those of the process if None.
+    """
+    typer.main.get_command(app).main(args=None if argv is None else list(argv), prog_name="fetalflex")

@@ -1,0 +1,157 @@
+"""`fetalflex generate`: layouts in, synthetic images out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from fetalflex.cli.jobs import Job
+    from fetalflex.diffusion.sampling import Step
+    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.synthesis import Synthesis
+
+
+def generate(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    layouts: Annotated[
+        list[Path] | None, typer.Argument(metavar="[LAYOUT.json...]", help="Layout files.", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            "--dataset", help="Data set folder or packed file to take layouts and images from.", show_default=False
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Of the data set, only train, val or test.", show_default=False)
+    ] = None,
+    plane: Annotated[
+        str | None, typer.Option("--plane", help="Of the data set, only this plane.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Of the data set, only the first N.", show_default=False)
+    ] = None,
+    no_source: Annotated[
+        bool, typer.Option("--no-source", help="Synthesise whole images, with nothing kept from the data set's.")
+    ] = False,
+    image: Annotated[
+        Path | None,
+        typer.Option("--image", help="Source image of the only layout; its background is kept.", show_default=False),
+    ] = None,
+    model: options.Model = "mini",
+    prompt: options.Prompt = None,
+    roi: options.RoiMode = None,
+    mask: options.Mask = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Sample k of layout i has the seed SEED + i + 1000000 k, both counted from 0; in a data set, i counts "
+            "all records. So an image does not depend on --limit, --samples, --batch-size or the choice of records.",
+        ),
+    ] = 0,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Images per layout, named NAME-1, NAME-2, ...")] = 1,
+    steps: options.Steps = 20,
+    eta: options.Eta = 0.0,
+    guidance_prompt: options.GuidancePrompt = 1.0,
+    guidance_layout: options.GuidanceLayout = 1.0,
+    feather: options.Feather = 0,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    device: options.Device = "auto",
+    registry_file: options.RegistryFile = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Synthesise images from layout files, or from the records of a data set.
+
+    Each image is written as NAME.png, with NAME.layout.json beside it. With a source image (--image, or the images of
+    a data set) only the region to synthesise changes; every pixel outside stays as it was.
+    """
+    from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
+    from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
+
+    registry = load_registry(registry_file)
+    if dataset is None:
+        _check_layout_options(layouts, {"--split": split, "--plane": plane, "--limit": limit, "--no-source": no_source})
+        check_roi_options(image is not None, roi, mask, feather)
+        items = items_from_layouts(layouts or [], image, registry)
+    else:
+        _check_dataset_options({"layout files": layouts, "--image": image})
+        check_roi_options(not no_source, roi, mask, feather)
+        items = items_from_dataset(dataset, registry, split, plane, keep_source=not no_source)
+    region = read_region(mask, roi)
+    found = len(items)
+    items = items_with_region(items, region, registry, may_leave_out=dataset is not None)
+    jobs = plan_jobs(items[:limit], out, seed, samples)
+    inputs = [file for job in jobs for file in job.item.files] + ([] if mask is None else [mask])
+    check_outputs([path for job in jobs for path in job.outputs], inputs, force)
+    if len(items) < found:
+        typer.echo(f"leaving out {found - len(items)} records whose layouts give no region to synthesise", err=True)
+
+    pipeline = load_pipeline(model, registry, device)
+    settings = options.sampling_settings(steps, eta, guidance_prompt, guidance_layout, feather) | {"prompt": prompt}
+    rows = _make(pipeline, jobs, batch_size, force, {"roi": region, **settings})
+    if as_json:
+        typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))
+    else:
+        typer.echo(f"wrote {len(rows)} {'image' if len(rows) == 1 else 'images'} to {out}")
+
+
+def _check_layout_options(layouts: list[Path] | None, dataset_options: dict[str, Any]) -> None:
+    if not layouts:
+        raise FetalFlexError("there is nothing to draw; give layout files, or --dataset")
+    if given := [name for name, value in dataset_options.items() if value not in (None, False)]:
+        raise FetalFlexError(f"{given[0]} chooses from a data set; give it together with --dataset")
+
+
+def _check_dataset_options(layout_options: dict[str, Any]) -> None:
+    if given := [name for name, value in layout_options.items() if value]:
+        raise FetalFlexError(f"--dataset and {given[0]} do not go together; give one of them")
+
+
+def _make(
+    pipeline: FetalFlexPipeline, jobs: list[Job], batch_size: int, force: bool, settings: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Synthesise and write batch by batch, so that an interruption keeps what is finished.
+
+    Returns:
+        For each image its files, its origin, seed and prompt.
+    """
+    rows: list[dict[str, Any]] = []
+    with progress_bar("synthesising", len(jobs)) as show:
+
+        def after_step(_: object, step: Step) -> None:
+            show(len(rows) + len(batch) * (step.index + 1) / step.count)
+
+        for start in range(0, len(jobs), batch_size):
+            batch = jobs[start : start + batch_size]
+            made = pipeline(
+                [job.item.layout for job in batch],
+                image=[job.item.read_source and job.item.read_source() for job in batch],
+                seed=[job.seed for job in batch],
+                batch_size=batch_size,
+                callback=after_step,
+                **settings,
+            )
+            rows += [_write(job, synthesis, force) for job, synthesis in zip(batch, made, strict=True)]
+    return rows
+
+
+def _write(job: Job, synthesis: Synthesis, force: bool) -> dict[str, Any]:
+    layout_path = synthesis.save(job.path, force=force)
+    return {
+        "image": str(job.path),
+        "layout": str(layout_path),
+        "origin": job.item.origin,
+        "seed": synthesis.seed,
+        "prompt": synthesis.prompt,
+    }

@@ -1,0 +1,103 @@
+"""Read what commands are given: registry, model, mask; and check that they fit together. Imported while a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Layout, Registry, default_registry
+from fetalflex.cli.options import Roi
+from fetalflex.cli.show import progress_console
+from fetalflex.data import read_image
+from fetalflex.errors import FetalFlexError
+from fetalflex.models.locate import find_model
+
+if TYPE_CHECKING:
+    from fetalflex.pipeline import FetalFlexPipeline
+
+
+def load_registry(extra: Path | None) -> Registry:
+    """Return the built-in planes and structures, and those of a YAML file beside them."""
+    return default_registry() if extra is None else default_registry().extended_with(extra)
+
+
+def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipeline:
+    """Find and load a model.
+
+    Raises:
+        FetalFlexError: If there is no such model, it is damaged, or the device cannot be used.
+    """
+    folder = find_model(model)
+    with progress_console().status("loading the model"):
+        from fetalflex.pipeline import FetalFlexPipeline
+        from fetalflex.training.run import choose_device
+
+        return FetalFlexPipeline.from_pretrained(folder, registry, choose_device(device))
+
+
+def load_layout(path: Path, registry: Registry) -> Layout:
+    """Read a layout file whose plane and structures are known.
+
+    Raises:
+        FetalFlexError: If it is missing, damaged, or does not fit the registry; the message names the file.
+    """
+    layout = Layout.load(path)
+    check_known(layout, registry, str(path))
+    return layout
+
+
+def check_known(layout: Layout, registry: Registry, where: str) -> None:
+    """Raise a FetalFlexError that names `where` if plane or structures do not fit the registry."""
+    try:
+        layout.validate(registry)
+    except FetalFlexError as error:
+        raise FetalFlexError(f"{where}: {error}") from error
+
+
+def check_shape(pixels: NDArray[np.generic], where: str, layout: Layout, layout_where: str) -> None:
+    """Raise a FetalFlexError that names both files if an image, (H, W), is not of the layout's size."""
+    height, width = pixels.shape
+    if (width, height) != (layout.width, layout.height):
+        raise FetalFlexError(
+            f"{where} has {width} x {height} pixels, but {layout_where} is for {layout.width} x {layout.height}; "
+            "give the image and the layout that belong together"
+        )
+
+
+def read_region(mask: Path | None, roi: Roi | None) -> str | NDArray[np.bool_]:
+    """Return the region to synthesise as the pipeline takes it: a mask if a file is given, else a mode."""
+    return (roi or Roi.AUTO).value if mask is None else _read_mask(mask)
+
+
+def _read_mask(path: Path) -> NDArray[np.bool_]:
+    """Return (H, W) bool from an image with two values, False where it is black."""
+    grey = read_image(path)
+    values = np.unique(grey)
+    marks = values[values > 0]
+    if len(marks) == 0:
+        raise FetalFlexError(f"mask {path} is all black; mark the region to synthesise in white")
+    if len(marks) > 1:
+        raise FetalFlexError(
+            f"mask {path} holds {len(values)} grey values; give black and one other value, in a lossless format (PNG)"
+        )
+    return np.asarray(grey > 0)
+
+
+def check_roi_options(has_source: bool, roi: Roi | None, mask: Path | None, feather: int) -> None:
+    """Check that the options on the region to synthesise go together.
+
+    Raises:
+        FetalFlexError: If two of them contradict each other, or they have no source image to keep anything from.
+    """
+    if mask is not None and roi is not None:
+        raise FetalFlexError("--mask and --roi both name the region to synthesise; give one of them")
+    if has_source:
+        return
+    wanted = {"--mask": mask is not None, "--roi": roi in (Roi.OUTLINE, Roi.STRUCTURES), "--feather": feather > 0}
+    if given := [name for name, is_given in wanted.items() if is_given]:
+        raise FetalFlexError(
+            f"{given[0]} needs a source image whose rest is kept; give --image, or --dataset without --no-source"
+        )

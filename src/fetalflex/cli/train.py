@@ -1,0 +1,76 @@
+"""`fetalflex train`: one training stage, described by one YAML file."""
+
+from __future__ import annotations
+
+import contextlib
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fetalflex.cli.options import RegistryFile
+from fetalflex.errors import FetalFlexError
+
+EXIT_INTERRUPTED = 130
+
+
+class Stage(str, Enum):
+    """The stages, in the order in which a model is trained."""
+
+    AUTOENCODER = "autoencoder"
+    DENOISER = "denoiser"
+    CONTROL = "control"
+
+
+def train(
+    stage: Annotated[Stage, typer.Argument(help="What to train; each stage starts from the model of the one before.")],
+    config: Annotated[Path, typer.Option("--config", metavar="RUN.yaml", help="YAML file that describes the run.")],
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--max-minutes",
+            help="Time budget in place of the file's; the run is complete when it is used up.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Run folder in place of the file's.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
+    ] = None,
+    registry_file: RegistryFile = None,
+) -> None:
+    """Train one stage of a model, or resume a run that was interrupted.
+
+    The same command resumes: checkpoints lie in the run folder, and so does the finished model, as model/. Ctrl-C
+    finishes the step, saves a checkpoint and leaves with exit code 130.
+    """
+    from fetalflex.cli.inputs import load_registry
+
+    overrides: dict[str, Any] = {"max_minutes": max_minutes, "output": output, "device": device}
+    overrides = {name: value for name, value in overrides.items() if value is not None}
+    in_file = _stage_in_file(config)
+    if in_file is not None and in_file != stage.value:
+        raise FetalFlexError(f"{config} describes the stage {in_file}, not {stage.value}; give the file of this stage")
+    registry = load_registry(registry_file)
+
+    from fetalflex.training.config import load_run_config
+
+    run = load_run_config(config, overrides | {"stage": stage.value})
+
+    from fetalflex.training.run import train as train_run
+
+    if not train_run(run, registry):
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _stage_in_file(path: Path) -> Any:
+    """Return the stage that a run's file names; None if it names none, or cannot be read, which is told elsewhere."""
+    import yaml
+
+    with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return values.get("stage") if isinstance(values, dict) else None
+    return None

@@ -1,0 +1,197 @@
+"""From a source in any known format to a data set folder, with a report of what was left out and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fetalflex import __version__
+from fetalflex.anatomy.registry import default_registry
+from fetalflex.data.checking import CheckedImage, Findings, check_source, read_image_bytes
+from fetalflex.data.coco_records import coco_from_records
+from fetalflex.data.contact_sheet import draw_contact_sheet
+from fetalflex.data.dataset import ANNOTATIONS, DatasetFolder
+from fetalflex.data.image_files import decode_image, write_png
+from fetalflex.data.importers import ImportOptions, get_importer
+from fetalflex.data.new_folder import check_new_folder, new_folder
+from fetalflex.data.records import SPLITS, Record
+from fetalflex.data.report import PrepareReport
+from fetalflex.data.splits import split_by_patient
+from fetalflex.errors import FetalFlexError
+
+REPORT_JSON, REPORT_MARKDOWN, CONTACT_SHEET = "report.json", "report.md", "contact_sheet.png"
+_SHOWN_REFUSALS = 5
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how many images are done, and of how many (None if not known)."""
+
+
+def prepare(
+    source: Path,
+    format: str,
+    out: Path,
+    options: ImportOptions | None = None,
+    *,
+    seed: int = 0,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    keep_splits: bool = False,
+    strict: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> PrepareReport:
+    """Read a source, check every image and box, split by patient, and write a data set folder wholly or not at all.
+
+    Beside `annotations.json` and `images/` the folder holds `report.json`, `report.md` and `contact_sheet.png`. The
+    same source and arguments give the same files, byte for byte. An 8-bit grey PNG or JPEG without metadata is copied
+    as it is; every other image is written as 8-bit grey PNG with the grey values of `read_image`, so that no text or
+    date in a file comes along. File names are made portable and unique.
+
+    Args:
+        source: Folder, or annotation file, in the layout of the format.
+        format: One of `fetalflex.data.importers.IMPORTERS`.
+        out: Folder to make, outside the source.
+        options: What the user says about the source.
+        seed: Another seed gives another division into train, val and test.
+        fractions: Expected share of patients in train, val and test.
+        keep_splits: Keep the splits that the source names and draw only the others.
+        strict: Raise instead of leaving out or changing anything; boxes that the label map ignores may be left out.
+        force: Replace a data set folder that is at `out`.
+        progress: Called after each image.
+
+    Returns:
+        The report that is also in the folder.
+
+    Raises:
+        FetalFlexError: If nothing of the source can be used, something is in the way at `out`, or, with `strict`,
+            anything would be left out or changed. Then nothing is written.
+    """
+    options = options or ImportOptions()
+    importer = get_importer(format)
+    _check_apart(source, out)
+    check_new_folder(out, force, ANNOTATIONS)
+    root = source.parent if source.is_file() else source
+    findings = check_source(importer.read(source, options), root, options, _step("checking", None, progress))
+    if strict and (findings.refused or findings.changed):
+        raise FetalFlexError(f"{source}: nothing is written, since strict allows no refusal: {_first_few(findings)}")
+    if not findings.images:
+        raise FetalFlexError(f"{source} holds no usable image in the format {format}: {_first_few(findings)}")
+    records = split_by_patient((image.record for image in findings.images), seed, fractions, keep_splits)
+    report = PrepareReport(
+        importer=format,
+        source=root.resolve().name,
+        settings=_settings(options, seed, fractions, keep_splits),
+        records=records,
+        refused=findings.refused,
+        changed=[*findings.changed, *findings.renamed],
+        left_out_on_request=findings.ignored,
+        remarks=_remarks(findings.images, records, options, fractions, keep_splits),
+    )
+    with new_folder(out, force, ANNOTATIONS) as folder:
+        _write(folder, findings.images, report, options, progress)
+    return report
+
+
+def _write(
+    folder: Path,
+    images: Sequence[CheckedImage],
+    report: PrepareReport,
+    options: ImportOptions,
+    progress: Progress | None,
+) -> None:
+    tell = _step("writing", len(images), progress)
+    for number, image in enumerate(images, start=1):
+        _write_image(folder / image.record.file_name, image)
+        tell(number)
+    info = {"description": f"{report.source}, read as {report.importer} by FetalFlex {__version__}"}
+    coco = coco_from_records(report.records, options.registry, info)
+    _write_text(folder / ANNOTATIONS, json.dumps(coco, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    _write_text(folder / REPORT_JSON, report.to_json())
+    _write_text(folder / REPORT_MARKDOWN, report.to_markdown())
+    sheet = draw_contact_sheet(DatasetFolder(folder, options.registry), options.registry)
+    write_png(folder / CONTACT_SHEET, sheet, {})
+
+
+def _write_image(path: Path, image: CheckedImage) -> None:
+    data = read_image_bytes(image.path, str(image.path))
+    if hashlib.sha256(data).digest() != image.file_hash:
+        raise FetalFlexError(f"{image.path} has changed while the data set was being made; start again")
+    if image.is_plain:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    else:
+        write_png(path, decode_image(data, str(image.path)), {})
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _check_apart(source: Path, out: Path) -> None:
+    """Check that neither the source nor the new folder lies in the other."""
+    if not source.exists():
+        raise FetalFlexError(f"there is no {source}; give the folder of the images and annotations")
+    root = (source.parent if source.is_file() else source).resolve()
+    target = out.resolve()
+    if target.is_relative_to(root):
+        raise FetalFlexError(f"{out} lies in the source {source}; give a folder outside it, which stays as it is")
+    if root.is_relative_to(target):
+        raise FetalFlexError(f"{out} holds the source {source}; give another folder")
+
+
+def _first_few(findings: Findings) -> str:
+    """Return the first refusals and changes as one text."""
+    entries = [*findings.refused, *findings.changed]
+    texts = [f"{entry.where}: {entry.reason}" for entry in entries[:_SHOWN_REFUSALS]]
+    if len(entries) > _SHOWN_REFUSALS:
+        texts.append(f"and {len(entries) - _SHOWN_REFUSALS} more")
+    return "; ".join(texts) or "it names no image"
+
+
+def _settings(
+    options: ImportOptions, seed: int, fractions: tuple[float, float, float], keep_splits: bool
+) -> dict[str, Any]:
+    return {
+        "plane": options.plane,
+        "label_map": dict(options.label_map),
+        "columns": dict(options.columns),
+        "patient_pattern": options.patient_pattern,
+        "seed": seed,
+        "split": list(fractions),
+        "keep_splits": keep_splits,
+        "fetalflex": __version__,
+    }
+
+
+def _remarks(
+    images: Sequence[CheckedImage],
+    records: Sequence[Record],
+    options: ImportOptions,
+    fractions: tuple[float, float, float],
+    keep_splits: bool,
+) -> list[str]:
+    remarks = []
+    if unknown := sum(record.patient is None for record in records):
+        remarks.append(
+            f"No patient is known for {unknown} of {len(records)} images; each of them counts as a patient of its own, "
+            "so images of one woman may fall into different splits. If file names tell, give a patient pattern."
+        )
+    if keep_splits and (drawn := sum(image.record.split is None for image in images)):
+        remarks.append(f"The source names no split for {drawn} of {len(images)} images; these were drawn.")
+    present = {record.split for record in records}
+    empty = [split for split, share in zip(SPLITS, fractions, strict=True) if share > 0 and split not in present]
+    if empty:
+        remarks.append(f"No image fell into {' or '.join(empty)}; with few patients another seed or share may help.")
+    if options.registry != default_registry():
+        remarks.append("Planes or structures beyond the built-in ones may be used; open it with the same registry.")
+    return remarks
+
+
+def _step(what: str, total: int | None, progress: Progress | None) -> Callable[[int], None]:
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(what, done, total)
+
+    return tell

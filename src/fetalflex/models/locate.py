@@ -1,0 +1,52 @@
+"""Find a model folder by its path or its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fetalflex.errors import FetalFlexError
+
+WEIGHTS_FOLDER = "weights"
+_INDEX_FILE = "model_index.json"
+
+
+def find_model(name_or_path: str | Path, checkout: Path | None = None) -> Path:
+    """Return the folder of a model.
+
+    A folder of that path comes first. A plain name, such as `mini`, is then looked for in `weights/` of the working
+    directory and in `weights/` of the source checkout that this package runs from.
+
+    Args:
+        name_or_path: Path of a model folder, or the name of one.
+        checkout: Root of the source checkout; found by itself if None.
+
+    Raises:
+        FetalFlexError: If there is none, or the path is a file; the message says where was looked.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise FetalFlexError(f"{path} is a file; a model is a folder that holds {_INDEX_FILE}")
+    if path.name != str(name_or_path):
+        raise FetalFlexError(f"there is no model folder {path}; give the folder that training wrote, or the name mini")
+    places = _places(checkout or _source_checkout())
+    for place in places:
+        if (place / path / _INDEX_FILE).is_file():
+            return place / path
+    looked = " or ".join(str(place) for place in places)
+    raise FetalFlexError(
+        f"model {str(path)!r} is neither a folder nor found in {looked}; give the folder that training wrote, or copy "
+        f"{WEIGHTS_FOLDER}/mini of the FetalFlex source code to {WEIGHTS_FOLDER}/mini here"
+    )
+
+
+def _places(checkout: Path | None) -> list[Path]:
+    roots = [Path.cwd()] if checkout is None else [Path.cwd(), checkout]
+    return list(dict.fromkeys(root / WEIGHTS_FOLDER for root in roots))
+
+
+def _source_checkout() -> Path | None:
+    """Return the root of the source tree, or None if the package is installed apart from it."""
+    root = Path(__file__).resolve().parents[3]
+    return root if (root / "src" / "fetalflex" / "models" / "locate.py").is_file() else None

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fetalflex.models.prealignment import PreAlignment
+
+
+def inputs() -> tuple[Tensor, Tensor, Tensor]:
+    """Return layout, background and ROI mask at latent resolution."""
+    generator = torch.Generator().manual_seed(0)
+    layout, background = torch.randn(2, 3, 4, 8, 8, generator=generator)
+    mask = (torch.rand(3, 1, 8, 8, generator=generator) < 0.5).float()
+    return layout, background, mask
+
+
+def trained() -> PreAlignment:
+    """Return one that has taken a gradient step towards an arbitrary target."""
+    torch.manual_seed(0)
+    network = PreAlignment(4, 8)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    (network(*inputs())[:, :4] - 1).square().mean().backward()
+    optimizer.step()
+    return network.requires_grad_(False)
+
+
+def test_it_starts_with_the_layout_as_it_is_whatever_the_background() -> None:
+    layout, background, mask = inputs()
+    condition = PreAlignment(4, 8)(layout, background, mask)
+    assert condition.shape == (3, 8, 8, 8)
+    assert torch.equal(condition, torch.cat([layout, layout], dim=1))
+
+
+def test_a_gradient_step_makes_it_depend_on_background_and_mask() -> None:
+    network = trained()
+    layout, background, mask = inputs()
+    aligned = network(layout, background, mask)[:, :4]
+    assert not torch.allclose(aligned, layout)
+    assert not torch.allclose(network(layout, -background, mask)[:, :4], aligned)
+    assert not torch.allclose(network(layout, background, 1 - mask)[:, :4], aligned)
+
+
+def test_the_plain_layout_always_follows_unchanged() -> None:
+    layout, background, mask = inputs()
+    assert torch.equal(trained()(layout, background, mask)[:, 4:], layout)
+
+
+def test_scale_and_shift_follow_the_formula() -> None:
+    """Aligned is affine in the layout, with scale and shift given by the background alone."""
+    network = trained()
+    layout, background, mask = inputs()
+    shift = network(torch.zeros_like(layout), background, mask)[:, :4]
+    scale = network(torch.ones_like(layout), background, mask)[:, :4] - shift
+    assert not torch.allclose(scale, torch.ones_like(scale))
+    torch.testing.assert_close(network(layout, background, mask)[:, :4], scale * layout + shift)

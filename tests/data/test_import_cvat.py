@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from data_helpers import FIXTURES, boxes, read_all, reasons, save_image, save_text
+from data_helpers import boxes, read_all, reasons, save_image, save_text
 
 from fetalflex.errors import FetalFlexError
 
@@ -20,26 +20,58 @@ def read(root, text, **options):
     return read_all("cvat", root, **{**PLANE, **options})
 
 
-class TestPublishedTask:
-    """The first three frames of a published task, without their images."""
+def exported_frame(number: int) -> str:
+    """One frame as CVAT's "for images 1.1" export lays it out, newest frame first, with tags and attributes."""
+    return f"""
+  <image id="{number}" name="frame_00000{number}.png" width="320" height="200">
+    <box label="abdomen" occluded="0" source="manual" xtl="40.00" ytl="30.00" xbr="{140 + number}.00" ybr="120.00"
+         z_order="0">
+    </box>
+    <box label="arm" occluded="0" source="manual" xtl="150.00" ytl="10.00" xbr="190.00" ybr="60.00" z_order="0">
+    </box>
+    <tag label="Orientation" source="manual">
+      <attribute name="Pose">down</attribute>
+    </tag>
+  </image>"""
 
-    def test_frames_without_images_are_refused_one_by_one(self):
-        items, refusals = read_all("cvat", FIXTURES / "cvat_phantom", plane="abdominal_transverse")
+
+EXPORT = f"""<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta>
+    <task>
+      <id>1</id>
+      <size>3</size>
+      <labels>
+        <label>
+          <name>abdomen</name>
+        </label>
+      </labels>
+    </task>
+  </meta>{"".join(exported_frame(number) for number in (2, 1, 0))}
+</annotations>
+"""
+
+
+class TestWholeExport:
+    def test_frames_without_images_are_refused_one_by_one(self, tmp_path):
+        save_text(tmp_path / "annotations.xml", EXPORT)
+        items, refusals = read_all("cvat", tmp_path, plane="abdominal_transverse")
         assert items == []
         assert [refusal.reason for refusal in refusals] == [
             f"there is no image 'frame_00000{frame}.png'" for frame in (2, 1, 0)
         ]
 
     def test_boxes_and_tags_are_taken_and_labels_without_a_meaning_refused(self, tmp_path):
-        save_text(tmp_path / "a.xml", (FIXTURES / "cvat_phantom" / "annotations.xml").read_text())
+        save_text(tmp_path / "annotations.xml", EXPORT)
         for frame in range(3):
-            save_image(tmp_path / f"frame_00000{frame}.png", 672, 389)
+            save_image(tmp_path / f"frame_00000{frame}.png", 320, 200)
         items, refusals = read_all("cvat", tmp_path, plane="abdominal_transverse", label_map={"arm": "ignore"})
         assert len(items) == 3
-        assert boxes(items[-1]) == [("abdomen", 282.28, 173.35, 162.17, 150.7, 0)]
-        assert items[-1].extra["tags"]["Orientation"] == {"Pose": "hdvb"}
-        assert len(refusals) == 6
+        assert boxes(items[-1]) == [("abdomen", 90, 75, 100, 90, 0)]
+        assert items[-1].extra["tags"]["Orientation"] == {"Pose": "down"}
         assert {refusal.reason for refusal in refusals} == {"label 'arm' is left out, as label_map says"}
+        assert len(refusals) == 3
 
 
 @pytest.mark.parametrize(

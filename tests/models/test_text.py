@@ -69,7 +69,7 @@ def test_tokens_are_padded_and_masked() -> None:
 
 def test_a_prompt_that_is_too_long_is_refused_not_cut() -> None:
     prompt = "fetal " * 47
-    with pytest.raises(FetalFlexError, match="prompt has 49 tokens, the text encoder reads 48; shorten it: 'fetal"):
+    with pytest.raises(FetalFlexError, match="49 tokens, the text encoder reads 48; shorten it: 'fetal"):
         tokenize(_TOKENIZER, ["fetal", prompt])
     assert tokenize(_TOKENIZER, ["fetal " * 46])[1].all()
 

@@ -12,16 +12,13 @@ from typer.core import TyperGroup
 from fetalflex import __version__
 from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
+from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.generate import generate
 from fetalflex.cli.info import info
 from fetalflex.cli.pack import pack
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.train import train
 from fetalflex.errors import FetalFlexError
-
-EXIT_BAD_INPUT = 2
-EXIT_DIVERGED = 3
-EXIT_INTERRUPTED = 130
 
 _SURROUNDINGS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG})
 """What the machine may refuse without anybody's mistake in the code: permissions, read-only and full disks."""
@@ -34,19 +31,19 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except FetalFlexError as error:
-            _stop(f"error: {error}", EXIT_BAD_INPUT, error)
+            _stop(f"error: {error}", ExitCode.BAD_INPUT, error)
         except FloatingPointError as error:
-            _stop(f"error: training diverged: {error}", EXIT_DIVERGED, error)
+            _stop(f"error: training diverged: {error}", ExitCode.DIVERGED, error)
         except KeyboardInterrupt as error:
-            _stop("interrupted", EXIT_INTERRUPTED, error)
+            _stop("interrupted", ExitCode.INTERRUPTED, error)
         except OSError as error:
             if error.errno not in _SURROUNDINGS:
                 raise
             where = f"{error.filename}: " if error.filename else ""
-            _stop(f"error: {where}{error.strerror}", EXIT_BAD_INPUT, error)
+            _stop(f"error: {where}{error.strerror}", ExitCode.BAD_INPUT, error)
 
 
-def _stop(message: str, exit_code: int, cause: BaseException) -> None:
+def _stop(message: str, exit_code: ExitCode, cause: BaseException) -> None:
     """Print a message as one line of printable characters on stderr, and leave with the exit code."""
     line = "".join(letter if letter.isprintable() else " " for letter in message)
     typer.echo(" ".join(line.split()), err=True)
@@ -81,7 +78,7 @@ for _command in (info, demo):
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line, and exit.
 
-    Exit codes: 0 done; 2 bad input; 3 training diverged; 130 interrupted. An unforeseen error keeps its traceback.
+    The status is 0 or an `ExitCode`; an error that nobody foresaw keeps its traceback.
 
     Args:
         argv: Arguments without the program's name; those of the process if None.

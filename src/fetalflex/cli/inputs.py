@@ -1,4 +1,4 @@
-"""Read what commands are given: registry, model, mask; and check that they fit together. Imported while a command runs."""
+"""Read what commands are given, and check that it fits together. To be imported only while a command runs."""
 
 from __future__ import annotations
 

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.options import RegistryFile
 from fetalflex.errors import FetalFlexError
-
-EXIT_INTERRUPTED = 130
 
 
 class Stage(str, Enum):
@@ -63,7 +62,7 @@ def train(
     from fetalflex.training.run import train as train_run
 
     if not train_run(run, registry):
-        raise typer.Exit(EXIT_INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _stage_in_file(path: Path) -> Any:

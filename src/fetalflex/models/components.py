@@ -122,12 +122,13 @@ class Components:
         for name, (library, kind) in _CLASSES.items():
             options: dict[str, Any] = {"local_files_only": True}
             if name in NETWORKS:
-                options |= {"use_safetensors": True}
+                options |= {"use_safetensors": True, "output_loading_info": True}
                 options |= {"add_pooling_layer": False} if library == "transformers" else {"low_cpu_mem_usage": False}
             parts[name] = _load_part(folder, name, kind, options)
             if name in NETWORKS:
                 parts[name] = parts[name].float().eval()
         parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, {"local_files_only": True})
+        _check_fit(folder, config, parts)
         planes = folder / PLANES_FILE
         return cls(config=config, **parts, planes=planes.read_text(encoding="utf-8") if planes.is_file() else None)
 
@@ -154,10 +155,36 @@ def _load_part(folder: Path, name: str, kind: Any, options: dict[str, Any]) -> A
     if not path.is_dir():
         raise FetalFlexError(f"{path}: this part of the model is missing; fetch or train the model again")
     try:
-        return kind.from_pretrained(str(path), **options)
+        loaded = kind.from_pretrained(str(path), **options)
+        if not options.get("output_loading_info"):
+            return loaded
+        network, report = loaded
+        if missing := sorted(report["missing_keys"]):  # the libraries would fill them with random numbers
+            raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
+        return network
     except Exception as error:  # the libraries raise many kinds for a damaged file
         reason = _first_line(error)
         raise FetalFlexError(f"{path}: cannot be loaded ({reason}); fetch or train the model again") from error
+
+
+def _check_fit(folder: Path, config: ModelConfig, parts: dict[str, Any]) -> None:
+    latent, width = config.autoencoder.latent_channels, config.text.hidden_size
+    encoder = {"in_channels": latent, "cross_attention_dim": width, "block_out_channels": [*config.denoiser.channels]}
+    expected: dict[str, dict[str, Any]] = {
+        "vae": {"latent_channels": latent, "block_out_channels": [*config.autoencoder.channels]},
+        "text_encoder": {"hidden_size": width},
+        "unet": {**encoder, "out_channels": latent},
+        "controlnet": {**encoder, "conditioning_channels": 2 * latent},
+        "prealignment": {"latent_channels": latent},
+    }
+    for name, fields in expected.items():
+        for field, value in fields.items():
+            came = getattr(parts[name].config, field)
+            if (list(came) if isinstance(value, list) else came) != value:
+                raise FetalFlexError(
+                    f"{folder / name}: belongs to another model: {field} is {came}, {CONFIG_FILE} says {value}; "
+                    "fetch or train the model again"
+                )
 
 
 def _first_line(error: Exception) -> str:
@@ -178,7 +205,11 @@ def _replace_folder(new: Path, target: Path) -> None:
         return
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     target.rename(old)
-    new.rename(target)
+    try:
+        new.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
     shutil.rmtree(old)
 
 

@@ -96,7 +96,6 @@ class LatentCache:
                 weights_digest(self.vae),
                 augmentation.model_dump(),
                 seed,
-                with_conditions,
                 [(s.name, s.title, s.colour) for s in registry.structures],
                 [(p.name, p.title, p.outline) for p in registry.planes],
             ]
@@ -181,7 +180,7 @@ class LatentCache:
 
 
 def _write_shard(path: Path, tensors: dict[str, Tensor], prompts: list[str]) -> None:
-    metadata = {"name": path.name, "prompts": json.dumps(prompts), "sha256": _digest(tensors)}
+    metadata = {"name": path.name, "prompts": json.dumps(prompts), "sha256": _digest(tensors, prompts)}
     temporary = path.with_suffix(f".{os.getpid()}.partial")
     save_file(tensors, temporary, metadata)
     temporary.replace(path)
@@ -195,15 +194,16 @@ def _read_shard(path: Path) -> tuple[dict[str, Tensor], list[str]] | None:
         with safe_open(path, framework="pt") as handle:
             metadata = handle.metadata() or {}
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a mapping
-        if metadata["name"] != path.name or metadata["sha256"] != _digest(tensors):
+        prompts = json.loads(metadata["prompts"])
+        if metadata["name"] != path.name or metadata["sha256"] != _digest(tensors, prompts):
             return None
-        return tensors, json.loads(metadata["prompts"])
+        return tensors, prompts
     except (SafetensorError, OSError, KeyError, ValueError, TypeError):
         return None
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: dict[str, Tensor], prompts: list[str]) -> str:
+    digest = hashlib.sha256(json.dumps(prompts).encode())
     for name in sorted(tensors):
         digest.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
     return digest.hexdigest()

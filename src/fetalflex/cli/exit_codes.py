@@ -1,0 +1,13 @@
+"""What the exit status of the command line means."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit statuses beside 0 for success and 1 for an error that nobody foresaw, which shows its traceback."""
+
+    BAD_INPUT = 2
+    DIVERGED = 3
+    INTERRUPTED = 130

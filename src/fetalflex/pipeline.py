@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from fetalflex.anatomy import Canvas, Layout, Registry, default_registry, draw_roi_mask
+from fetalflex.anatomy import Canvas, Layout, Registry, default_registry, draw_roi_mask, model_registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
 from fetalflex.diffusion.ddim import sample_ddim
@@ -23,7 +23,7 @@ from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.sampling import Callback
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
-from fetalflex.models.components import PLANES_FILE, Components, model_identity
+from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
 from fetalflex.synthesis import Synthesis
@@ -270,16 +270,6 @@ class FetalFlexPipeline:
             raise FetalFlexError("neither layout holds a structure, so no ROI can be drawn; use roi='full'")
         masks = [draw_roi_mask(layout, self.registry, mode) for layout in layouts]
         return np.logical_or.reduce(masks)
-
-
-def model_registry(folder: Path | str) -> Registry:
-    """Return the planes and structures that a model folder was trained with, or the built-in ones if it names none.
-
-    Raises:
-        FetalFlexError: If the folder's `planes.yaml` is damaged.
-    """
-    path = Path(folder) / PLANES_FILE
-    return Registry.load(path) if path.is_file() else default_registry()
 
 
 def _paste(synthetic: Image, source: Image, roi_mask: NDArray[np.bool_], feather: int) -> Image:

@@ -88,9 +88,7 @@ def test_initialising_from_the_denoiser_copies_and_does_not_share() -> None:
     assert components.controlnet.conv_in.weight.data_ptr() != components.unet.conv_in.weight.data_ptr()
 
 
-@torch.no_grad()
-def test_the_autoencoder_sees_no_further_than_its_convolutions(tiny: Components) -> None:
-    """What it does to the middle of a crop it does in the whole image: it has no attention."""
+def test_the_autoencoder_has_no_attention_so_that_training_on_crops_carries_over(tiny: Components) -> None:
     assert tiny.vae.encoder.mid_block.attentions[0] is None
     assert tiny.vae.decoder.mid_block.attentions[0] is None
 

@@ -8,7 +8,7 @@ from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove,
 from fetalflex.anatomy.layout import Layout, PlacedStructure, layout_schema
 from fetalflex.anatomy.prompts import global_prompt, prompt_corpus
 from fetalflex.anatomy.recipe import Recipe
-from fetalflex.anatomy.registry import Plane, Registry, Structure, default_registry
+from fetalflex.anatomy.registry import Plane, Registry, Structure, default_registry, model_registry
 
 __all__ = [
     "EDIT_KINDS",
@@ -34,6 +34,7 @@ __all__ = [
     "draw_roi_mask",
     "global_prompt",
     "layout_schema",
+    "model_registry",
     "parse_edit",
     "prompt_corpus",
 ]

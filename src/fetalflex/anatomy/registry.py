@@ -211,6 +211,16 @@ def default_registry() -> Registry:
     return Registry.load(Path(__file__).with_name("planes.yaml"))
 
 
+def model_registry(folder: str | Path) -> Registry:
+    """Return the planes and structures that a model folder was trained with, or the built-in ones if it names none.
+
+    Raises:
+        FetalFlexError: the folder's `planes.yaml` is damaged.
+    """
+    path = Path(folder) / "planes.yaml"
+    return Registry.load(path) if path.is_file() else default_registry()
+
+
 def check_canonical_name(name: object, field: str) -> str:
     """Return `name` if it has the form of a registry name (a-z, 0-9, _, up to 64), or raise FetalFlexError."""
     if not isinstance(name, str) or not _CANONICAL_NAME.fullmatch(name):

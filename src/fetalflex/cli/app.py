@@ -68,11 +68,13 @@ def _root(
     """Synthesise fetal ultrasound images under anatomical control. For research and education, not for diagnosis."""
 
 
-for _command in (prepare, pack, train, generate):
-    app.command()(_command)
+app.command()(prepare)
+app.command()(pack)
+app.command()(train)
+app.command()(generate)
 app.command(cls=EditCommand)(edit)
-for _command in (info, demo):
-    app.command()(_command)
+app.command()(info)
+app.command()(demo)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -77,7 +77,7 @@ def edit(
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
 ) -> None:
-    """Edit the anatomy of an image: move, scale, resize, rotate, remove, add or mirror structures.
+    """Edit the anatomy of an image.
 
     Edits are applied in the order typed, each as often as given; lateral_ventricle[1] means the second of several.
     What lay under the structures before and what lies there now is synthesised; every pixel outside stays as it was.
@@ -90,7 +90,7 @@ def edit(
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
     inputs.check_roi_options(True, roi, mask, feather)
-    registry = inputs.load_registry(registry_file)
+    registry = inputs.load_registry(registry_file, model)
     before = inputs.load_layout(layout, registry)
     pixels = read_image(image)
     inputs.check_shape(pixels, str(image), before, str(layout))

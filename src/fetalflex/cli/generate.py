@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def generate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     layouts: Annotated[
-        list[Path] | None, typer.Argument(metavar="[LAYOUT.json...]", help="Layout files.", show_default=False)
+        list[Path] | None, typer.Argument(metavar="LAYOUT.json", help="Layout files.", show_default=False)
     ] = None,
     dataset: Annotated[
         Path | None,
@@ -71,15 +71,16 @@ def generate(
     force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Synthesise images from layout files, or from the records of a data set.
+    """Synthesise images from layouts.
 
-    Each image is written as NAME.png, with NAME.layout.json beside it. With a source image (--image, or the images of
-    a data set) only the region to synthesise changes; every pixel outside stays as it was.
+    The layouts come from files or, with --dataset, from the records of a data set. Each image is written as NAME.png,
+    with NAME.layout.json beside it. With a source image (--image, or the images of a data set) only the region to
+    synthesise changes; every pixel outside stays as it was.
     """
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
     from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
 
-    registry = load_registry(registry_file)
+    registry = load_registry(registry_file, model)
     if dataset is None:
         _check_layout_options(layouts, {"--split": split, "--plane": plane, "--limit": limit, "--no-source": no_source})
         check_roi_options(image is not None, roi, mask, feather)
@@ -95,7 +96,9 @@ def generate(
     inputs = [file for job in jobs for file in job.item.files] + ([] if mask is None else [mask])
     check_outputs([path for job in jobs for path in job.outputs], inputs, force)
     if len(items) < found:
-        typer.echo(f"leaving out {found - len(items)} records whose layouts give no region to synthesise", err=True)
+        typer.echo(
+            f"left out {found - len(items)} of {found} records: their layouts give no region to synthesise", err=True
+        )
 
     pipeline = load_pipeline(model, registry, device)
     settings = options.sampling_settings(steps, eta, guidance_prompt, guidance_layout, feather) | {"prompt": prompt}

@@ -29,9 +29,10 @@ def info(
     ] = "mini",
     as_json: AsJson = False,
 ) -> None:
-    """Show the parameters and floating-point operations of a model, part by part.
+    """Show what a model costs to run.
 
-    1 multiply-add counts as 2 FLOPs. Guidance on the prompt or the layout takes two or three passes per step.
+    Parameters and floating-point operations are shown part by part. 1 multiply-add counts as 2 FLOPs. Guidance on the
+    prompt or the layout takes two or three passes per step.
     """
     components, identity = _load_or_build(model)
 

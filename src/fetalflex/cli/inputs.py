@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Layout, Registry, default_registry
+from fetalflex.anatomy import Layout, Registry, default_registry, model_registry
 from fetalflex.cli.options import Roi
 from fetalflex.cli.show import progress_console
 from fetalflex.data import read_image
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from fetalflex.pipeline import FetalFlexPipeline
 
 
-def load_registry(extra: Path | None) -> Registry:
-    """Return the built-in planes and structures, and those of a YAML file beside them."""
-    return default_registry() if extra is None else default_registry().extended_with(extra)
+def load_registry(extra: Path | None, model: str | None = None) -> Registry:
+    """Return planes and structures: a model's own, or else the built-in ones, and those of a YAML file beside them."""
+    registry = default_registry() if model is None else model_registry(find_model(model))
+    return registry if extra is None else registry.extended_with(extra)
 
 
 def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipeline:
@@ -33,7 +34,7 @@ def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipel
     folder = find_model(model)
     with progress_console().status("loading the model"):
         from fetalflex.pipeline import FetalFlexPipeline
-        from fetalflex.training.run import choose_device
+        from fetalflex.models.device import choose_device
 
         return FetalFlexPipeline.from_pretrained(folder, registry, choose_device(device))
 

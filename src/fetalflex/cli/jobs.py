@@ -141,7 +141,7 @@ def items_with_region(
         return list(items)
     chosen = [item for item in items if _has_region(item, region, registry)]
     if len(chosen) < len(items) and not (chosen and may_leave_out):
-        lacking = "the plane's outline" if region == Roi.OUTLINE else "structures"
+        lacking = "outline of its plane" if region == Roi.OUTLINE else "structures"
         where = next(item.origin for item in items if not _has_region(item, region, registry))
         raise FetalFlexError(
             f"{where} holds no {lacking}, so no region follows from it; choose another --roi, such as full, or --mask"
@@ -193,13 +193,20 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], force: bool) 
         force: Allow replacing other files.
 
     Raises:
-        FetalFlexError: If a folder is a file, an output is an input, or it is there and `force` is not set.
+        FetalFlexError: If a folder is a file or a file is a folder, two outputs are one file, an output is an input,
+            or it is there and `force` is not set.
     """
     for folder in {path.parent for path in outputs}:
         if folder.exists() and not folder.is_dir():
             raise FetalFlexError(f"{folder} is a file; give a folder to write to")
     sources = {path.resolve() for path in inputs}
+    taken: set[Path] = set()
     for path in outputs:
+        if path.is_dir():
+            raise FetalFlexError(f"{path} is a folder; give another name for the file to write")
+        if path.resolve() in taken:
+            raise FetalFlexError(f"{path} would be written twice; give the files different names")
+        taken.add(path.resolve())
         if path.resolve() in sources:
             raise FetalFlexError(f"{path} is read by this command and would be replaced; write somewhere else")
     existing = [path for path in outputs if path.exists()]

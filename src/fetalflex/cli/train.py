@@ -41,7 +41,7 @@ def train(
     ] = None,
     registry_file: RegistryFile = None,
 ) -> None:
-    """Train one stage of a model, or resume a run that was interrupted.
+    """Train one stage of a model, or resume it.
 
     The same command resumes: checkpoints lie in the run folder, and so does the finished model, as model/. Ctrl-C
     finishes the step, saves a checkpoint and leaves with exit code 130.
@@ -53,7 +53,7 @@ def train(
     in_file = _stage_in_file(config)
     if in_file is not None and in_file != stage.value:
         raise FetalFlexError(f"{config} describes the stage {in_file}, not {stage.value}; give the file of this stage")
-    registry = load_registry(registry_file)
+    registry = None if registry_file is None else load_registry(registry_file)
 
     from fetalflex.training.config import load_run_config
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fetalflex.anatomy import Registry, draw_layout_map
+from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.training.config import AutoencoderStage
@@ -49,6 +50,7 @@ class AutoencoderTraining(Stage):
         self.validation = validation
         self.registry = registry
         self.settings = settings
+        self._check_crops()
         self._with_layout = [i for i, layout in enumerate(training.layouts) if layout.structures]
 
     @property
@@ -109,6 +111,15 @@ class AutoencoderTraining(Stage):
             ]
         )
         normalise_latents(self.vae, latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
+
+    def _check_crops(self) -> None:
+        step, largest = self.components.config.autoencoder.downsampling, self.training.size
+        for phase in self.settings.crops:
+            if phase.size > largest or phase.size % step:
+                raise FetalFlexError(
+                    f"autoencoder.crops: size {phase.size} does not fit the model; choose a multiple of {step} "
+                    f"up to its image size of {largest} pixels"
+                )
 
     def _crop(self, done: float) -> int:
         return next(phase.size for phase in self.settings.crops if done <= phase.until or phase.until == 1.0)

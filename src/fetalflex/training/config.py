@@ -87,6 +87,13 @@ class AutoencoderStage(_Strict):
     ssim_weight: float = Field(0.1, ge=0)
     kl_weight: float = Field(1e-4, ge=0)
 
+    @model_validator(mode="after")
+    def _check_crops(self) -> AutoencoderStage:
+        shares = [phase.until for phase in self.crops]
+        if shares != sorted(set(shares)) or shares[-1:] != [1.0]:
+            raise ValueError(f"crops must follow one another up to until 1; got until {', '.join(map(str, shares))}")
+        return self
+
 
 class DenoiserStage(_Strict):
     """Settings of the denoiser stage.

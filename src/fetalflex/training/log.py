@@ -37,6 +37,15 @@ class RunLog:
                 self._writer.add_scalar(name, value, progress.images)
         self._writer.flush()
 
+    def validated(self, images: int) -> bool:
+        """Say whether a validation at that number of images stands in the log."""
+        if not self.path.exists():
+            return False
+        entries = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
+        return any(
+            entry["images"] == images and any(name.startswith("validation/") for name in entry) for entry in entries
+        )
+
     def close(self) -> None:
         """Close the event files."""
         self._writer.close()

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from fetalflex.anatomy import Registry, default_registry, prompt_corpus
+from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components
 from fetalflex.models.configs import get_preset
-from fetalflex.pipeline import model_registry
+from fetalflex.models.device import choose_device
 from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.control import ControlTraining
@@ -53,35 +53,22 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
     device = choose_device(config.device)
     training = select_samples(config.data, config.data.train_split, registry)
     validation = select_samples(config.data, config.data.validation_split, registry)
+    components = _components(config, registry)
     _freeze_config(config, training)
     console.print(f"{config.stage}: {len(training)} training and {len(validation)} validation images, on {device}")
-    stage = _build_stage(config, registry, device, training, validation, console)
+    stage = _build_stage(config, components, registry, device, training, validation, console)
     return Trainer(stage, config, console).run()
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is a GPU if there is one.
-
-    Raises:
-        FetalFlexError: If torch does not know the device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise FetalFlexError(f"device {name!r} cannot be used here; choose auto, cpu or cuda ({error})") from error
 
 
 def _build_stage(
     config: RunConfig,
+    components: Components,
     registry: Registry,
     device: torch.device,
     training: list[Sample],
     validation: list[Sample],
     console: Console,
 ) -> Stage:
-    components = _components(config, registry)
     size = components.config.image_size
     if config.stage == "autoencoder":
         with console.status("loading images"):

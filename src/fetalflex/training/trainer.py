@@ -86,6 +86,7 @@ class Trainer:
     def _train(self, progress: Progress, log: RunLog) -> None:
         config = self.config
         recent: dict[str, list[torch.Tensor]] = {}
+        saved = progress.images
         with self._bar(progress) as advance:
             while self._done(progress) < 1 and not self._stop:
                 before, started = progress.images, time.monotonic()
@@ -95,15 +96,16 @@ class Trainer:
                 progress.seconds += time.monotonic() - started
                 advance(progress)
                 if _crossed(before, progress.images, config.log_every):
-                    values = {name: float(torch.stack(kept).mean()) for name, kept in recent.items()}
-                    self._check_finite(values, progress)
+                    values = self._checked_means(recent, progress)
                     log.add(progress, values | {"learning_rate": self.optimizer.param_groups[0]["lr"]})
                     recent.clear()
                 if _crossed(before, progress.images, config.validate_every):
                     self._validate(progress, log)
                 if _crossed(before, progress.images, config.checkpoint_every):
-                    self._save(progress)
-        self._save(progress)
+                    self._save(progress, recent)
+                    saved = progress.images
+        if saved != progress.images:
+            self._save(progress, recent)
 
     def _step(self, progress: Progress) -> dict[str, torch.Tensor]:
         config, done = self.config, self._done(progress)
@@ -136,13 +138,16 @@ class Trainer:
             return shown
         return max(shown, progress.seconds / (60 * self.config.max_minutes))
 
-    def _check_finite(self, values: dict[str, float], progress: Progress) -> None:
-        if not math.isfinite(values["loss"]):
-            newest = next(iter(self.store.found()), None)
-            raise FloatingPointError(
-                f"the loss became {values['loss']} at {progress.images} images; lower learning_rate and start again"
-                + (f" (the last good checkpoint is {newest})" if newest else "")
-            )
+    def _checked_means(self, recent: dict[str, list[torch.Tensor]], progress: Progress) -> dict[str, float]:
+        means = {name: float(torch.stack(kept).mean()) for name, kept in recent.items()}
+        for name in ("loss", "gradient_norm"):
+            if not math.isfinite(means.get(name, 0.0)):
+                newest = next(iter(self.store.found()), None)
+                raise FloatingPointError(
+                    f"the {name} became {means[name]} by {progress.images} images; lower learning_rate and start again"
+                    + (f" (the last good checkpoint is {newest})" if newest else "")
+                )
+        return means
 
     def _validate(self, progress: Progress, log: RunLog) -> None:
         with self.average.applied(), torch.no_grad():
@@ -157,11 +162,13 @@ class Trainer:
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.numbers.items())
         self.console.print(f"{progress.images} images, {progress.seconds / 60:.1f} min: {numbers}")
 
-    def _save(self, progress: Progress) -> None:
+    def _save(self, progress: Progress, recent: dict[str, list[torch.Tensor]]) -> None:
+        self._checked_means(recent, progress)  # a checkpoint is always one to go on from
         self.store.save(progress, self.networks, self.average, self.optimizer)
 
     def _finish(self, progress: Progress, log: RunLog) -> None:
-        self._validate(progress, log)
+        if not log.validated(progress.images):
+            self._validate(progress, log)
         with self.average.applied(), torch.no_grad():
             self.networks.eval()
             self.stage.finish()

@@ -1,0 +1,1 @@
+"""The networks: configs and presets, building, saving and loading."""

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from cli_helpers import RunCommand
+
+from fetalflex import FetalFlexError, __version__
+from fetalflex.anatomy.drawing import ROI_MODES
+from fetalflex.cli import app as app_module
+from fetalflex.cli.options import Roi
+
+COMMANDS = ("prepare", "pack", "train", "generate", "edit", "info", "demo")
+
+
+def in_subprocess(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONWARNINGS": "error"}
+    return subprocess.run(
+        [sys.executable, "-m", "fetalflex", *arguments], capture_output=True, text=True, env=environment, **options
+    )
+
+
+def failing_app(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Give the application one more command, which fails."""
+    app = typer.Typer(cls=app_module._Commands, add_completion=False)
+
+    @app.command()
+    def fail() -> None:
+        raise error
+
+    @app.command()
+    def other() -> None: ...
+
+    monkeypatch.setattr(app_module, "app", app)
+
+
+def test_help_names_every_command_without_a_terminal() -> None:
+    result = in_subprocess("--help", stdin=subprocess.DEVNULL)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert all(f"  {command}  " in result.stdout for command in COMMANDS)
+
+
+def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
+    code = "import sys, fetalflex.cli.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert not loaded & {"torch", "diffusers", "transformers", "numpy", "scipy", "PIL", "pydantic", "yaml"}
+
+
+def test_bad_input_exits_with_2_and_one_line(tmp_path: Path) -> None:
+    result = in_subprocess("generate", "missing.json", "--out", "out", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == "error: missing.json cannot be read: No such file or directory\n"
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed_pipe:
+        command = [sys.executable, "-m", "fetalflex", "generate", "--help"]
+        result = subprocess.run(command, stdout=closed_pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(run: RunCommand, command: str) -> None:
+    assert f"Usage: fetalflex {command}" in run(command, "--help").stdout
+
+
+def test_version(run: RunCommand) -> None:
+    assert run("--version").stdout == f"fetalflex {__version__}\n"
+
+
+def test_unknown_command_is_a_usage_error(run: RunCommand) -> None:
+    assert "No such command 'generat'" in run("generat", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (FetalFlexError("size is\n0; choose\tmore\x1b[2J"), 2, "error: size is 0; choose more [2J\n"),
+        (FloatingPointError("the loss became nan"), 3, "error: training diverged: the loss became nan\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.png"), 2, "error: a.png: No space left on device\n"),
+    ],
+)
+def test_foreseen_errors_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    failing_app(monkeypatch, error)
+    with pytest.raises(SystemExit) as leaving:
+        app_module.main(["fail"])
+    assert leaving.value.code == code
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize("error", [KeyError("bug"), ValueError("bug"), OSError(errno.EBADF, "bug")])
+def test_unforeseen_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    failing_app(monkeypatch, error)
+    with pytest.raises(type(error), match="bug"):
+        app_module.main(["fail"])
+
+
+def test_roi_choices_are_those_of_the_drawing() -> None:
+    assert {roi.value for roi in Roi} == set(ROI_MODES)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from phantoms import draw_phantom
+from PIL import Image
+from training_helpers import encoded_images
+
+from fetalflex.anatomy import Canvas, default_registry, draw_layout_map, global_prompt
+from fetalflex.data import DatasetFolder
+from fetalflex.models.components import Components
+from fetalflex.models.latents import encode, pixels_from_arrays
+from fetalflex.training.config import AugmentationConfig, DataConfig
+from fetalflex.training.images import Sample, select_samples
+from fetalflex.training.latent_cache import LatentCache, Latents
+
+REGISTRY = default_registry()
+AUGMENTATION = AugmentationConfig(variants=2)
+RECORDS, FIRST_SHARD, SECOND_SHARD = 36, 32, 4
+FIELDS = ("image", "layout", "background", "roi_mask")
+
+
+@pytest.fixture
+def folder(phantom_folder: Path, tmp_path: Path) -> Path:
+    """A data set of the test's own."""
+    return Path(shutil.copytree(phantom_folder, tmp_path / "data"))
+
+
+def samples(folder: Path) -> list[Sample]:
+    return select_samples(DataConfig(paths=(folder,)), "train", REGISTRY)
+
+
+def cache(folder: Path, components: Components, **changes: Any) -> LatentCache:
+    options: dict[str, Any] = {
+        "folder": folder / "cache",
+        "components": components,
+        "registry": REGISTRY,
+        "augmentation": AUGMENTATION,
+        "seed": 0,
+        "device": torch.device("cpu"),
+        "with_conditions": True,
+    }
+    return LatentCache(**options | changes)
+
+
+def load(folder: Path, components: Components, **changes: Any) -> tuple[Latents, int]:
+    """Return latents, and how many pictures the VAE encoded for them."""
+    made = cache(folder, components, **changes)
+    with encoded_images(components) as encoded:
+        return made.load(samples(folder)), sum(encoded)
+
+
+def same(first: Latents, second: Latents) -> bool:
+    pairs = [(getattr(first, name), getattr(second, name)) for name in FIELDS]
+    equal = all((x is None and y is None) or torch.equal(x, y) for x, y in pairs)
+    return equal and first.prompts == second.prompts
+
+
+def test_latents_are_those_of_the_images_and_their_conditions(folder: Path, random_model: Components) -> None:
+    latents, encoded = load(folder, random_model)
+    count = RECORDS * AUGMENTATION.variants
+    assert encoded == 3 * count
+    assert len(latents) == count
+    assert latents.image.shape == latents.layout.shape == latents.background.shape == (count, 4, 16, 16)
+    assert latents.roi_mask.shape == (count, 1, 16, 16)
+    assert set(latents.roi_mask.unique().tolist()) <= {0, 1}
+    for number, (dataset, record) in enumerate(samples(folder)[:3]):
+        canvas = Canvas(64, 64, 64)
+        layout = canvas.layout_to_canvas(record.layout)
+        image = canvas.image_to_canvas(dataset.image(record))
+        assert latents.prompts[2 * number] == global_prompt(layout, REGISTRY)
+        with torch.no_grad():
+            expected = encode(random_model.vae, pixels_from_arrays([image]))[0]
+            expected_map = encode(random_model.vae, pixels_from_arrays([draw_layout_map(layout, REGISTRY)]))[0]
+        torch.testing.assert_close(latents.image[2 * number].float(), expected, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(latents.layout[2 * number].float(), expected_map, rtol=2e-3, atol=2e-3)
+        assert not torch.allclose(latents.image[2 * number], latents.image[2 * number + 1], atol=0.01)
+
+
+def test_the_second_load_encodes_nothing(folder: Path, random_model: Components) -> None:
+    first, _ = load(folder, random_model)
+    second, encoded = load(folder, random_model)
+    assert encoded == 0
+    assert same(first, second)
+
+
+def test_the_cache_does_not_depend_on_where_it_lies(folder: Path, random_model: Components) -> None:
+    first, _ = load(folder, random_model)
+    shutil.copytree(folder, folder.parent / "copy", ignore=shutil.ignore_patterns("cache"))
+    second, encoded = load(folder.parent / "copy", random_model)
+    assert encoded > 0
+    assert same(first, second)
+
+
+def test_a_later_stage_reuses_the_images_of_an_earlier_one(folder: Path, random_model: Components) -> None:
+    images, encoded = load(folder, random_model, with_conditions=False)
+    assert encoded == RECORDS * 2
+    assert images.layout is None
+    full, encoded = load(folder, random_model)
+    assert encoded == 2 * RECORDS * 2
+    assert torch.equal(full.image, images.image)
+    assert full.prompts == images.prompts
+
+
+def test_a_changed_image_recomputes_its_shard_only(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    dataset, record = samples(folder)[-1]
+    path = dataset.image_path(record)
+    Image.fromarray(draw_phantom(record.layout, np.random.default_rng(99))).save(path)
+    after, encoded = load(folder, random_model)
+    assert encoded == 3 * 2 * SECOND_SHARD
+    changed = [i for i in range(len(before)) if not torch.equal(before.image[i], after.image[i])]
+    assert changed == [len(before) - 2, len(before) - 1]
+
+
+def test_a_changed_layout_recomputes_its_shard_only(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    chosen = samples(folder)
+    dataset, record = chosen[-1]
+    moved = record.layout.mirrored_horizontally()
+    object.__setattr__(record, "layout", moved)
+    with encoded_images(random_model) as encoded:
+        after = cache(folder, random_model).load([*chosen[:-1], (dataset, record)])
+    assert sum(encoded) == 3 * 2 * SECOND_SHARD
+    assert not torch.equal(before.layout[-2], after.layout[-2])
+    assert torch.equal(before.layout[:-2], after.layout[:-2])
+
+
+def test_a_changed_autoencoder_recomputes_everything(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    other = copy.deepcopy(random_model)
+    with torch.no_grad():
+        other.vae.encoder.conv_in.weight.add_(0.1)
+    after, encoded = load(folder, other)
+    assert encoded == 3 * 2 * RECORDS
+    assert not torch.equal(before.image, after.image)
+
+
+@pytest.mark.parametrize(
+    "change", [{"augmentation": AugmentationConfig(variants=2, rotation=40.0)}, {"seed": 1}], ids=["rotation", "seed"]
+)
+def test_a_changed_augmentation_recomputes_everything(
+    folder: Path, random_model: Components, change: dict[str, Any]
+) -> None:
+    before, _ = load(folder, random_model)
+    after, encoded = load(folder, random_model, **change)
+    assert encoded == 3 * 2 * RECORDS
+    assert torch.equal(before.image[::2], after.image[::2])
+    assert not torch.equal(before.image[1::2], after.image[1::2])
+
+
+def test_changed_colours_recompute_layout_maps(folder: Path, random_model: Components, tmp_path: Path) -> None:
+    before, _ = load(folder, random_model)
+    text = REGISTRY.to_yaml()
+    colour = list(REGISTRY.structure("thalami").colour)
+    path = tmp_path / "planes.yaml"
+    path.write_text(text.replace(str(colour), "[1, 2, 250]"))
+    registry = type(REGISTRY).load(path)
+    assert registry.structure("thalami").colour == (1, 2, 250)
+    after, encoded = load(folder, random_model, registry=registry)
+    assert encoded > 0
+    assert not torch.equal(before.layout, after.layout)
+
+
+def shards(folder: Path) -> list[Path]:
+    return sorted((folder / "cache").glob("*.safetensors"))
+
+
+def test_a_shard_that_was_cut_short_is_computed_again(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    for path in shards(folder):
+        path.write_bytes(path.read_bytes()[:-7])
+    after, encoded = load(folder, random_model)
+    assert encoded == 3 * 2 * RECORDS
+    assert same(before, after)
+    assert load(folder, random_model)[1] == 0
+
+
+def test_an_empty_shard_is_computed_again(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    shards(folder)[0].write_bytes(b"")
+    assert same(before, load(folder, random_model)[0])
+
+
+def test_a_flipped_bit_anywhere_is_noticed(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    path = min(shards(folder), key=lambda path: path.stat().st_size)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    header = int.from_bytes(whole[:8], "little")
+    places = [*rng.integers(0, 8 + header, 10), *rng.integers(8 + header, len(whole), 3)]
+    for place in map(int, places):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        assert same(before, load(folder, random_model)[0]), place
+
+
+def test_a_shard_under_the_name_of_another_is_not_taken_for_it(folder: Path, random_model: Components) -> None:
+    before, _ = load(folder, random_model)
+    images = [path for path in shards(folder) if ".image." in path.name]
+    first, second = (path.read_bytes() for path in images)
+    images[0].write_bytes(second)
+    images[1].write_bytes(first)
+    assert same(before, load(folder, random_model)[0])
+
+
+def test_leftovers_of_a_killed_run_are_removed(folder: Path, random_model: Components) -> None:
+    (folder / "cache").mkdir()
+    (folder / "cache" / "abc.image.123.partial").write_bytes(b"half")
+    load(folder, random_model)
+    assert not list((folder / "cache").glob("*.partial"))
+
+
+def test_progress_counts_records(folder: Path, random_model: Components) -> None:
+    shown: list[tuple[int, int]] = []
+    cache(folder, random_model).load(samples(folder), lambda done, total: shown.append((done, total)))
+    assert shown == [(FIRST_SHARD, RECORDS), (RECORDS, RECORDS)]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, draw_roi_mask
+from fetalflex.training.roi import draw_training_roi
+
+REGISTRY = default_registry()
+STRUCTURES = (PlacedStructure("skull", Box(50, 50, 60, 40, 10)), PlacedStructure("thalami", Box(50, 50, 20, 15)))
+LAYOUT = Layout("thalamic_transverse", 100, 100, STRUCTURES)
+
+
+def draw(seed: int, layout: Layout = LAYOUT) -> np.ndarray:
+    return draw_training_roi(layout, REGISTRY, np.random.default_rng(seed))
+
+
+@given(st.integers(0, 2**32))
+def test_the_roi_always_covers_every_structure(seed: int) -> None:
+    mask = draw(seed)
+    assert mask.shape == (100, 100)
+    assert mask[draw_roi_mask(LAYOUT, REGISTRY, "structures", 0.0)].all()
+
+
+def test_half_are_outlines_a_quarter_structures_a_quarter_whole_images() -> None:
+    outline = draw_roi_mask(LAYOUT, REGISTRY, "auto")
+    masks = [draw(seed) for seed in range(400)]
+    assert np.mean([mask.all() for mask in masks]) == pytest.approx(0.25, abs=0.07)
+    assert np.mean([np.array_equal(mask, outline) for mask in masks]) == pytest.approx(0.5, abs=0.08)
+
+
+def test_the_margin_round_structures_varies() -> None:
+    outline = draw_roi_mask(LAYOUT, REGISTRY, "auto")
+    sizes = {int(mask.sum()) for mask in map(draw, range(100)) if not mask.all() and not np.array_equal(mask, outline)}
+    assert len(sizes) > 10
+    assert min(sizes) >= draw_roi_mask(LAYOUT, REGISTRY, "structures", 0.02).sum()
+    assert max(sizes) <= draw_roi_mask(LAYOUT, REGISTRY, "structures", 0.1).sum()
+
+
+@given(st.integers(0, 2**32))
+def test_without_structures_the_whole_image_is_hidden(seed: int) -> None:
+    assert draw(seed, Layout("femur", 30, 20)).all()
+
+
+def test_the_draw_depends_on_the_generator_alone() -> None:
+    assert np.array_equal(draw(7), draw(7))

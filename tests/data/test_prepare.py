@@ -175,7 +175,7 @@ class TestImages:
         noise(folder / "Scan é (1).png")
         report = prepare_after(folder, [row("Scan é (1).png")])
         assert [record.file_name for record in report.records] == ["images/Scan_e_1_.png"]
-        (change,) = report.changed
+        (change,) = report.notes
         assert "stored as images/Scan_e_1_.png, since its name has characters" in change.reason
 
     def test_a_name_that_comes_twice_is_changed_once(self, folder):
@@ -183,7 +183,7 @@ class TestImages:
         noise(folder / "test" / "A.png", 2)
         report = prepare_after(folder, [row("train/a.png"), row("test/A.png")])
         assert [record.file_name for record in report.records] == ["images/a.png", "images/A_2.png"]
-        assert [(change.where, change.reason) for change in report.changed] == [
+        assert [(change.where, change.reason) for change in report.notes] == [
             ("test/A.png", "stored as images/A_2.png, since another image has this name")
         ]
 
@@ -271,12 +271,12 @@ class TestStrict:
     def test_a_sound_source_passes(self, source):
         assert prepare_table(source, strict=True).taken == 12
 
-    def test_a_clipped_box_is_no_longer_taken(self, source):
+    def test_notes_are_no_refusals(self, source):
         noise(source / "x.png", 77)
         add_rows(source, row("x.png", box="-5,10,50,30"))
-        assert "sticks out of the image" in prepare_table(source).changed[0].reason
-        with pytest.raises(FetalFlexError, match="sticks out of the image"):
-            prepare_table(source, "other", strict=True)
+        (note,) = prepare_table(source, strict=True).notes
+        assert note.where == "boxes.csv row 14"
+        assert "sticks out of the image; 91% is kept" in note.reason
 
     def test_labels_ignored_on_request_are_counted_and_pass(self, source):
         add_rows(source, *[row(f"{n:02}.png", "callipers", patient=f"p{n // 2}") for n in range(7)])

@@ -35,10 +35,10 @@ def test_counts():
     assert counted.structures()["femur"] == {}
 
 
-def test_json_holds_every_refusal_and_change():
+def test_json_holds_every_refusal_and_note():
     written = report(
         refused=[Refusal("a.txt line 3", "class 9 is unknown")],
-        changed=[Refusal("b.png", "clipped", kept=True)],
+        notes=[Refusal("b.png", "clipped", kept=True)],
         left_out_on_request={"text": 4},
         remarks=["Mind this."],
     )
@@ -46,7 +46,7 @@ def test_json_holds_every_refusal_and_change():
     assert content["format"] == "fetalflex/prepare-report"
     assert content["images"] == 3
     assert content["refused"] == [{"where": "a.txt line 3", "reason": "class 9 is unknown"}]
-    assert content["changed"] == [{"where": "b.png", "reason": "clipped"}]
+    assert content["notes"] == [{"where": "b.png", "reason": "clipped"}]
     assert content["left_out_on_request"] == {"text": 4}
     assert content["remarks"] == ["Mind this."]
 
@@ -55,7 +55,7 @@ def test_markdown_has_one_line_per_refusal_whatever_its_text():
     text = report(
         refused=[Refusal("a`b\n## c", "line one\nline two"), Refusal("d", "e")], remarks=["Mind this."]
     ).to_markdown()
-    assert "3 images taken (2 train, 0 val, 1 test) of 2 patients; 2 refusals, 0 changes." in text
+    assert "3 images taken (2 train, 0 val, 1 test) of 2 patients; 2 refusals, 0 notes." in text
     assert "- Mind this." in text
     assert "seed 0, plane none, strict yes" in text
     assert "| skull | 2 | 0 | 0 | 2 |" in text

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fetalflex.anatomy import Registry, default_registry, prompt_corpus
 from fetalflex.conditioning import predict_noise
-from fetalflex.models.build import build_components, build_scheduler, initialise_from_denoiser
+from fetalflex.models.build import build_components, build_scheduler, has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import NoiseConfig, get_preset
 
@@ -70,6 +70,14 @@ def test_a_new_control_branch_changes_nothing(tiny: Components) -> None:
 def test_the_condition_starts_without_influence_on_the_control_branch(tiny: Components) -> None:
     condition = inputs(tiny)[3]
     assert not tiny.controlnet.controlnet_cond_embedding(condition).any()
+
+
+def test_a_control_branch_has_learnt_once_an_output_is_not_zero() -> None:
+    controlnet = built("tiny").controlnet
+    assert not has_learnt(controlnet)
+    with torch.no_grad():
+        controlnet.controlnet_down_blocks[1].bias[0] = 1e-9
+    assert has_learnt(controlnet)
 
 
 def test_the_control_branch_starts_as_the_denoisers_encoder(tiny: Components) -> None:

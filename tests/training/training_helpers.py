@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
+from fetalflex.anatomy import default_registry
 from fetalflex.models.components import Components
-from fetalflex.training.config import RunConfig
+from fetalflex.training.config import AugmentationConfig, DataConfig, RunConfig
+from fetalflex.training.images import select_samples
+from fetalflex.training.latent_cache import LatentCache, Latents
+from fetalflex.training.order import generator_at
 from fetalflex.training.stage import Stage, Validation
 
 
@@ -113,3 +117,33 @@ class AlignmentStage(Stage):
 
     def finish(self) -> None:
         self.finished += 1
+
+
+def cached_latents(folder: Path, cache: Path, components: Components, split: str, with_conditions: bool) -> Latents:
+    """Return the latents of one split of a data set folder, one variant each."""
+    registry, augmentation = default_registry(), AugmentationConfig(variants=1)
+    device = torch.device("cpu")
+    samples = select_samples(DataConfig(paths=(folder,)), split, registry)
+    return LatentCache(cache, components, registry, augmentation, 0, device, with_conditions).load(samples)
+
+
+def take_steps(stage: Stage, steps: int, batch: int = 8, rate: float = 3e-3) -> list[float]:
+    """Take plain Adam steps; return the losses."""
+    networks = stage.networks().requires_grad_(True).train()
+    optimizer = torch.optim.Adam(networks.parameters(), lr=rate)
+    losses = []
+    for step in range(steps):
+        indices = np.random.default_rng(step).integers(0, stage.sample_count, batch)
+        loss, _ = stage.loss(indices, generator_at(0, "test", step), step / steps)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    networks.eval()
+    return losses
+
+
+def changed_parts(before: Components, after: Components) -> set[str]:
+    """Return the names of the networks whose weights differ."""
+    ours, theirs = before.networks(), after.networks()
+    return {name for name in ours if not same_weights(weights(ours[name]), weights(theirs[name]))}

@@ -33,8 +33,8 @@ def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipel
     """
     folder = find_model(model)
     with progress_console().status("loading the model"):
-        from fetalflex.pipeline import FetalFlexPipeline
         from fetalflex.models.device import choose_device
+        from fetalflex.pipeline import FetalFlexPipeline
 
         return FetalFlexPipeline.from_pretrained(folder, registry, choose_device(device))
 

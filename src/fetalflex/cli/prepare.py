@@ -77,7 +77,7 @@ def prepare(
         bool, typer.Option("--keep-splits", help="Keep the splits that the source names; draw only the others.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail, and write nothing, if anything would be left out or changed.")
+        bool, typer.Option("--strict", help="Fail, and write nothing, if anything would be left out.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set folder that is already there.")] = False,
     registry: options.RegistryFile = None,
@@ -170,7 +170,7 @@ def _progress_bar() -> Iterator[Progress]:
 def _text(report: PrepareReport, out: Path) -> str:
     """Return what to print: totals, the first entries of each kind, and where the rest is."""
     lines = [report.summary(), *report.remarks]
-    for title, entries in (("Refused", report.refused), ("Changed", report.changed)):
+    for title, entries in (("Refused", report.refused), ("Note", report.notes)):
         lines += [f"{title}: {entry.where}: {entry.reason}" for entry in entries[:_SHOWN_ENTRIES]]
         if len(entries) > _SHOWN_ENTRIES:
             lines.append(f"{title}: {len(entries) - _SHOWN_ENTRIES} more")

@@ -42,15 +42,13 @@ class Findings:
     Args:
         images: What can be taken, in the importer's order.
         refused: What was left out.
-        changed: What was taken after a change.
-        renamed: Images whose file name was changed, because it was taken or not portable.
+        notes: What was taken after a change, such as a clipped box or another file name, or with a doubt.
         ignored: Label to how many boxes were left out because the label map says so.
     """
 
     images: list[CheckedImage] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
-    changed: list[Refusal] = field(default_factory=list)
-    renamed: list[Refusal] = field(default_factory=list)
+    notes: list[Refusal] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
@@ -79,13 +77,13 @@ def check_source(
             except FetalFlexError as error:
                 findings.refused.append(Refusal(checker.name(result.image_path), str(error)))
             else:
-                findings.renamed += checker.renaming(image)
+                findings.notes += checker.renaming(image)
             looked_at += 1
             tell(looked_at)
         elif result.reason in wished:
             findings.ignored[wished[result.reason]] += 1
         else:
-            (findings.changed if result.kept else findings.refused).append(result)
+            (findings.notes if result.kept else findings.refused).append(result)
     return findings
 
 

@@ -57,7 +57,8 @@ def prepare(
         seed: Another seed gives another division into train, val and test.
         fractions: Expected share of patients in train, val and test.
         keep_splits: Keep the splits that the source names and draw only the others.
-        strict: Raise instead of leaving out or changing anything; boxes that the label map ignores may be left out.
+        strict: Raise instead of leaving anything out, save for boxes that the label map ignores. Notes, such as on a
+            clipped box, are no refusals.
         force: Replace a data set folder that is at `out`.
         progress: Called after each image.
 
@@ -66,7 +67,7 @@ def prepare(
 
     Raises:
         FetalFlexError: If nothing of the source can be used, something is in the way at `out`, or, with `strict`,
-            anything would be left out or changed. Then nothing is written.
+            anything would be left out. Then nothing is written.
     """
     options = options or ImportOptions()
     importer = get_importer(format)
@@ -74,7 +75,7 @@ def prepare(
     check_new_folder(out, force, ANNOTATIONS)
     root = source.parent if source.is_file() else source
     findings = check_source(importer.read(source, options), root, options, _step("checking", None, progress))
-    if strict and (findings.refused or findings.changed):
+    if strict and findings.refused:
         raise FetalFlexError(f"{source}: nothing is written, since strict allows no refusal: {_first_few(findings)}")
     if not findings.images:
         raise FetalFlexError(f"{source} holds no usable image in the format {format}: {_first_few(findings)}")
@@ -85,7 +86,7 @@ def prepare(
         settings=_settings(options, seed, fractions, keep_splits),
         records=records,
         refused=findings.refused,
-        changed=[*findings.changed, *findings.renamed],
+        notes=findings.notes,
         left_out_on_request=findings.ignored,
         remarks=_remarks(findings.images, records, options, fractions, keep_splits),
     )
@@ -142,8 +143,8 @@ def _check_apart(source: Path, out: Path) -> None:
 
 
 def _first_few(findings: Findings) -> str:
-    """Return the first refusals and changes as one text."""
-    entries = [*findings.refused, *findings.changed]
+    """Return the first refusals as one text."""
+    entries = findings.refused
     texts = [f"{entry.where}: {entry.reason}" for entry in entries[:_SHOWN_REFUSALS]]
     if len(entries) > _SHOWN_REFUSALS:
         texts.append(f"and {len(entries) - _SHOWN_REFUSALS} more")

@@ -27,7 +27,7 @@ class PrepareReport:
         settings: What the user asked for: plane, seed, split and so on; JSON values.
         records: Records of the data set.
         refused: What was left out.
-        changed: What was taken after a change.
+        notes: What was taken after a change, or with a doubt.
         left_out_on_request: Label to how many boxes were left out because the label map says so.
         remarks: Other sentences that the user should read.
     """
@@ -37,7 +37,7 @@ class PrepareReport:
     settings: Mapping[str, Any]
     records: Sequence[Record]
     refused: Sequence[Refusal] = ()
-    changed: Sequence[Refusal] = ()
+    notes: Sequence[Refusal] = ()
     left_out_on_request: Mapping[str, int] = field(default_factory=dict)
     remarks: Sequence[str] = ()
 
@@ -87,7 +87,7 @@ class PrepareReport:
             "planes": self.planes(),
             "structures": self.structures(),
             "refused": [{"where": one.where, "reason": one.reason} for one in self.refused],
-            "changed": [{"where": one.where, "reason": one.reason} for one in self.changed],
+            "notes": [{"where": one.where, "reason": one.reason} for one in self.notes],
             "left_out_on_request": dict(self.left_out_on_request),
             "remarks": list(self.remarks),
         }
@@ -108,7 +108,7 @@ class PrepareReport:
         wished = [(label, f"{count} boxes, as the label map says") for label, count in self.left_out_on_request.items()]
         for title, entries in (
             ("Refused", [(one.where, one.reason) for one in self.refused]),
-            ("Changed", [(one.where, one.reason) for one in self.changed]),
+            ("Notes", [(one.where, one.reason) for one in self.notes]),
             ("Left out on request", wished),
         ):
             if entries:
@@ -121,7 +121,7 @@ class PrepareReport:
         shares = ", ".join(f"{count} {split}" for split, count in self.splits.items())
         return (
             f"{self.taken} images taken ({shares}) of {sum(self.patients.values())} patients; "
-            f"{len(self.refused)} refusals, {len(self.changed)} changes."
+            f"{len(self.refused)} refusals, {len(self.notes)} notes."
         )
 
 

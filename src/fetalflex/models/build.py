@@ -100,6 +100,12 @@ def initialise_from_denoiser(controlnet: ControlNetModel, unet: UNet2DConditionM
         getattr(controlnet, part).load_state_dict(getattr(unet, part).state_dict())
 
 
+def has_learnt(controlnet: ControlNetModel) -> bool:
+    """Say whether a ControlNet has been trained: its output convolutions start at zero."""
+    outputs = (*controlnet.controlnet_down_blocks.parameters(), *controlnet.controlnet_mid_block.parameters())
+    return any(bool(weight.any()) for weight in outputs)
+
+
 def build_scheduler(config: NoiseConfig) -> DDIMScheduler:
     """Return the noise schedule as a diffusers scheduler."""
     return DDIMScheduler(

@@ -13,7 +13,7 @@ from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
-from fetalflex.models.build import initialise_from_denoiser
+from fetalflex.models.build import has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.models.text import encode_prompts
@@ -30,6 +30,8 @@ _SHOWN_STEPS = 20
 
 class ControlTraining(Stage):
     """Train ControlNet and pre-alignment: equation 4, inside the ROI.
+
+    A ControlNet that has not been trained yet starts from the denoiser's encoder; one that has goes on from where it is.
 
     Args:
         components: The model; VAE, text encoder and U-Net are frozen.
@@ -48,7 +50,8 @@ class ControlTraining(Stage):
         settings: ControlStage,
     ) -> None:
         super().__init__(components, device)
-        initialise_from_denoiser(components.controlnet, components.unet)
+        if not has_learnt(components.controlnet):
+            initialise_from_denoiser(components.controlnet, components.unet)
         self.unet = components.unet.to(memory_format=torch.channels_last)
         self.controlnet = components.controlnet.to(memory_format=torch.channels_last)
         self.prealignment = components.prealignment

@@ -18,7 +18,7 @@ from rich.progress import Progress as Bar
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
-from fetalflex.models.components import Components
+from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
 from fetalflex.models.device import choose_device
 from fetalflex.training.autoencoder import AutoencoderTraining
@@ -31,7 +31,7 @@ from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
 
 CONFIG_COPY = "run.yaml"
-_MAY_CHANGE = {"max_minutes", "device", "checkpoint_every", "log_every"}
+_MAY_CHANGE = {"output", "max_minutes", "device", "checkpoint_every", "log_every"}
 
 
 def train(config: RunConfig, registry: Registry | None = None, console: Console | None = None) -> bool:
@@ -54,7 +54,7 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
     training = select_samples(config.data, config.data.train_split, registry)
     validation = select_samples(config.data, config.data.validation_split, registry)
     components = _components(config, registry)
-    _freeze_config(config, training)
+    _freeze_config(config, data_fingerprint(training), model_identity(components))
     console.print(f"{config.stage}: {len(training)} training and {len(validation)} validation images, on {device}")
     stage = _build_stage(config, components, registry, device, training, validation, console)
     return Trainer(stage, config, console).run()
@@ -104,19 +104,19 @@ def _components(config: RunConfig, registry: Registry) -> Components:
     return components
 
 
-def _freeze_config(config: RunConfig, training: list[Sample]) -> None:
-    """Write the config, versions and data fingerprint into the run's folder, or check them against those there."""
+def _freeze_config(config: RunConfig, fingerprint: str, initial_model: str) -> None:
+    """Write config, versions, data fingerprint and initial model into the run's folder, or check those there."""
     folder = Path(config.output)
     path = folder / CONFIG_COPY
     values = json.loads(config.model_dump_json())
-    fingerprint = data_fingerprint(training)
     if path.exists():
-        _check_same_run(path, values, fingerprint)
+        _check_same_run(path, values, fingerprint, initial_model)
         return
     folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {
         "config": values,
         "data_fingerprint": fingerprint,
+        "initial_model": initial_model,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "transformers", "numpy")},
     }
@@ -133,11 +133,11 @@ def data_fingerprint(samples: list[Sample]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _check_same_run(path: Path, values: dict[str, Any], fingerprint: str) -> None:
+def _check_same_run(path: Path, values: dict[str, Any], fingerprint: str, initial_model: str) -> None:
     try:
         record = yaml.safe_load(path.read_text(encoding="utf-8"))
-        before, data_before = record["config"], record["data_fingerprint"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        before, data_before = dict(record["config"]), record["data_fingerprint"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise FetalFlexError(f"{path}: cannot be read; remove the folder or choose another output") from error
     changed = [
         f"{name} was {before.get(name)!r}, now {value!r}"
@@ -146,6 +146,8 @@ def _check_same_run(path: Path, values: dict[str, Any], fingerprint: str) -> Non
     ]
     if data_before != fingerprint:
         changed.append(f"the training data were {data_before}, now {fingerprint}")
+    if record.get("initial_model", initial_model) != initial_model:
+        changed.append(f"the initial model was {record['initial_model']}, now {initial_model}")
     if changed:
         raise FetalFlexError(
             f"{path.parent}: holds another run ({'; '.join(changed)}); choose another output folder or undo the change"

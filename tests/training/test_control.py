@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from training_helpers import cached_latents, changed_parts, same_weights, take_steps, weights
+
+from fetalflex.anatomy import default_registry, prompt_corpus
+from fetalflex.models.build import build_components
+from fetalflex.models.components import Components
+from fetalflex.models.configs import get_preset
+from fetalflex.training.config import ControlStage
+from fetalflex.training.control import ControlTraining
+from fetalflex.training.latent_cache import Latents
+from fetalflex.training.order import generator_at
+
+
+@pytest.fixture(scope="module")
+def latents(
+    phantom_folder: Path, tmp_path_factory: pytest.TempPathFactory, _random_model: Components
+) -> tuple[Latents, Latents]:
+    cache, components = tmp_path_factory.mktemp("cache"), copy.deepcopy(_random_model)
+    train, val = (cached_latents(phantom_folder, cache, components, split, True) for split in ("train", "val"))
+    return train, val
+
+
+@pytest.fixture
+def new_model() -> Components:
+    """A model whose control branch has not been trained."""
+    return build_components(get_preset("tiny"), prompt_corpus(default_registry()), seed=1)
+
+
+def stage(components: Components, latents: tuple[Latents, Latents], **changes: Any) -> ControlTraining:
+    return ControlTraining(components, torch.device("cpu"), *latents, ControlStage(**changes))
+
+
+def loss_of(made: ControlTraining, step: int = 0) -> float:
+    with torch.no_grad():
+        return made.loss(np.arange(8), generator_at(0, "test", step), 0.0)[0].item()
+
+
+def test_the_loss_falls(new_model: Components, latents: tuple[Latents, Latents]) -> None:
+    made = stage(new_model, latents)
+    with torch.no_grad():
+        before = made.validate()
+    take_steps(made, 50)
+    with torch.no_grad():
+        after = made.validate()
+    assert after.numbers["loss"] < 0.9 * before.numbers["loss"]
+
+
+def test_only_the_control_branch_is_trained(new_model: Components, latents: tuple[Latents, Latents]) -> None:
+    made = stage(new_model, latents)
+    before = copy.deepcopy(new_model)
+    take_steps(made, 3)
+    assert changed_parts(before, new_model) == {"controlnet", "prealignment"}
+
+
+def test_the_gradient_reaches_every_weight_of_the_control_branch(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents)
+    networks = made.networks().requires_grad_(True)
+    made.loss(np.arange(8), generator_at(0, "test", 0), 0.0)[0].backward()
+    without = [name for name, weight in networks.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert without == []
+    assert all(weight.grad is None for weight in random_model.unet.parameters())
+
+
+def test_an_untrained_control_branch_does_not_react_to_layouts(
+    new_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    with torch.no_grad():
+        numbers = stage(new_model, latents).validate().numbers
+    assert numbers["loss"] == numbers["loss_shuffled"] == numbers["loss_null"]
+    assert numbers["adherence"] == 0
+
+
+def test_validation_measures_how_the_model_reacts_to_layouts(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents)
+    with torch.no_grad():
+        first, second = made.validate(), made.validate()
+    numbers = first.numbers
+    assert len({numbers["loss"], numbers["loss_shuffled"], numbers["loss_null"]}) == 3
+    assert numbers["adherence"] == pytest.approx(numbers["loss_shuffled"] / numbers["loss"] - 1)
+    assert numbers == second.numbers
+    assert first.sheet is not None
+    assert np.array_equal(first.sheet, second.sheet)
+    assert first.sheet.shape[0] == 3 * 64
+
+
+def test_what_is_outside_the_roi_does_not_count(random_model: Components, latents: tuple[Latents, Latents]) -> None:
+    """The gradient of the loss with respect to the prediction is zero outside the ROI."""
+    made = stage(random_model, latents)
+    gradients: list[torch.Tensor] = []
+    masks = latents[0].roi_mask[:8].bool()
+
+    def watch(_: torch.nn.Module, __: Any, output: tuple[torch.Tensor, ...]) -> None:
+        output[0].register_hook(gradients.append)
+
+    made.networks().requires_grad_(True)
+    random_model.unet.register_forward_hook(watch)
+    made.loss(np.arange(8), generator_at(0, "test", 0), 0.0)[0].backward()
+    reached = gradients[0].abs().sum(1, keepdim=True) > 0
+    assert torch.equal(reached, masks)
+    assert not masks.all()
+
+
+def exchanged(latents: Latents, field: str) -> Latents:
+    """Return the latents with one field exchanged between samples."""
+    value = getattr(latents, field)
+    changed = copy.copy(latents)
+    setattr(changed, field, value[::-1] if isinstance(value, list) else value.flip(0))
+    return changed
+
+
+@pytest.mark.parametrize(("field", "option"), [("layout", "layout_dropout"), ("prompts", "prompt_dropout")])
+def test_what_is_dropped_has_no_influence(
+    random_model: Components, latents: tuple[Latents, Latents], field: str, option: str
+) -> None:
+    train, val = latents
+    train = copy.copy(train)
+    train.prompts = [["fetal heart", "fetal spine"][i % 2] for i in range(len(train))]
+    for dropout, matters in ((0.0, True), (0.9999, False)):
+        own = loss_of(stage(copy.deepcopy(random_model), (train, val), **{option: dropout}))
+        other = loss_of(stage(copy.deepcopy(random_model), (exchanged(train, field), val), **{option: dropout}))
+        assert (own != other) == matters
+
+
+def test_layout_and_prompt_are_dropped_independently_with_their_probabilities(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents, layout_dropout=0.3, prompt_dropout=0.6)
+    null_layout, null_text = made._null_layout, made._null_text
+    layouts, texts = [], []
+
+    def watch_layout(_: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        layouts.append((args[0] == null_layout).flatten(1).all(1))
+
+    def watch_text(_: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        texts.append((args[2] == null_text).flatten(1).all(1))
+
+    random_model.prealignment.register_forward_pre_hook(watch_layout)
+    random_model.unet.register_forward_pre_hook(watch_text)
+    with torch.no_grad():
+        for step in range(20):
+            made.loss(np.arange(36), generator_at(0, "test", step), 0.0)
+    no_layout, no_text = torch.cat(layouts).float(), torch.cat(texts).float()
+    assert no_layout.mean().item() == pytest.approx(0.3, abs=0.05)
+    assert no_text.mean().item() == pytest.approx(0.6, abs=0.05)
+    assert (no_layout * no_text).mean().item() == pytest.approx(0.18, abs=0.05)
+
+
+def test_a_new_control_branch_starts_from_the_denoiser_as_it_is_now(
+    new_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    with torch.no_grad():
+        new_model.unet.conv_in.weight.add_(1)
+    stage(new_model, latents)
+    assert torch.equal(new_model.controlnet.conv_in.weight, new_model.unet.conv_in.weight)
+
+
+def test_a_control_branch_that_has_learnt_goes_on_from_there(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    with torch.no_grad():
+        random_model.controlnet.conv_in.weight.add_(1)
+    before = weights(random_model.controlnet)
+    stage(random_model, latents)
+    assert same_weights(weights(random_model.controlnet), before)

@@ -18,7 +18,8 @@ settings.load_profile("fetalflex")
 
 
 @pytest.fixture(scope="session")
-def _random_model() -> Components:
+def shared_model() -> Components:
+    """Preset tiny with random weights, none of them all zero; shared, so not to be changed."""
     import torch
 
     from fetalflex.anatomy import default_registry, prompt_corpus
@@ -35,17 +36,17 @@ def _random_model() -> Components:
 
 
 @pytest.fixture
-def random_model(_random_model: Components) -> Components:
-    """Preset tiny with random weights, none of them all zero; the test's own copy."""
-    return copy.deepcopy(_random_model)
+def random_model(shared_model: Components) -> Components:
+    """The shared model, copied: the test's own."""
+    return copy.deepcopy(shared_model)
 
 
 @pytest.fixture(scope="session")
-def pipeline(_random_model: Components) -> FetalFlexPipeline:
+def pipeline(shared_model: Components) -> FetalFlexPipeline:
     """A pipeline with random weights; shared, so not to be changed."""
     from fetalflex.pipeline import FetalFlexPipeline
 
-    return FetalFlexPipeline(copy.deepcopy(_random_model))
+    return FetalFlexPipeline(copy.deepcopy(shared_model))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, overload
 
@@ -14,7 +15,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from fetalflex.anatomy import Canvas, Layout, Registry, default_registry, draw_roi_mask, model_registry
+from fetalflex.anatomy.checks import finite_number, shown, whole_number
 from fetalflex.anatomy.conditions import Conditions, build_conditions
+from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
 from fetalflex.diffusion.ddim import sample_ddim
 from fetalflex.diffusion.guidance import Guidance
@@ -137,16 +140,17 @@ class FetalFlexPipeline:
         single = isinstance(layout, Layout)
         layouts = [layout] if isinstance(layout, Layout) else list(layout)
         requests = self._requests(layouts, image, roi, prompt, seed)
+        eta = finite_number(eta, "eta")
         if not 0.0 <= eta <= 1.0:
             raise FetalFlexError(f"eta is {eta}; choose a number from 0 (deterministic) to 1 (ancestral)")
-        if feather < 0:
-            raise FetalFlexError(f"feather is {feather}; choose 0 or a width in pixels")
-        timesteps = self.schedule.timesteps(steps)
+        feather = whole_number(feather, "feather", 0, MAX_IMAGE_SIDE)
+        batch_size = whole_number(batch_size, "batch_size", 1, 4096)
+        timesteps = self.schedule.timesteps(whole_number(steps, "steps", 1, self.schedule.train_timesteps))
         settings = {"sampler": "ddim", "steps": steps, "eta": eta, "feather": feather}
         settings |= {"prompt_guidance": guidance.prompt, "layout_guidance": guidance.layout}
         results: list[Synthesis] = []
-        for start in range(0, len(requests), max(1, batch_size)):
-            part = requests[start : start + max(1, batch_size)]
+        for start in range(0, len(requests), batch_size):
+            part = requests[start : start + batch_size]
             conditions = [self._conditions(request) for request in part]
             pixels = self._sample(part, conditions, timesteps, eta, guidance, callback)
             for request, condition, canvas in zip(part, conditions, pixels, strict=True):
@@ -160,8 +164,10 @@ class FetalFlexPipeline:
         images = _per_layout(image, count, "image", np.ndarray)
         rois = _per_layout(roi, count, "roi", (str, np.ndarray))
         prompts = _per_layout(prompt, count, "prompt", str)
-        seeds = [seed + i for i in range(count)] if isinstance(seed, int) else _per_layout(seed, count, "seed", int)
-        return [self._request(*values) for values in zip(layouts, images, rois, prompts, map(int, seeds), strict=True)]
+        seeds = _per_layout(seed, count, "seed", Integral)
+        if isinstance(seed, Integral):
+            seeds = [int(seed) + i for i in range(count)]
+        return [self._request(*values) for values in zip(layouts, images, rois, prompts, seeds, strict=True)]
 
     def _request(self, layout: Layout, image: Image | None, roi: Roi, prompt: str | None, seed: int) -> _Request:
         layout.validate(self.registry)
@@ -171,16 +177,16 @@ class FetalFlexPipeline:
                 f"image is {image.dtype} {image.shape}, the layout is for uint8 {shape} (height, width); "
                 "give the grey image that the layout describes"
             )
-        if not 0 <= seed < 2**63:
-            raise FetalFlexError(f"seed is {seed}; choose a whole number from 0 to 2**63 - 1")
+        seed = whole_number(seed, "seed", 0, 2**63 - 1)
         if image is None:
             mask = np.ones(shape, bool)
         elif isinstance(roi, str):
             mask = draw_roi_mask(layout, self.registry, roi)
         else:
             mask = roi
-        if mask.dtype != np.bool_ or mask.shape != shape:
-            raise FetalFlexError(f"roi is {mask.dtype} {mask.shape}; give a bool mask of shape {shape}")
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
+            came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
+            raise FetalFlexError(f"roi is {came}; give a mode or a bool mask of shape {shape}")
         if not mask.any():
             raise FetalFlexError("roi is empty, there is nothing to synthesise; mark a region or use roi='full'")
         return _Request(layout, image, mask, prompt, seed)
@@ -209,7 +215,8 @@ class FetalFlexPipeline:
         shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
         x = sample_noise(shape, generators).to(self.device)
         transform = None
-        if not bool(latent.roi_mask.all()):
+        # With η > 0 the background's noise is drawn even if unused, so that an image does not depend on its batch.
+        if eta > 0 or not bool(latent.roi_mask.all()):
             known = self._encode([self._known(request) for request in requests])
             transform = keep_background(known, latent.roi_mask, self.schedule, generators)
         denoiser = ConditionedDenoiser(self.components, latent, guidance)
@@ -286,9 +293,14 @@ def _per_layout(value: Any, count: int, name: str, kinds: type | tuple[type, ...
     """Return one value per layout from a single value or a sequence."""
     if value is None or isinstance(value, kinds):
         return [value] * count
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        raise FetalFlexError(f"{name} must not be {shown(value)} ({type(value).__name__})")
     values = list(value)
     if len(values) != count:
         raise FetalFlexError(f"{name} has {len(values)} values for {count} layouts; give one, or one per layout")
+    for item in values:
+        if item is not None and not isinstance(item, kinds):
+            raise FetalFlexError(f"{name} must not hold {shown(item)} ({type(item).__name__})")
     return values
 
 

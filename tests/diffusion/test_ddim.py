@@ -32,9 +32,7 @@ def reference(denoiser: Denoiser, x: Tensor, steps: int, eta: float, seeds: list
 def test_ddim_is_that_of_diffusers(spacing: str, steps: int, eta: float) -> None:
     schedule = NoiseSchedule.from_scheduler(scheduler(spacing))
     x = sample_noise(SHAPE, sample_generators([1, 2, 3]))
-    ours = sample_ddim(
-        bent_denoiser, x, schedule, schedule.timesteps(steps), sample_generators([7, 8, 9]), eta=eta
-    )
+    ours = sample_ddim(bent_denoiser, x, schedule, schedule.timesteps(steps), sample_generators([7, 8, 9]), eta=eta)
     theirs = reference(bent_denoiser, x, steps, eta, [7, 8, 9], spacing)
     # At eta = 1 diffusers subtracts nearly equal numbers in another order.
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * float(theirs.abs().max()))

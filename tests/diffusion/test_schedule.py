@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from diffusion_helpers import scheduler
@@ -41,7 +43,7 @@ def test_add_noise_follows_equation_1() -> None:
 def test_timesteps_fall_from_noise_to_clean_within_the_schedule(spacing: str, steps: int) -> None:
     timesteps = NoiseSchedule.from_scheduler(scheduler(spacing)).timesteps(steps)
     assert len(timesteps) == steps
-    assert all(earlier > later for earlier, later in zip(timesteps, timesteps[1:], strict=False))
+    assert all(earlier > later for earlier, later in pairwise(timesteps))
     assert 0 <= timesteps[-1] <= timesteps[0] <= 999
 
 

@@ -22,9 +22,9 @@ from fetalflex.models.text import encode_prompts
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory, _random_model: Components) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory, shared_model: Components) -> Path:
     """A model folder; not to be changed."""
-    return _random_model.save(tmp_path_factory.mktemp("models") / "model")
+    return shared_model.save(tmp_path_factory.mktemp("models") / "model")
 
 
 @pytest.fixture
@@ -45,32 +45,32 @@ def output(components: Components) -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_a_saved_model_loads_as_it_was(_random_model: Components, saved: Path) -> None:
+def test_a_saved_model_loads_as_it_was(shared_model: Components, saved: Path) -> None:
     loaded = Components.load(saved)
-    assert torch.equal(output(loaded), output(_random_model))
-    assert model_identity(loaded) == model_identity(_random_model)
-    assert loaded.config == _random_model.config
-    assert torch.equal(loaded.scheduler.alphas_cumprod, _random_model.scheduler.alphas_cumprod)
-    assert loaded.scheduler.config.timestep_spacing == _random_model.scheduler.config.timestep_spacing
+    assert torch.equal(output(loaded), output(shared_model))
+    assert model_identity(loaded) == model_identity(shared_model)
+    assert loaded.config == shared_model.config
+    assert torch.equal(loaded.scheduler.alphas_cumprod, shared_model.scheduler.alphas_cumprod)
+    assert loaded.scheduler.config.timestep_spacing == shared_model.scheduler.config.timestep_spacing
     for name, network in loaded.networks().items():
         assert not network.training, name
-        theirs = getattr(_random_model, name).state_dict()
+        theirs = getattr(shared_model, name).state_dict()
         assert all(torch.equal(tensor, theirs[key]) for key, tensor in network.state_dict().items())
 
 
 def test_a_model_stored_as_float16_is_half_as_large_and_as_good_as_half_precision(
-    _random_model: Components, saved: Path, tmp_path: Path
+    shared_model: Components, saved: Path, tmp_path: Path
 ) -> None:
-    half = _random_model.save(tmp_path / "half", half=True)
+    half = shared_model.save(tmp_path / "half", half=True)
     loaded = Components.load(half)
     assert next(loaded.unet.parameters()).dtype == torch.float32
-    assert model_identity(loaded) == model_identity(_random_model)
+    assert model_identity(loaded) == model_identity(shared_model)
     for name, network in loaded.networks().items():
         for (key, ours), theirs in zip(
-            network.state_dict().items(), getattr(_random_model, name).state_dict().values(), strict=True
+            network.state_dict().items(), getattr(shared_model, name).state_dict().values(), strict=True
         ):
             assert torch.equal(ours, theirs.half().to(ours.dtype)), f"{name}.{key}"
-    torch.testing.assert_close(output(loaded), output(_random_model), rtol=0.01, atol=0.01)
+    torch.testing.assert_close(output(loaded), output(shared_model), rtol=0.01, atol=0.01)
     sizes = [sum(path.stat().st_size for path in folder.rglob("*.safetensors")) for folder in (half, saved)]
     assert sizes[0] < 0.55 * sizes[1]
 
@@ -92,18 +92,18 @@ def test_saving_as_float16_leaves_the_model_as_it_is(random_model: Components, t
     ],
 )
 def test_each_network_loads_by_itself_with_the_library_it_comes_from(
-    saved: Path, _random_model: Components, name: str, kind: type
+    saved: Path, shared_model: Components, name: str, kind: type
 ) -> None:
     options = {"add_pooling_layer": False} if kind is BertModel else {"low_cpu_mem_usage": False}
     network = kind.from_pretrained(saved / name, **options)
-    assert weights_digest(network) == weights_digest(getattr(_random_model, name))
+    assert weights_digest(network) == weights_digest(getattr(shared_model, name))
 
 
-def test_tokenizer_and_scheduler_load_by_themselves(saved: Path, _random_model: Components) -> None:
+def test_tokenizer_and_scheduler_load_by_themselves(saved: Path, shared_model: Components) -> None:
     tokenizer = AutoTokenizer.from_pretrained(saved / "tokenizer")
-    assert tokenizer("fetal heart")["input_ids"] == _random_model.tokenizer("fetal heart")["input_ids"]
+    assert tokenizer("fetal heart")["input_ids"] == shared_model.tokenizer("fetal heart")["input_ids"]
     scheduler = DDIMScheduler.from_pretrained(saved / "scheduler")
-    assert torch.equal(scheduler.alphas_cumprod, _random_model.scheduler.alphas_cumprod)
+    assert torch.equal(scheduler.alphas_cumprod, shared_model.scheduler.alphas_cumprod)
 
 
 def test_the_index_names_every_part(saved: Path) -> None:

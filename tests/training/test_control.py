@@ -21,9 +21,9 @@ from fetalflex.training.order import generator_at
 
 @pytest.fixture(scope="module")
 def latents(
-    phantom_folder: Path, tmp_path_factory: pytest.TempPathFactory, _random_model: Components
+    phantom_folder: Path, tmp_path_factory: pytest.TempPathFactory, shared_model: Components
 ) -> tuple[Latents, Latents]:
-    cache, components = tmp_path_factory.mktemp("cache"), copy.deepcopy(_random_model)
+    cache, components = tmp_path_factory.mktemp("cache"), copy.deepcopy(shared_model)
     train, val = (cached_latents(phantom_folder, cache, components, split, True) for split in ("train", "val"))
     return train, val
 

@@ -20,9 +20,9 @@ from fetalflex.training.order import generator_at
 
 @pytest.fixture(scope="module")
 def latents(
-    phantom_folder: Path, tmp_path_factory: pytest.TempPathFactory, _random_model: Components
+    phantom_folder: Path, tmp_path_factory: pytest.TempPathFactory, shared_model: Components
 ) -> tuple[Latents, Latents]:
-    cache, components = tmp_path_factory.mktemp("cache"), copy.deepcopy(_random_model)
+    cache, components = tmp_path_factory.mktemp("cache"), copy.deepcopy(shared_model)
     train, val = (cached_latents(phantom_folder, cache, components, split, False) for split in ("train", "val"))
     # Two prompts, so that text can matter.
     train.prompts = [["fetal heart", "fetal spine"][i % 2] for i in range(len(train))]
@@ -52,9 +52,7 @@ def test_only_u_net_and_text_encoder_are_trained(random_model: Components, laten
     assert changed_parts(before, random_model) == {"unet", "text_encoder"}
 
 
-def test_the_loss_is_the_squared_error_of_the_noise(
-    random_model: Components, latents: tuple[Latents, Latents]
-) -> None:
+def test_the_loss_is_the_squared_error_of_the_noise(random_model: Components, latents: tuple[Latents, Latents]) -> None:
     made = stage(random_model, latents, prompt_dropout=0)
     indices = np.array([3, 8])
     with torch.no_grad():

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from phantoms import draw_phantom
 from PIL import Image
 from training_helpers import encoded_images
 
 from fetalflex.anatomy import Canvas, default_registry, draw_layout_map, global_prompt
-from fetalflex.data import DatasetFolder
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.config import AugmentationConfig, DataConfig
 from fetalflex.training.images import Sample, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
+from phantoms import draw_phantom
 
 REGISTRY = default_registry()
 AUGMENTATION = AugmentationConfig(variants=2)

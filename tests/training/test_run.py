@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from phantoms import write_phantoms
 from training_helpers import log_lines, same_weights, silent, weights
 
 from fetalflex.anatomy import default_registry
@@ -23,20 +22,21 @@ from fetalflex.models.components import Components, model_identity
 from fetalflex.training.config import DataConfig, RunConfig
 from fetalflex.training.images import select_samples
 from fetalflex.training.run import choose_device, data_fingerprint, train
+from phantoms import write_phantoms
 
 
 @pytest.fixture(scope="module")
-def init(tmp_path_factory: pytest.TempPathFactory, _random_model: Components) -> Path:
+def init(tmp_path_factory: pytest.TempPathFactory, shared_model: Components) -> Path:
     """A model folder to start later stages from."""
-    return _random_model.save(tmp_path_factory.mktemp("init") / "model")
+    return shared_model.save(tmp_path_factory.mktemp("init") / "model")
 
 
-def run_config(output: Path, data: Path, **changes: Any) -> RunConfig:
+def run_config(output: Path, folder: Path, **changes: Any) -> RunConfig:
     """Return a run of the autoencoder stage that takes about a second."""
     values: dict[str, Any] = {
         "stage": "autoencoder",
         "output": output,
-        "data": {"paths": [data]},
+        "data": {"paths": [folder]},
         "model": "tiny",
         "images": 48,
         "batch_size": 8,
@@ -66,9 +66,7 @@ def test_a_run_leaves_its_config_versions_and_fingerprint(tmp_path: Path, phanto
 
 
 @pytest.mark.parametrize("stage", ["denoiser", "control"])
-def test_later_stages_start_from_a_model_folder(
-    tmp_path: Path, phantom_folder: Path, init: Path, stage: str
-) -> None:
+def test_later_stages_start_from_a_model_folder(tmp_path: Path, phantom_folder: Path, init: Path, stage: str) -> None:
     assert train(run_config(tmp_path / "run", phantom_folder, stage=stage, init=init, images=16), console=silent())
     assert list((tmp_path / "run" / "latents").glob("*.safetensors"))
     first, second = Components.load(init), Components.load(tmp_path / "run" / "model")
@@ -105,7 +103,7 @@ def test_other_data_under_the_same_path_are_refused(tmp_path: Path) -> None:
     train(run_config(tmp_path / "run", tmp_path / "data"), console=silent())
     (tmp_path / "data").rename(tmp_path / "old")
     write_phantoms(tmp_path / "data", 16, seed=1)
-    with pytest.raises(FetalFlexError, match="the training data were [0-9a-f]{16}, now [0-9a-f]{16}"):
+    with pytest.raises(FetalFlexError, match=r"the training data were [0-9a-f]{16}, now [0-9a-f]{16}"):
         train(run_config(tmp_path / "run", tmp_path / "data"), console=silent())
 
 
@@ -145,6 +143,7 @@ def test_what_cannot_be_trained_is_refused_with_a_clear_message(
 ) -> None:
     with pytest.raises(FetalFlexError, match=message):
         train(run_config(tmp_path / "run", phantom_folder, **changes), console=silent())
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_data_set_without_validation_images_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -229,8 +228,9 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path, p
     assert model_identity(first) == model_identity(second)
     assert first.tokenizer.get_vocab() == second.tokenizer.get_vocab()
     for kind in ("loss", "validation/psnr"):
-        places = [[line["images"] for line in log_lines(tmp_path / name) if kind in line] for name in ("whole", "killed")]
-        assert places[0] == places[1] == sorted(set(places[0]))
+        first_log, second_log = (log_lines(tmp_path / name) for name in ("whole", "killed"))
+        places = [line["images"] for line in second_log if kind in line]
+        assert places == [line["images"] for line in first_log if kind in line] == sorted(set(places))
     assert not any(checkpoints.glob(".*"))
 
 

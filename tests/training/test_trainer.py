@@ -76,11 +76,9 @@ def test_every_epoch_shows_every_sample_once(tmp_path: Path, random_model: Compo
 
 
 def test_the_model_holds_the_averaged_weights(tmp_path: Path, random_model: Components) -> None:
-    _, stage, trainer = trained(run_config(tmp_path), random_model)
+    trainer = trained(run_config(tmp_path), random_model)[2]
     model = Components.load(tmp_path / "model").prealignment
-    for parameter, average, raw in zip(
-        model.parameters(), trainer.average.average, trainer.parameters, strict=True
-    ):
+    for parameter, average, raw in zip(model.parameters(), trainer.average.average, trainer.parameters, strict=True):
         assert torch.equal(parameter, average)
         assert not torch.equal(average, raw)
 
@@ -154,9 +152,7 @@ def test_a_complete_run_started_again_changes_nothing(tmp_path: Path, random_mod
     assert log_lines(tmp_path) == lines
 
 
-def test_a_damaged_checkpoint_costs_only_the_way_from_the_one_before(
-    tmp_path: Path, random_model: Components
-) -> None:
+def test_a_damaged_checkpoint_costs_only_the_way_from_the_one_before(tmp_path: Path, random_model: Components) -> None:
     trained(run_config(tmp_path / "whole"), random_model, noise=0.1)
     broken = run_config(tmp_path / "broken")
     with pytest.raises(RuntimeError, match="power cut"):
@@ -266,7 +262,7 @@ def test_without_warm_up_the_first_step_is_at_full_rate() -> None:
 
 
 def test_bfloat16_trains_too_and_keeps_weights_in_single_precision(tmp_path: Path, random_model: Components) -> None:
-    _, stage, trainer = trained(run_config(tmp_path, precision="bf16"), random_model)
+    trainer = trained(run_config(tmp_path, precision="bf16"), random_model)[2]
     losses = [line["loss"] for line in log_lines(tmp_path) if "loss" in line]
     assert losses[-1] < 0.3 * losses[0]
     assert all(parameter.dtype == torch.float32 for parameter in trainer.parameters)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from phantoms import draw_phantom, random_layout
 
 from fetalflex.anatomy import Canvas, Layout, default_registry
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.config import DataConfig
 from fetalflex.training.images import ImageBank, select_samples
+from phantoms import draw_phantom, random_layout
 
 REGISTRY = default_registry()
 

@@ -131,6 +131,7 @@ class RunConfig(_Strict):
         images: Training images to show in all.
         batch_size: Images per optimiser step.
         accumulation: Parts in which a batch is computed, to save memory.
+        parallel: Compute the parts at the same time, each on its share of the CPU's threads; a GPU gains nothing.
         learning_rate: Peak learning rate of AdamW.
         warmup_images: Images over which the learning rate rises from 0.
         final_learning_rate: Fraction of the peak at the end of the cosine decay.
@@ -154,6 +155,7 @@ class RunConfig(_Strict):
     images: int = Field(..., ge=1)
     batch_size: int = Field(16, ge=1)
     accumulation: int = Field(1, ge=1)
+    parallel: bool = False
     learning_rate: float = Field(3e-4, gt=0)
     warmup_images: int = Field(2000, ge=0)
     final_learning_rate: float = Field(0.02, ge=0, le=1)

@@ -31,7 +31,7 @@ _SHOWN_STEPS = 20
 class ControlTraining(Stage):
     """Train ControlNet and pre-alignment: equation 4, inside the ROI.
 
-    A ControlNet that has not been trained yet starts from the denoiser's encoder; one that has goes on from where it is.
+    An untrained ControlNet starts from the denoiser's encoder; a trained one goes on from where it is.
 
     Args:
         components: The model; VAE, text encoder and U-Net are frozen.

@@ -18,8 +18,14 @@ from fetalflex.training.config import DataConfig
 Sample = tuple[Dataset, Record]
 
 
-def select_samples(config: DataConfig, split: str, registry: Registry) -> list[Sample]:
+def select_samples(config: DataConfig, split: str, registry: Registry, annotated: bool = False) -> list[Sample]:
     """Return the records of one split of all configured data sets, in their stored order.
+
+    Args:
+        config: Data sets and filters.
+        split: Split to take.
+        registry: Planes and structures.
+        annotated: Only records that have a structure.
 
     Raises:
         FetalFlexError: If a data set cannot be opened or nothing is left after the filters.
@@ -29,7 +35,7 @@ def select_samples(config: DataConfig, split: str, registry: Registry) -> list[S
     for path in config.paths:
         dataset = open_dataset(Path(path), registry)
         subset = dataset.subset(split=split, planes=planes, min_quality=config.min_quality)
-        samples.extend((subset, record) for record in subset)
+        samples.extend((subset, record) for record in subset if record.layout.structures or not annotated)
     if not samples:
         raise FetalFlexError(
             f"data.paths: no image with split {split!r}, planes {list(config.planes) or 'any'} and quality of at least "

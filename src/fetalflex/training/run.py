@@ -51,12 +51,15 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
     registry = registry or (model_registry(config.init) if config.init else default_registry())
     console = console or Console(stderr=True)
     device = choose_device(config.device)
-    training = select_samples(config.data, config.data.train_split, registry)
-    validation = select_samples(config.data, config.data.validation_split, registry)
+    annotated = config.stage == "control"  # an image without boxes teaches the control branch nothing
+    training = select_samples(config.data, config.data.train_split, registry, annotated)
+    validation = select_samples(config.data, config.data.validation_split, registry, annotated)
     components = _components(config, registry)
-    _freeze_config(config, data_fingerprint(training), model_identity(components))
+    record = _run_record(config, data_fingerprint(training), model_identity(components))
+    _check_same_run(record, config.output / CONFIG_COPY)
     console.print(f"{config.stage}: {len(training)} training and {len(validation)} validation images, on {device}")
     stage = _build_stage(config, components, registry, device, training, validation, console)
+    _write_record(record, config.output / CONFIG_COPY)
     return Trainer(stage, config, console).run()
 
 
@@ -104,22 +107,21 @@ def _components(config: RunConfig, registry: Registry) -> Components:
     return components
 
 
-def _freeze_config(config: RunConfig, fingerprint: str, initial_model: str) -> None:
-    """Write config, versions, data fingerprint and initial model into the run's folder, or check those there."""
-    folder = Path(config.output)
-    path = folder / CONFIG_COPY
-    values = json.loads(config.model_dump_json())
-    if path.exists():
-        _check_same_run(path, values, fingerprint, initial_model)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    record: dict[str, Any] = {
-        "config": values,
+def _run_record(config: RunConfig, fingerprint: str, initial_model: str) -> dict[str, Any]:
+    return {
+        "config": json.loads(config.model_dump_json()),
         "data_fingerprint": fingerprint,
         "initial_model": initial_model,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "transformers", "numpy")},
     }
+
+
+def _write_record(record: dict[str, Any], path: Path) -> None:
+    """Write the record of a new run; the record of a resumed run stays."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
     temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
     temporary.replace(path)
@@ -133,21 +135,24 @@ def data_fingerprint(samples: list[Sample]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _check_same_run(path: Path, values: dict[str, Any], fingerprint: str, initial_model: str) -> None:
+def _check_same_run(record: dict[str, Any], path: Path) -> None:
+    """Refuse to go on with a run whose record at `path` differs in what matters."""
+    if not path.exists():
+        return
     try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-        before, data_before = dict(record["config"]), record["data_fingerprint"]
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config_before, data_before = dict(before["config"]), before["data_fingerprint"]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise FetalFlexError(f"{path}: cannot be read; remove the folder or choose another output") from error
     changed = [
-        f"{name} was {before.get(name)!r}, now {value!r}"
-        for name, value in values.items()
-        if name not in _MAY_CHANGE and before.get(name) != value
+        f"{name} was {config_before.get(name)!r}, now {value!r}"
+        for name, value in record["config"].items()
+        if name not in _MAY_CHANGE and config_before.get(name) != value
     ]
-    if data_before != fingerprint:
-        changed.append(f"the training data were {data_before}, now {fingerprint}")
-    if record.get("initial_model", initial_model) != initial_model:
-        changed.append(f"the initial model was {record['initial_model']}, now {initial_model}")
+    if data_before != record["data_fingerprint"]:
+        changed.append(f"the training data were {data_before}, now {record['data_fingerprint']}")
+    if before.get("initial_model", record["initial_model"]) != record["initial_model"]:
+        changed.append(f"the initial model was {before['initial_model']}, now {record['initial_model']}")
     if changed:
         raise FetalFlexError(
             f"{path.parent}: holds another run ({'; '.join(changed)}); choose another output folder or undo the change"

@@ -6,9 +6,11 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -59,6 +61,7 @@ class Trainer:
         self.store = CheckpointStore(self.folder / "checkpoints")
         self.order = ShuffledOrder(stage.sample_count, config.seed)
         self._stop = False
+        self._map: Callable[..., Iterable[Any]] = map
 
     def run(self) -> bool:
         """Train until the images or the time are used up.
@@ -73,7 +76,7 @@ class Trainer:
             self.console.print(f"resuming at {progress.images} images")
         log = RunLog(self.folder, progress.images)
         try:
-            with self._graceful_stop():
+            with self._graceful_stop(), self._workers():
                 self._train(progress, log)
             if self._done(progress) < 1:
                 self.console.print(f"interrupted at {progress.images} images; the same command continues from there")
@@ -112,17 +115,25 @@ class Trainer:
         batch = self.stage.batch_size(config.batch_size, done)
         indices = self.order.indices(progress.images, batch)
         parts = max(1, min(config.accumulation, batch))
-        totals: dict[str, torch.Tensor] = {}
-        self.optimizer.zero_grad(set_to_none=True)
-        for part in range(parts):
+        images = progress.images
+
+        def compute(part: int) -> tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]:
             chosen = indices[part * batch // parts : (part + 1) * batch // parts]
-            generator = generator_at(config.seed, f"step/{part}", progress.images)
+            generator = generator_at(config.seed, f"step/{part}", images)
             with torch.autocast(self.stage.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 loss, numbers = self.stage.loss(chosen, generator, done)
             share = len(chosen) / batch
-            (loss * share).backward()
-            for name, value in {"loss": loss, **numbers}.items():
-                totals[name] = totals.get(name, torch.zeros((), device=value.device)) + value.detach().float() * share
+            gradients = torch.autograd.grad(loss * share, self.parameters, allow_unused=True)
+            return gradients, {
+                name: value.detach().float() * share for name, value in {"loss": loss, **numbers}.items()
+            }
+
+        totals: dict[str, torch.Tensor] = {}
+        self.optimizer.zero_grad(set_to_none=True)
+        for gradients, numbers in self._map(compute, range(parts)):
+            _add_gradients(self.parameters, gradients)
+            for name, value in numbers.items():
+                totals[name] = totals[name] + value if name in totals else value
         totals["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
         progress.images += batch
         progress.steps += 1
@@ -178,6 +189,18 @@ class Trainer:
         self.console.print(f"wrote {path}")
 
     @contextmanager
+    def _workers(self) -> Iterator[None]:
+        """Share the CPU's threads among the parts of a batch, if they are to be computed at the same time."""
+        if not self.config.parallel:
+            yield
+            return
+        threads = max(1, torch.get_num_threads() // self.config.accumulation)
+        with ThreadPoolExecutor(self.config.accumulation, initializer=lambda: torch.set_num_threads(threads)) as pool:
+            self._map = pool.map
+            yield
+        self._map = map
+
+    @contextmanager
     def _graceful_stop(self) -> Iterator[None]:
         """Finish the step and save a checkpoint on SIGINT or SIGTERM."""
 
@@ -197,6 +220,12 @@ class Trainer:
         with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             task = bar.add_task(f"training {self.config.stage}", total=self.config.images, completed=progress.images)
             yield lambda now: bar.update(task, completed=now.images)
+
+
+def _add_gradients(parameters: list[torch.nn.Parameter], gradients: Iterable[torch.Tensor | None]) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is not None:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
 
 
 def _crossed(before: int, after: int, interval: int) -> bool:

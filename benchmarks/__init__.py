@@ -1,0 +1,1 @@
+"""Speed and memory of FetalFlex against the same work done without it; `python -m benchmarks` runs them."""

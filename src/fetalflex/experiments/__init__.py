@@ -1,0 +1,1 @@
+"""Experiments: what the model does, shown and measured; one file per table, figure or gallery."""

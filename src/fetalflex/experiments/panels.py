@@ -1,0 +1,68 @@
+"""Pictures of the gallery's sheets: layouts, images, and layouts over images, all at one width."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from fetalflex.anatomy import Layout, Registry, draw_layout_map, draw_overlay
+
+_DASH = 5.0
+
+
+@dataclass(frozen=True)
+class PanelPainter:
+    """Draw panels of one width.
+
+    Args:
+        registry: Where colours come from.
+        width: Width of every panel in pixels; the height follows from the layout's shape.
+    """
+
+    registry: Registry
+    width: int = 320
+
+    def layout_map(self, layout: Layout) -> NDArray[np.uint8]:
+        """Return the layout map, (h, w, 3) uint8."""
+        return draw_layout_map(layout, self.registry, self._size(layout))
+
+    def image(self, image: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+        """Return an image, (H, W) uint8 of the layout's size, as (h, w, 3) uint8."""
+        scaled = Image.fromarray(image).resize(self._size(layout), Image.Resampling.LANCZOS)
+        return np.asarray(scaled.convert("RGB"))
+
+    def overlay(self, image: NDArray[np.uint8], layout: Layout, before: Layout | None = None) -> NDArray[np.uint8]:
+        """Return the boxes of a layout over an image, (h, w, 3) uint8.
+
+        Args:
+            image: (H, W) uint8 of the layout's size.
+            layout: Boxes to draw.
+            before: The layout before an edit; boxes of it that are no longer there are drawn dashed.
+        """
+        width, height = self._size(layout)
+        scale = width / layout.width
+        scaled = layout.rescaled(scale, width=width, height=height)
+        picture = draw_overlay(self.image(image, layout), scaled, self.registry, labels=False)
+        if before is not None:
+            pen = ImageDraw.Draw(picture)
+            for placed in before.structures:
+                if placed not in layout.structures:
+                    corners = placed.box.transformed(scale, 0.0, 0.0).polygon() - 0.5
+                    _draw_dashed(pen, corners, self.registry.structure(placed.name).colour)
+        return np.asarray(picture)
+
+    def _size(self, layout: Layout) -> tuple[int, int]:
+        return self.width, max(1, round(self.width * layout.height / layout.width))
+
+
+def _draw_dashed(pen: ImageDraw.ImageDraw, corners: NDArray[np.float64], colour: tuple[int, int, int]) -> None:
+    """Draw the outline of a polygon, (N, 2), in dashes."""
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        pieces = max(1, math.ceil(float(np.hypot(*(end - start))) / _DASH))
+        points = start + (end - start) * np.linspace(0.0, 1.0, pieces + 1)[:, None]
+        for first, second in zip(points[:-1:2], points[1::2], strict=False):
+            pen.line([*map(float, first), *map(float, second)], fill=colour, width=1)

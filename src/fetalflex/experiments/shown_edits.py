@@ -1,0 +1,119 @@
+"""Which edits the gallery shows on which plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fetalflex.anatomy import Edit, Layout, Move, Recipe, Registry, Remove, Rotate, Scale
+from fetalflex.errors import FetalFlexError
+
+RecipeBuilder = Callable[[Layout, Registry], Recipe]
+
+
+@dataclass(frozen=True)
+class ShownEdit:
+    """Hold one edit of the gallery.
+
+    Args:
+        name: Part of file names.
+        title: What people read above the image.
+        build: Gives the recipe for a layout, so that one edit suits images that lie differently.
+    """
+
+    name: str
+    title: str
+    build: RecipeBuilder
+
+
+def fixed(edit: Edit) -> RecipeBuilder:
+    """Return a builder that gives the same edit for every layout."""
+    return lambda *_: Recipe((edit,))
+
+
+def towards_centre(structure: str, share: float) -> RecipeBuilder:
+    """Return a builder that moves one structure towards the centre of the plane's outline.
+
+    Args:
+        structure: Canonical name; all structures of that name are moved alike, as the first of them needs it.
+        share: Share of the way; 1 ends at the centre, more than 1 beyond it.
+    """
+
+    def build(layout: Layout, registry: Registry) -> Recipe:
+        found, outline = layout.find(structure), layout.outline(registry)
+        if not found or outline is None:
+            raise FetalFlexError(f"the layout holds no {structure} inside an outline; it holds {layout.names()}")
+        dx, dy = outline.box.cx - found[0].box.cx, outline.box.cy - found[0].box.cy
+        return Recipe((Move(structure, share * dx, share * dy),))
+
+    return build
+
+
+def with_contents(edit: Move | Scale | Rotate) -> RecipeBuilder:
+    """Return a builder that does to all structures together what an edit does to the plane's outline.
+
+    Scaling and turning take place about the outline's centre, so that whatever lies inside keeps its place in it.
+
+    Args:
+        edit: Edit of the outline, by its canonical name; a scale factor must be the same for both axes.
+    """
+
+    def build(layout: Layout, registry: Registry) -> Recipe:
+        outline = layout.outline(registry)
+        if outline is None or outline.name != edit.structure:
+            raise FetalFlexError(f"the layout has no outline {edit.structure}; it holds {layout.names()}")
+        edits: list[Edit] = []
+        counts: dict[str, int] = {}
+        for placed in layout.structures:
+            index = counts.get(placed.name, 0)
+            counts[placed.name] = index + 1
+            offset = placed.box.cx - outline.box.cx, placed.box.cy - outline.box.cy
+            edits += _carried(edit, f"{placed.name}[{index}]", offset)
+        return Recipe(tuple(edits))
+
+    return build
+
+
+def _carried(edit: Move | Scale | Rotate, structure: str, offset: tuple[float, float]) -> list[Edit]:
+    """Return the edits of one structure, whose centre lies `offset` (x, y) pixels from the outline's."""
+    x, y = offset
+    if isinstance(edit, Move):
+        return [Move(structure, edit.dx, edit.dy, edit.unit)]
+    if isinstance(edit, Scale):
+        return [Scale(structure, edit.fx), Move(structure, (edit.fx - 1) * x, (edit.fx - 1) * y)]
+    cos, sin = math.cos(math.radians(edit.degrees)), math.sin(math.radians(edit.degrees))
+    return [Rotate(structure, edit.degrees), Move(structure, x * cos - y * sin - x, x * sin + y * cos - y)]
+
+
+SHOWN_EDITS: dict[str, tuple[ShownEdit, ...]] = {
+    "thalamic_transverse": (
+        ShownEdit("head-moved", "Head moved", with_contents(Move("skull", 0.1, 0.0, "fraction"))),
+        ShownEdit("head-enlarged", "Head × 1.15", with_contents(Scale("skull", 1.15))),
+        ShownEdit("head-shrunk", "Head × 0.8", with_contents(Scale("skull", 0.8))),
+        ShownEdit("head-rotated", "Head rotated by 15°", with_contents(Rotate("skull", 15.0))),
+        ShownEdit("csp-removed", "Cavum septi pellucidi removed", fixed(Remove("cavum_septi_pellucidi"))),
+    ),
+    "ventricular_transverse": (
+        ShownEdit("ventricle-moved", "Lateral ventricle moved", towards_centre("lateral_ventricle", 0.4)),
+        ShownEdit("ventricle-enlarged", "Lateral ventricle × 1.8", fixed(Scale("lateral_ventricle", 1.8))),
+        ShownEdit("ventricle-shrunk", "Lateral ventricle × 0.6", fixed(Scale("lateral_ventricle", 0.6))),
+        ShownEdit("head-rotated", "Head rotated by 15°", with_contents(Rotate("skull", 15.0))),
+        ShownEdit("ventricle-removed", "Lateral ventricle removed", fixed(Remove("lateral_ventricle"))),
+    ),
+    "facial_sagittal": (
+        ShownEdit("palate-moved", "Palate moved", fixed(Move("palate", 0.0, 0.1, "fraction"))),
+        ShownEdit("nt-enlarged", "Nuchal translucency × 2 in height", fixed(Scale("nuchal_translucency", 1.0, 2.0))),
+        ShownEdit("palate-shrunk", "Palate × 0.6", fixed(Scale("palate", 0.6))),
+        ShownEdit("palate-rotated", "Palate rotated by 30°", fixed(Rotate("palate", 30.0))),
+        ShownEdit("nasal-bone-removed", "Nasal bone removed", fixed(Remove("nasal_bone"))),
+    ),
+    "abdominal_transverse": (
+        ShownEdit("stomach-moved", "Stomach moved", towards_centre("stomach", 1.7)),
+        ShownEdit("stomach-enlarged", "Stomach × 1.5", fixed(Scale("stomach", 1.5))),
+        ShownEdit("stomach-shrunk", "Stomach × 0.6", fixed(Scale("stomach", 0.6))),
+        ShownEdit("stomach-rotated", "Stomach rotated by 30°", fixed(Rotate("stomach", 30.0))),
+        ShownEdit("stomach-removed", "Stomach removed", fixed(Remove("stomach"))),
+    ),
+}
+"""Edits by plane, in the order of the gallery."""

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict_noise
+from fetalflex.diffusion.guidance import Guidance
+from fetalflex.models.components import Components
+from fetalflex.models.latents import encode
+
+BATCH = 3
+X = torch.randn(BATCH, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def conditions() -> LatentConditions:
+    generator = torch.Generator().manual_seed(1)
+    layout, background = torch.randn(2, BATCH, 4, 16, 16, generator=generator)
+    text = torch.randn(BATCH + 1, 48, 32, generator=generator)
+    mask = torch.zeros(BATCH, 1, 16, 16)
+    mask[..., 4:12] = 1
+    null_layout = torch.randn(1, 4, 16, 16, generator=generator)
+    return LatentConditions(text[:-1], layout, background, mask, text[-1:], null_layout)
+
+
+def plain(
+    model: Components, given: LatentConditions, timestep: int, prompt: bool = True, layout: bool = True
+) -> Tensor:
+    """Return ε(p, l) as diffusers would: the condition embedded anew, null values where asked."""
+    text = given.text if prompt else given.null_text.expand_as(given.text)
+    latents = given.layout if layout else given.null_layout.expand_as(given.layout)
+    condition = model.prealignment(latents, given.background, given.roi_mask)
+    down, middle = model.controlnet(X, timestep, text, condition, return_dict=False)
+    return model.unet(
+        X, timestep, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
+    ).sample
+
+
+@pytest.mark.parametrize("timestep", [0, 500, 999])
+@torch.no_grad()
+def test_embedding_the_condition_once_changes_nothing(
+    random_model: Components, conditions: LatentConditions, timestep: int
+) -> None:
+    found = ConditionedDenoiser(random_model, conditions, Guidance())(X, timestep)
+    assert torch.equal(found, plain(random_model, conditions, timestep))
+
+
+@pytest.mark.parametrize(("prompt", "layout"), [(2.0, 1.0), (1.0, 3.0), (4.0, 2.5), (0.0, 0.0), (3.0, 3.0)])
+@torch.no_grad()
+def test_guidance_follows_its_formula(
+    random_model: Components, conditions: LatentConditions, prompt: float, layout: float
+) -> None:
+    none = plain(random_model, conditions, 300, prompt=False, layout=False)
+    text = plain(random_model, conditions, 300, layout=False)
+    both = plain(random_model, conditions, 300)
+    found = ConditionedDenoiser(random_model, conditions, Guidance(prompt, layout))(X, 300)
+    expected = none + prompt * (text - none) + layout * (both - text)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("guidance", "terms"), [((1, 1), 1), ((1, 2), 2), ((2, 2), 2), ((2, 3), 3)])
+@torch.no_grad()
+def test_each_step_runs_the_networks_once_on_the_terms_that_count(
+    random_model: Components, conditions: LatentConditions, guidance: tuple[float, float], terms: int
+) -> None:
+    batches: list[int] = []
+    embeddings: list[int] = []
+    random_model.unet.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
+    for part in (random_model.prealignment, random_model.controlnet.controlnet_cond_embedding):
+        part.register_forward_hook(lambda *_: embeddings.append(1))
+    denoiser = ConditionedDenoiser(random_model, conditions, Guidance(*guidance))
+    at_once = len(embeddings)
+    for timestep in (999, 500, 0):
+        denoiser(X, timestep)
+    assert batches == [terms * BATCH] * 3
+    assert len(embeddings) == at_once == 2 * terms
+
+
+@torch.no_grad()
+def test_the_model_itself_is_left_as_it_was(random_model: Components, conditions: LatentConditions) -> None:
+    before = plain(random_model, conditions, 500)
+    modules = {name: id(module) for name, module in random_model.controlnet.named_modules()}
+    ConditionedDenoiser(random_model, conditions, Guidance())(X, 500)
+    assert {name: id(module) for name, module in random_model.controlnet.named_modules()} == modules
+    assert torch.equal(plain(random_model, conditions, 500), before)
+
+
+@pytest.mark.parametrize("field", ["text", "layout", "background", "roi_mask"])
+@torch.no_grad()
+def test_every_condition_matters(random_model: Components, conditions: LatentConditions, field: str) -> None:
+    changed = replace(conditions, **{field: getattr(conditions, field).flip(-1) * 0.5})
+    first, second = (ConditionedDenoiser(random_model, c, Guidance())(X, 500) for c in (conditions, changed))
+    assert not torch.allclose(first, second, atol=1e-5)
+
+
+@torch.no_grad()
+def test_null_values_do_not_matter_without_guidance(random_model: Components, conditions: LatentConditions) -> None:
+    changed = replace(conditions, null_text=conditions.null_text * 2, null_layout=conditions.null_layout * 2)
+    first, second = (ConditionedDenoiser(random_model, c, Guidance())(X, 500) for c in (conditions, changed))
+    assert torch.equal(first, second)
+
+
+@torch.no_grad()
+def test_time_steps_may_differ_between_samples(random_model: Components, conditions: LatentConditions) -> None:
+    condition = random_model.prealignment(conditions.layout, conditions.background, conditions.roi_mask)
+    times = torch.tensor([10, 500, 900])
+    parts = random_model.unet, random_model.controlnet
+    together = predict_noise(*parts, X, times, conditions.text, condition)
+    for i in range(BATCH):
+        one = slice(i, i + 1)
+        alone = predict_noise(*parts, X[one], times[i], conditions.text[one], condition[one])
+        torch.testing.assert_close(together[one], alone, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_null_layout_is_the_latent_of_a_black_map(random_model: Components) -> None:
+    null = encode_null_layout(random_model, torch.device("cpu"))
+    assert torch.equal(null, encode(random_model.vae, torch.full((1, 3, 64, 64), -1.0)))
+
+
+@torch.no_grad()
+def test_copies_of_a_model_give_copies_of_its_denoiser(random_model: Components, conditions: LatentConditions) -> None:
+    other = copy.deepcopy(random_model)
+    with torch.no_grad():
+        other.controlnet.controlnet_mid_block.weight.add_(0.5)
+    first, second = (ConditionedDenoiser(m, conditions, Guidance())(X, 500) for m in (random_model, other))
+    assert not torch.allclose(first, second)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict_noise
+from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
@@ -27,6 +27,13 @@ def conditions() -> LatentConditions:
     return LatentConditions(text[:-1], layout, background, mask, text[-1:], null_layout)
 
 
+@pytest.fixture(params=["epsilon", "v_prediction"])
+def model(request: pytest.FixtureRequest, random_model: Components) -> Components:
+    """A model of either kind of prediction."""
+    random_model.scheduler.register_to_config(prediction_type=request.param)
+    return random_model
+
+
 def plain(
     model: Components, given: LatentConditions, timestep: int, prompt: bool = True, layout: bool = True
 ) -> Tensor:
@@ -35,29 +42,33 @@ def plain(
     latents = given.layout if layout else given.null_layout.expand_as(given.layout)
     condition = model.prealignment(latents, given.background, given.roi_mask)
     down, middle = model.controlnet(X, timestep, text, condition, return_dict=False)
-    return model.unet(
+    predicted = model.unet(
         X, timestep, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
     ).sample
+    if model.scheduler.config.prediction_type == "epsilon":
+        return predicted
+    alpha = model.scheduler.alphas_cumprod[timestep]
+    return alpha.sqrt() * predicted + (1 - alpha).sqrt() * X
 
 
 @pytest.mark.parametrize("timestep", [0, 500, 999])
 @torch.no_grad()
 def test_embedding_the_condition_once_changes_nothing(
-    random_model: Components, conditions: LatentConditions, timestep: int
+    model: Components, conditions: LatentConditions, timestep: int
 ) -> None:
-    found = ConditionedDenoiser(random_model, conditions, Guidance())(X, timestep)
-    assert torch.equal(found, plain(random_model, conditions, timestep))
+    found = ConditionedDenoiser(model, conditions, Guidance())(X, timestep)
+    torch.testing.assert_close(found, plain(model, conditions, timestep), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("prompt", "layout"), [(2.0, 1.0), (1.0, 3.0), (4.0, 2.5), (0.0, 0.0), (3.0, 3.0)])
 @torch.no_grad()
 def test_guidance_follows_its_formula(
-    random_model: Components, conditions: LatentConditions, prompt: float, layout: float
+    model: Components, conditions: LatentConditions, prompt: float, layout: float
 ) -> None:
-    none = plain(random_model, conditions, 300, prompt=False, layout=False)
-    text = plain(random_model, conditions, 300, layout=False)
-    both = plain(random_model, conditions, 300)
-    found = ConditionedDenoiser(random_model, conditions, Guidance(prompt, layout))(X, 300)
+    none = plain(model, conditions, 300, prompt=False, layout=False)
+    text = plain(model, conditions, 300, layout=False)
+    both = plain(model, conditions, 300)
+    found = ConditionedDenoiser(model, conditions, Guidance(prompt, layout))(X, 300)
     expected = none + prompt * (text - none) + layout * (both - text)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -109,10 +120,10 @@ def test_time_steps_may_differ_between_samples(random_model: Components, conditi
     condition = random_model.prealignment(conditions.layout, conditions.background, conditions.roi_mask)
     times = torch.tensor([10, 500, 900])
     parts = random_model.unet, random_model.controlnet
-    together = predict_noise(*parts, X, times, conditions.text, condition)
+    together = predict(*parts, X, times, conditions.text, condition)
     for i in range(BATCH):
         one = slice(i, i + 1)
-        alone = predict_noise(*parts, X[one], times[i], conditions.text[one], condition[one])
+        alone = predict(*parts, X[one], times[i], conditions.text[one], condition[one])
         torch.testing.assert_close(together[one], alone, rtol=1e-4, atol=1e-5)
 
 

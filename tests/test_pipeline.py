@@ -117,10 +117,13 @@ def test_the_background_is_seen(pipeline: FetalFlexPipeline) -> None:
     assert not np.array_equal(first.image[mask], second.image[mask])
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 @torch.no_grad()
-def test_it_is_ddim_as_diffusers_would_run_it(pipeline: FetalFlexPipeline) -> None:
+def test_it_is_ddim_as_diffusers_would_run_it(random_model: Components, prediction: str) -> None:
     """The same networks in a plain loop: un-embedded condition, diffusers' scheduler, no code of our sampler."""
     layout, _ = scene()
+    random_model.scheduler.register_to_config(prediction_type=prediction)
+    pipeline = FetalFlexPipeline(random_model)
     made = pipeline(layout, steps=5, seed=11)
     model = pipeline.components
     canvas_layout = Canvas(64, 64, 64).layout_to_canvas(layout)
@@ -131,10 +134,10 @@ def test_it_is_ddim_as_diffusers_would_run_it(pipeline: FetalFlexPipeline) -> No
     x = torch.randn((1, 4, 16, 16), generator=torch.Generator().manual_seed(11))
     for t in scheduler.timesteps:
         down, middle = model.controlnet(x, t, given.text, condition, return_dict=False)
-        noise = model.unet(
+        predicted = model.unet(
             x, t, given.text, down_block_additional_residuals=down, mid_block_additional_residual=middle
         ).sample
-        x = scheduler.step(noise, t, x, eta=0.0).prev_sample
+        x = scheduler.step(predicted, t, x, eta=0.0).prev_sample
     expected = grey_from_pixels(decode(model.vae, x))[0]
     assert np.abs(expected.astype(int) - made.image).max() <= ROUNDING
 

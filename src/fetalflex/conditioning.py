@@ -10,6 +10,7 @@ from diffusers import ControlNetModel
 from torch import Tensor, nn
 
 from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
 
@@ -48,6 +49,7 @@ class ConditionedDenoiser:
 
     def __init__(self, components: Components, conditions: LatentConditions, guidance: Guidance) -> None:
         self.unet = components.unet
+        self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
         self.guidance = guidance
         self.terms = tuple(guidance.terms())
         batch = len(conditions.text)
@@ -64,14 +66,16 @@ class ConditionedDenoiser:
     def __call__(self, x: Tensor, timestep: int) -> Tensor:
         """Return ε̂ of x_t, (B, C, h, w)."""
         x = torch.cat([x] * len(self.terms))
-        noise = predict_noise(self.unet, self.controlnet, x, torch.tensor(timestep), self.text, self.features)
+        t = torch.tensor(timestep)
+        prediction = predict(self.unet, self.controlnet, x, t, self.text, self.features)
+        noise = self.schedule.noise_from_prediction(prediction, x, t)
         return self.guidance.combine(list(noise.chunk(len(self.terms))))
 
 
-def predict_noise(
+def predict(
     unet: nn.Module, controlnet: nn.Module, x: Tensor, timesteps: Tensor, text: Tensor, condition: Tensor
 ) -> Tensor:
-    """Return ε̂ of x_t: the U-Net with the ControlNet's residuals added to its skip connections.
+    """Return what the denoiser predicts of x_t (ε or v): U-Net with the ControlNet's residuals on its skip connections.
 
     Args:
         unet: The denoiser.

@@ -9,10 +9,15 @@ from fetalflex.diffusion.sampling import Denoiser
 from fetalflex.diffusion.schedule import NoiseSchedule
 
 
-def scheduler(spacing: str = "trailing") -> DDIMScheduler:
+def scheduler(spacing: str = "trailing", prediction: str = "epsilon") -> DDIMScheduler:
     """The paper's schedule: linear β from 1e-4 to 0.02, T = 1000."""
     return DDIMScheduler(
-        beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False, timestep_spacing=spacing
+        beta_start=1e-4,
+        beta_end=0.02,
+        beta_schedule="linear",
+        clip_sample=False,
+        timestep_spacing=spacing,
+        prediction_type=prediction,
     )
 
 

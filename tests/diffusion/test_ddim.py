@@ -15,9 +15,17 @@ SHAPE = (4, 8, 8)
 SCHEDULE = NoiseSchedule.from_scheduler(scheduler())
 
 
-def reference(denoiser: Denoiser, x: Tensor, steps: int, eta: float, seeds: list[int], spacing: str) -> Tensor:
+def reference(
+    denoiser: Denoiser,
+    x: Tensor,
+    steps: int,
+    eta: float,
+    seeds: list[int],
+    spacing: str = "trailing",
+    prediction: str = "epsilon",
+) -> Tensor:
     """Sample with diffusers' own scheduler, one generator per sample."""
-    theirs = scheduler(spacing)
+    theirs = scheduler(spacing, prediction)
     theirs.set_timesteps(steps)
     generators = sample_generators(seeds)
     for t in theirs.timesteps:
@@ -51,8 +59,21 @@ def test_ddim_is_that_of_diffusers_with_a_network() -> None:
 
     x = sample_noise(SHAPE, sample_generators([1, 2]))
     ours = sample_ddim(denoiser, x, SCHEDULE, SCHEDULE.timesteps(20), sample_generators([0, 0]))
-    theirs = reference(denoiser, x, 20, 0.0, [0, 0], "trailing")
+    theirs = reference(denoiser, x, 20, 0.0, [0, 0])
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_a_denoiser_that_predicts_v_gives_what_diffusers_makes_of_it(eta: float) -> None:
+    schedule = NoiseSchedule.from_scheduler(scheduler(prediction="v_prediction"))
+
+    def denoiser(x: Tensor, t: int) -> Tensor:
+        return schedule.noise_from_prediction(bent_denoiser(x, t), x, torch.tensor(t))
+
+    x = sample_noise(SHAPE, sample_generators([1, 2]))
+    ours = sample_ddim(denoiser, x, schedule, schedule.timesteps(20), sample_generators([7, 8]), eta=eta)
+    theirs = reference(bent_denoiser, x, 20, eta, [7, 8], prediction="v_prediction")
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 33])

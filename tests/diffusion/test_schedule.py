@@ -38,6 +38,35 @@ def test_add_noise_follows_equation_1() -> None:
     assert torch.allclose(SCHEDULE.add_noise(clean, noise, torch.tensor([300])), expected, atol=1e-6)
 
 
+def noisy_batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return x_0, ε and t of five samples."""
+    clean, noise = torch.randn(2, 5, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    return clean, noise, torch.tensor([0, 1, 499, 998, 999])
+
+
+def test_the_target_of_v_prediction_is_that_of_diffusers() -> None:
+    schedule = NoiseSchedule.from_scheduler(scheduler(prediction="v_prediction"))
+    clean, noise, timesteps = noisy_batch()
+    expected = scheduler().get_velocity(clean, noise, timesteps)
+    assert torch.allclose(schedule.target(clean, noise, timesteps), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_the_noise_follows_from_a_right_prediction(prediction: str) -> None:
+    schedule = NoiseSchedule.from_scheduler(scheduler(prediction=prediction))
+    clean, noise, timesteps = noisy_batch()
+    noisy, target = schedule.add_noise(clean, noise, timesteps), schedule.target(clean, noise, timesteps)
+    torch.testing.assert_close(schedule.noise_from_prediction(target, noisy, timesteps), noise, rtol=1e-5, atol=1e-5)
+    one = schedule.noise_from_prediction(target[2:3], noisy[2:3], timesteps[2])
+    torch.testing.assert_close(one, noise[2:3], rtol=1e-5, atol=1e-5)
+
+
+def test_without_v_the_prediction_is_the_noise_itself() -> None:
+    clean, noise, timesteps = noisy_batch()
+    assert SCHEDULE.target(clean, noise, timesteps) is noise
+    assert SCHEDULE.noise_from_prediction(noise, clean, timesteps) is noise
+
+
 @pytest.mark.parametrize("spacing", ["trailing", "leading", "linspace"])
 @given(steps=st.integers(1, 1000))
 def test_timesteps_fall_from_noise_to_clean_within_the_schedule(spacing: str, steps: int) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from fetalflex.anatomy import Registry, default_registry, prompt_corpus
-from fetalflex.conditioning import predict_noise
+from fetalflex.conditioning import predict
 from fetalflex.models.build import build_components, build_scheduler, has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import NoiseConfig, get_preset
@@ -39,7 +39,7 @@ def test_the_parts_of_a_preset_fit_together(preset: str) -> None:
     components = built(preset).freeze()
     config = components.config
     x, timesteps, text, condition = inputs(components, batch=1)
-    noise = predict_noise(components.unet, components.controlnet, x, timesteps, text, condition)
+    noise = predict(components.unet, components.controlnet, x, timesteps, text, condition)
     assert noise.shape == x.shape
     size = config.image_size
     latents = components.vae.encode(torch.zeros(1, 3, size, size)).latent_dist.mode()
@@ -62,7 +62,7 @@ def test_weights_are_repeatable_by_seed_and_leave_the_global_random_state() -> N
 @torch.no_grad()
 def test_a_new_control_branch_changes_nothing(tiny: Components) -> None:
     x, timesteps, text, condition = inputs(tiny)
-    with_control = predict_noise(tiny.unet, tiny.controlnet, x, timesteps, text, condition)
+    with_control = predict(tiny.unet, tiny.controlnet, x, timesteps, text, condition)
     assert torch.equal(with_control, tiny.unet(x, timesteps, text).sample)
 
 

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DCondi
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertModel
 
-from fetalflex.conditioning import predict_noise
+from fetalflex.conditioning import predict
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
 from fetalflex.models.components import NETWORKS, Components, model_identity, weights_digest
@@ -40,7 +40,7 @@ def output(components: Components) -> torch.Tensor:
     x, layout, background = torch.randn(3, 1, 4, 16, 16, generator=generator)
     text = encode_prompts(components.tokenizer, components.text_encoder, ["fetal heart"])
     condition = components.prealignment(layout, background, torch.ones(1, 1, 16, 16))
-    noise = predict_noise(components.unet, components.controlnet, x, torch.tensor(300), text, condition)
+    noise = predict(components.unet, components.controlnet, x, torch.tensor(300), text, condition)
     return components.vae.decode(noise).sample
 
 

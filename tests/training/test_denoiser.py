@@ -52,7 +52,11 @@ def test_only_u_net_and_text_encoder_are_trained(random_model: Components, laten
     assert changed_parts(before, random_model) == {"unet", "text_encoder"}
 
 
-def test_the_loss_is_the_squared_error_of_the_noise(random_model: Components, latents: tuple[Latents, Latents]) -> None:
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_the_loss_is_the_squared_error_of_the_prediction(
+    random_model: Components, latents: tuple[Latents, Latents], prediction: str
+) -> None:
+    random_model.scheduler.register_to_config(prediction_type=prediction)
     made = stage(random_model, latents, prompt_dropout=0)
     indices = np.array([3, 8])
     with torch.no_grad():
@@ -64,7 +68,8 @@ def test_the_loss_is_the_squared_error_of_the_noise(random_model: Components, la
         noisy = random_model.scheduler.add_noise(clean, noise, timesteps)
         prompts = [latents[0].prompts[i] for i in indices]
         text = encode_prompts(random_model.tokenizer, random_model.text_encoder, prompts)
-        expected = F.mse_loss(random_model.unet(noisy, timesteps, text).sample, noise)
+        target = noise if prediction == "epsilon" else random_model.scheduler.get_velocity(clean, noise, timesteps)
+        expected = F.mse_loss(random_model.unet(noisy, timesteps, text).sample, target)
     assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 
 

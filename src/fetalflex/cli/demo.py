@@ -46,4 +46,4 @@ def demo(
     count = image_count(scenes)
     with progress_bar("synthesising", count) as show:
         page = make_gallery(pipeline, scenes, out, seed, steps, force, show)
-    typer.echo(f"wrote {count} synthetic images on {len(scenes)} sheets; open {page}")
+    typer.echo(f"wrote {count} synthetic images; open {page}")

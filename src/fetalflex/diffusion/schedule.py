@@ -60,5 +60,36 @@ class NoiseSchedule:
             noise: ε, the same shape.
             timesteps: t of each sample, (B,) int64.
         """
-        alpha = self.alphas_cumprod.to(clean.device)[timesteps.to(clean.device)].view(-1, 1, 1, 1)
+        alpha = self._alpha_of(timesteps, clean)
         return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+
+    def target(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Return what the denoiser is trained to predict at x_t: ε, or v = √ᾱ_t · ε - √(1 - ᾱ_t) · x_0.
+
+        The arguments are those of `add_noise`.
+        """
+        if not self.predicts_v:
+            return noise
+        alpha = self._alpha_of(timesteps, clean)
+        return alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
+
+    def noise_from_prediction(self, prediction: Tensor, noisy: Tensor, timesteps: Tensor) -> Tensor:
+        """Return ε̂ from what the denoiser predicts: the prediction itself, or ε̂ = √ᾱ_t · v̂ + √(1 - ᾱ_t) · x_t.
+
+        Args:
+            prediction: Output of the denoiser, (B, C, h, w).
+            noisy: x_t, the same shape.
+            timesteps: t of each sample, (B,) or () int64.
+        """
+        if not self.predicts_v:
+            return prediction
+        alpha = self._alpha_of(timesteps, noisy)
+        return alpha.sqrt() * prediction + (1 - alpha).sqrt() * noisy
+
+    @property
+    def predicts_v(self) -> bool:
+        """Say whether the model's denoiser predicts v; otherwise it predicts ε."""
+        return bool(self.scheduler.config.prediction_type == "v_prediction")
+
+    def _alpha_of(self, timesteps: Tensor, like: Tensor) -> Tensor:
+        return self.alphas_cumprod.to(like.device)[timesteps.to(like.device)].view(-1, 1, 1, 1)

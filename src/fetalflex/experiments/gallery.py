@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 NOTICE = "Synthetic images, research and education only, not for diagnosis"
 PAGE = "index.html"
 _BATCH_SIZE = 3
-_ROW_LABELS = ("Layout", "Layout, source image", "Image", "Layout, image")
+_ROW_LABELS = ("Layout", "Layout on the source", "Image", "Layout on the image")
 _INTRODUCTION = (
     "Each sheet starts with a real image and the layout that describes it. The next column is a synthesis from that "
     "layout, the others are syntheses from edited layouts. All syntheses of a sheet start from the same noise, so what "
     "differs comes from the edit. The model sees the layout, a prompt made from it, and the image outside the region "
     "to synthesise; outside that region every image equals the source.",
     "Dashed boxes stand where a structure was before the edit. Every synthesis is also a file of its own, with its "
-    "layout, and the recipe of the edit beside it.",
+    "layout, and the recipe of the edit beside it: `fetalflex edit` with that recipe, seed and number of steps makes "
+    "the same image. Source images keep the licence of the data set that they come from.",
 )
 
 
@@ -120,7 +121,9 @@ def gallery_files(scenes: Sequence[Scene], out: Path) -> list[Path]:
 
 def _files_of(variant: Variant) -> tuple[tuple[str, str], ...]:
     """Return label and path, relative to the gallery, of each file of an image."""
-    endings = {"image": ".png", "layout": ".layout.json", "recipe": ".recipe.json"}
+    endings = {"image": ".png", "layout": ".layout.json"}
+    if variant.recipe.edits:
+        endings["recipe"] = ".recipe.json"
     return tuple((label, f"images/{variant.name}{ending}") for label, ending in endings.items())
 
 
@@ -159,7 +162,8 @@ def make_gallery(
         syntheses = _synthesise(pipeline, scene, seed, steps, _from(done, on_progress))
         for variant, synthesis in zip(scene.variants, syntheses, strict=True):
             synthesis.save(out / "images" / f"{variant.name}.png", force=force)
-            variant.recipe.save(out / "images" / f"{variant.name}.recipe.json")
+            if variant.recipe.edits:
+                variant.recipe.save(out / "images" / f"{variant.name}.recipe.json")
         sheet = _sheet(scene, syntheses, pipeline.registry)
         text = {"Synthetic": "true", "Description": f"{NOTICE}; real: the source image", "Software": "FetalFlex"}
         write_png(out / f"{scene.name}.png", draw_sheet(sheet), text, force=force)

@@ -15,7 +15,6 @@ img { width: 100%; height: auto; border-radius: .3rem; }
 h2 { margin: 2.5rem 0 .5rem; }
 table { border-collapse: collapse; margin: .6rem 0; }
 th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; border-bottom: 1px solid #8886; }
-code { overflow-wrap: anywhere; }
 footer { margin-top: 3rem; opacity: .8; }
 """.strip()
 

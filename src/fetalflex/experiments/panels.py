@@ -52,7 +52,7 @@ class PanelPainter:
             for placed in before.structures:
                 if placed not in layout.structures:
                     corners = placed.box.transformed(scale, 0.0, 0.0).polygon() - 0.5
-                    _draw_dashed(pen, corners, self.registry.structure(placed.name).colour)
+                    _draw_dashed(pen, corners, _pale(self.registry.structure(placed.name).colour))
         return np.asarray(picture)
 
     def _size(self, layout: Layout) -> tuple[int, int]:
@@ -66,3 +66,9 @@ def _draw_dashed(pen: ImageDraw.ImageDraw, corners: NDArray[np.float64], colour:
         points = start + (end - start) * np.linspace(0.0, 1.0, pieces + 1)[:, None]
         for first, second in zip(points[:-1:2], points[1::2], strict=False):
             pen.line([*map(float, first), *map(float, second)], fill=colour, width=1)
+
+
+def _pale(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Mix a colour with as much white, so that it shows on dark images."""
+    red, green, blue = ((value + 255) // 2 for value in colour)
+    return red, green, blue

@@ -92,14 +92,12 @@ def draw_sheet(sheet: Sheet) -> NDArray[np.uint8]:
 def _write_legend(
     pen: ImageDraw.ImageDraw, entries: Sequence[tuple[Colour, str]], place: tuple[int, int], height: int
 ) -> None:
-    size = min(17, max(9, int(height / max(1, len(entries)) / 1.35)))
-    font = ImageFont.load_default(size=size)
-    step = _line_height(font)
-    x, y = place
+    step = min(24, height // max(1, len(entries)))
+    font = ImageFont.load_default(size=max(8, min(17, int(step / 1.3))))
     for number, (colour, name) in enumerate(entries):
-        row = y + number * step
-        pen.rectangle((x + 2, row + step // 4, x + 2 + size, row + step // 4 + size // 2), fill=colour, outline=_FRAME)
-        pen.text((x + size + 10, row), name, fill=_INK, font=font)
+        x, middle = place[0], place[1] + number * step + step // 2
+        pen.rectangle((x + 2, middle - 5, x + 18, middle + 5), fill=colour, outline=_FRAME)
+        pen.text((x + 28, middle), name, fill=_INK, font=font, anchor="lm")
 
 
 def _write_upwards(paper: Image.Image, text: str, font: Font, place: tuple[int, int], length: int) -> None:

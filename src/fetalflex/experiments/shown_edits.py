@@ -50,6 +50,19 @@ def towards_centre(structure: str, share: float) -> RecipeBuilder:
     return build
 
 
+def grown_downwards(structure: str, factor: float) -> RecipeBuilder:
+    """Return a builder that makes a structure `factor` times as high while its upper edge stays where it is."""
+
+    def build(layout: Layout, registry: Registry) -> Recipe:
+        del registry
+        heights = [placed.box.height for placed in layout.find(structure)]
+        if not heights:
+            raise FetalFlexError(f"the layout holds no {structure}; it holds {layout.names()}")
+        return Recipe((Scale(structure, 1.0, factor), Move(structure, 0.0, (factor - 1) / 2 * heights[0])))
+
+    return build
+
+
 def with_contents(edit: Move | Scale | Rotate) -> RecipeBuilder:
     """Return a builder that does to all structures together what an edit does to the plane's outline.
 
@@ -89,29 +102,29 @@ def _carried(edit: Move | Scale | Rotate, structure: str, offset: tuple[float, f
 SHOWN_EDITS: dict[str, tuple[ShownEdit, ...]] = {
     "thalamic_transverse": (
         ShownEdit("head-moved", "Head moved", with_contents(Move("skull", 0.1, 0.0, "fraction"))),
-        ShownEdit("head-enlarged", "Head × 1.15", with_contents(Scale("skull", 1.15))),
-        ShownEdit("head-shrunk", "Head × 0.8", with_contents(Scale("skull", 0.8))),
+        ShownEdit("head-enlarged", "Head enlarged to 115%", with_contents(Scale("skull", 1.15))),
+        ShownEdit("head-shrunk", "Head shrunk to 80%", with_contents(Scale("skull", 0.8))),
         ShownEdit("head-rotated", "Head rotated by 15°", with_contents(Rotate("skull", 15.0))),
         ShownEdit("csp-removed", "Cavum septi pellucidi removed", fixed(Remove("cavum_septi_pellucidi"))),
     ),
     "ventricular_transverse": (
         ShownEdit("ventricle-moved", "Lateral ventricle moved", towards_centre("lateral_ventricle", 0.4)),
-        ShownEdit("ventricle-enlarged", "Lateral ventricle × 1.8", fixed(Scale("lateral_ventricle", 1.8))),
-        ShownEdit("ventricle-shrunk", "Lateral ventricle × 0.6", fixed(Scale("lateral_ventricle", 0.6))),
+        ShownEdit("ventricle-enlarged", "Lateral ventricle enlarged to 180%", fixed(Scale("lateral_ventricle", 1.8))),
+        ShownEdit("ventricle-shrunk", "Lateral ventricle shrunk to 60%", fixed(Scale("lateral_ventricle", 0.6))),
         ShownEdit("head-rotated", "Head rotated by 15°", with_contents(Rotate("skull", 15.0))),
         ShownEdit("ventricle-removed", "Lateral ventricle removed", fixed(Remove("lateral_ventricle"))),
     ),
     "facial_sagittal": (
         ShownEdit("palate-moved", "Palate moved", fixed(Move("palate", 0.0, 0.1, "fraction"))),
-        ShownEdit("nt-enlarged", "Nuchal translucency × 2 in height", fixed(Scale("nuchal_translucency", 1.0, 2.0))),
-        ShownEdit("palate-shrunk", "Palate × 0.6", fixed(Scale("palate", 0.6))),
+        ShownEdit("nt-enlarged", "Nuchal translucency thickened", grown_downwards("nuchal_translucency", 1.8)),
+        ShownEdit("palate-shrunk", "Palate shrunk to 60%", fixed(Scale("palate", 0.6))),
         ShownEdit("palate-rotated", "Palate rotated by 30°", fixed(Rotate("palate", 30.0))),
         ShownEdit("nasal-bone-removed", "Nasal bone removed", fixed(Remove("nasal_bone"))),
     ),
     "abdominal_transverse": (
         ShownEdit("stomach-moved", "Stomach moved", towards_centre("stomach", 1.7)),
-        ShownEdit("stomach-enlarged", "Stomach × 1.5", fixed(Scale("stomach", 1.5))),
-        ShownEdit("stomach-shrunk", "Stomach × 0.6", fixed(Scale("stomach", 0.6))),
+        ShownEdit("stomach-enlarged", "Stomach enlarged to 150%", fixed(Scale("stomach", 1.5))),
+        ShownEdit("stomach-shrunk", "Stomach shrunk to 60%", fixed(Scale("stomach", 0.6))),
         ShownEdit("stomach-rotated", "Stomach rotated by 30°", fixed(Rotate("stomach", 30.0))),
         ShownEdit("stomach-removed", "Stomach removed", fixed(Remove("stomach"))),
     ),

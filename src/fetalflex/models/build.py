@@ -116,5 +116,5 @@ def build_scheduler(config: NoiseConfig) -> DDIMScheduler:
         timestep_spacing=config.timestep_spacing,
         clip_sample=False,
         set_alpha_to_one=True,
-        prediction_type="epsilon",
+        prediction_type=config.prediction,
     )

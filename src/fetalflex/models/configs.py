@@ -89,13 +89,20 @@ class ControlConfig(_Strict):
 
 
 class NoiseConfig(_Strict):
-    """Describe the noise schedule; the defaults are the paper's (linear β from 1e-4 to 0.02, T = 1000)."""
+    """Describe the noise schedule; the defaults are the paper's (linear β from 1e-4 to 0.02, T = 1000).
+
+    Args:
+        prediction: What the denoiser predicts: the noise ε, as in the paper, or v = √ᾱ·ε - √(1-ᾱ)·x_0 (Salimans and
+            Ho 2022). At high noise an error of ε is magnified by 1/√ᾱ in the image, which a small network needs very
+            long to overcome; v says the image itself there. Samplers see ε in either case.
+    """
 
     train_timesteps: int = Field(1000, ge=10)
     beta_start: float = Field(1e-4, gt=0, lt=1)
     beta_end: float = Field(0.02, gt=0, lt=1)
     beta_schedule: Literal["linear", "scaled_linear"] = "linear"
     timestep_spacing: Literal["leading", "trailing", "linspace"] = "trailing"
+    prediction: Literal["epsilon", "v_prediction"] = "epsilon"
 
 
 class ModelConfig(_Strict):
@@ -135,6 +142,7 @@ PRESETS: dict[str, ModelConfig] = {
         autoencoder=AutoencoderConfig(channels=(16, 32, 64, 96), latent_channels=8),
         text=TextConfig(hidden_size=128),
         denoiser=DenoiserConfig(channels=(64, 128, 192), attention=(False, True, True)),
+        noise=NoiseConfig(prediction="v_prediction"),
     ),
     # The same code path in seconds: for tests and for trying out one's own data.
     "tiny": ModelConfig(
@@ -144,6 +152,7 @@ PRESETS: dict[str, ModelConfig] = {
         text=TextConfig(hidden_size=32, layers=1, heads=2, vocabulary_size=512),
         denoiser=DenoiserConfig(channels=(16, 32), attention=(False, True), head_channels=16, norm_groups=8),
         control=ControlConfig(embedding_channels=8, alignment_channels=8),
+        noise=NoiseConfig(prediction="v_prediction"),
     ),
 }
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict_noise
+from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict
 from fetalflex.diffusion.ddim import sample_ddim
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background
@@ -20,7 +20,7 @@ from fetalflex.models.text import encode_prompts
 from fetalflex.training.config import ControlStage
 from fetalflex.training.denoiser import validation_noise
 from fetalflex.training.latent_cache import Latents
-from fetalflex.training.losses import masked_noise_loss
+from fetalflex.training.losses import masked_error
 from fetalflex.training.stage import Stage, Validation
 
 _VALIDATION_SAMPLES = 64
@@ -79,7 +79,7 @@ class ControlTraining(Stage):
         generator: torch.Generator,
         done: float,  # noqa: ARG002 - the loss is the same throughout
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the noise loss inside the ROI; see `Stage.loss`."""
+        """Return the squared error of the prediction inside the ROI; see `Stage.loss`."""
         conditions = self._conditions(self.training, indices, self._text[self._rows[indices]])
         clean = self.training.image[indices].float()
         noise = torch.randn(clean.shape, generator=generator)
@@ -89,7 +89,7 @@ class ControlTraining(Stage):
         layout = torch.where(no_layout.view(-1, 1, 1, 1).to(self.device), self._null_layout, conditions.layout)
         text = torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text)
         predicted = self._predict(clean, noise, timesteps, layout, text, conditions)
-        return self._masked(predicted, noise, conditions), {}
+        return self._masked(predicted, self.schedule.target(clean, noise, timesteps), conditions), {}
 
     def validate(self) -> Validation:
         """Return the loss with true, shuffled and null layouts, and syntheses beside the truth.
@@ -102,6 +102,7 @@ class ControlTraining(Stage):
         conditions = self._conditions(self.validation, chosen, text[rows])
         clean = self.validation.image[chosen].float()
         noise, timesteps = validation_noise(clean, self.schedule)
+        target = self.schedule.target(clean, noise, timesteps)
         layouts = {
             "loss": conditions.layout,
             "loss_shuffled": conditions.layout.roll(1, dims=0),
@@ -109,7 +110,7 @@ class ControlTraining(Stage):
         }
         numbers = {
             name: self._masked(
-                self._predict(clean, noise, timesteps, layout, conditions.text, conditions), noise, conditions
+                self._predict(clean, noise, timesteps, layout, conditions.text, conditions), target, conditions
             ).item()
             for name, layout in layouts.items()
         }
@@ -135,10 +136,10 @@ class ControlTraining(Stage):
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         condition = self.prealignment(layout, given.background, given.roi_mask)
-        return predict_noise(self.unet, self.controlnet, noisy, timesteps, text, condition)
+        return predict(self.unet, self.controlnet, noisy, timesteps, text, condition)
 
-    def _masked(self, predicted: Tensor, noise: Tensor, conditions: LatentConditions) -> Tensor:
-        return masked_noise_loss(predicted, noise.to(self.device), conditions.roi_mask, self.settings.background_weight)
+    def _masked(self, predicted: Tensor, target: Tensor, conditions: LatentConditions) -> Tensor:
+        return masked_error(predicted, target.to(self.device), conditions.roi_mask, self.settings.background_weight)
 
     def _sheet(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return a sheet: truth, layout map and synthesis from top to bottom."""

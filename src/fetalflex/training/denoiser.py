@@ -26,7 +26,7 @@ _SHOWN_STEPS = 20
 
 
 class DenoiserTraining(Stage):
-    """Train U-Net and text encoder to predict the noise, equation 2.
+    """Train U-Net and text encoder to predict the noise, equation 2, or v if the model is of that kind.
 
     Args:
         components: The model; its VAE is frozen.
@@ -68,7 +68,7 @@ class DenoiserTraining(Stage):
         generator: torch.Generator,
         done: float,  # noqa: ARG002 - the loss is the same throughout
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the mean squared error of the predicted noise; see `Stage.loss`."""
+        """Return the mean squared error of the prediction; see `Stage.loss`."""
         clean = self.training.image[indices].float()
         noise = torch.randn(clean.shape, generator=generator)
         timesteps = torch.randint(0, self.schedule.train_timesteps, (len(clean),), generator=generator)
@@ -76,7 +76,8 @@ class DenoiserTraining(Stage):
         rows = torch.where(dropped, len(self.training), torch.from_numpy(indices))
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         predicted = self.unet(noisy, timesteps.to(self.device), self._embed(rows), return_dict=False)[0]
-        return F.mse_loss(predicted.float(), noise.to(self.device)), {}
+        target = self.schedule.target(clean, noise, timesteps).to(self.device)
+        return F.mse_loss(predicted.float(), target), {}
 
     def validate(self) -> Validation:
         """Return the loss at fixed noise levels, and images sampled from validation prompts."""
@@ -86,7 +87,7 @@ class DenoiserTraining(Stage):
         text = self._encode([self.validation.prompts[i] for i in chosen])
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         predicted = self.unet(noisy, timesteps.to(self.device), text, return_dict=False)[0]
-        loss = F.mse_loss(predicted.float(), noise.to(self.device)).item()
+        loss = F.mse_loss(predicted.float(), self.schedule.target(clean, noise, timesteps).to(self.device)).item()
         return Validation({"loss": loss}, self._sheet(text[:: max(1, len(text) // _SHOWN_IMAGES)][:_SHOWN_IMAGES]))
 
     def _sheet(self, text: Tensor) -> NDArray[np.uint8]:
@@ -94,8 +95,8 @@ class DenoiserTraining(Stage):
         x = sample_noise(tuple(self.training.image.shape[1:]), generators).to(self.device)
 
         def denoiser(x: Tensor, t: int) -> Tensor:
-            noise: Tensor = self.unet(x, t, text, return_dict=False)[0]
-            return noise
+            prediction = self.unet(x, t, text, return_dict=False)[0]
+            return self.schedule.noise_from_prediction(prediction, x, torch.tensor(t))
 
         x = sample_ddim(denoiser, x, self.schedule, self.schedule.timesteps(_SHOWN_STEPS), generators)
         images = grey_from_pixels(decode(self.components.vae, x))

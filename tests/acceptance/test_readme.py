@@ -1,0 +1,86 @@
+"""What the README shows works as written, with a small untrained model in place of the weights."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fetalflex.anatomy import default_registry, prompt_corpus
+from fetalflex.cli.app import main
+from fetalflex.data import DatasetFolder, read_image
+from fetalflex.models.build import build_components
+from fetalflex.models.configs import get_preset
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^fetalflex .*$", README, re.MULTILINE)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the examples and recipes of the repository, and a small model as weights/mini."""
+    for folder in ("examples", "configs"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    components = build_components(get_preset("tiny"), prompt_corpus(default_registry()), seed=0)
+    components.save(tmp_path / "weights" / "mini")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(command: str) -> int:
+    """Run a command line in this process, and return its exit status."""
+    with pytest.raises(SystemExit) as stopped:
+        main(shlex.split(command)[1:])
+    return int(stopped.value.code or 0)
+
+
+def test_the_edit_is_made_on_the_command_line_and_in_python(workplace: Path) -> None:
+    record = DatasetFolder(ROOT / "examples").subset(planes=["abdominal_transverse"])[0]
+    layout = workplace / "demo" / "images" / "abdominal_transverse-unedited.layout.json"
+    layout.parent.mkdir(parents=True)
+    record.layout.save(layout)
+    [command] = [line for line in COMMANDS if line.startswith("fetalflex edit ")]
+    assert run(command) == 0
+    [block] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    assert (read_image(Path("out/edited.png")) == read_image(Path("out/edited-in-python.png"))).all()
+
+
+@pytest.mark.slow
+def test_own_data_lead_to_images(workplace: Path) -> None:
+    (workplace / "scans").symlink_to(ROOT / "examples")
+    steps = [line for line in COMMANDS if re.match(r"fetalflex (prepare|train|generate|pack) ", line)]
+    assert [line.split()[1] for line in steps] == ["prepare", "train", "train", "train", "generate", "pack"]
+    shortened = workplace / "short"
+    shortened.mkdir()
+    for command in steps:
+        assert run(_shortened(command, shortened)) == 0, command
+    assert list(Path("out/mine").glob("*.png"))
+    assert Path("data/fetalflex.safetensors").is_file()
+
+
+def _shortened(command: str, folder: Path) -> str:
+    """Return a training command with a copy of its recipe that stops after a few images; others as they are."""
+    found = re.search(r"--config (\S+)", command)
+    if found is None:
+        return command.replace("--split val", "--steps 2")
+    recipe = Path(found[1])
+    values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    values |= {"images": 16, "batch_size": 8, "warmup_images": 8}
+    values["data"] |= {"validation_split": "train"}
+    short = folder / recipe.name
+    short.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return command.replace(found[1], str(short))
+
+
+def test_links_and_folders_exist() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
+    folders = re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE)
+    assert links
+    assert len(folders) > 10
+    missing = [name for name in (*links, *folders) if not (ROOT / name).exists()]
+    assert [name for name in missing if not name.startswith(("docs/images/", "weights/"))] == []

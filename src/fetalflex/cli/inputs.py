@@ -20,9 +20,20 @@ if TYPE_CHECKING:
 
 
 def load_registry(extra: Path | None, model: str | None = None) -> Registry:
-    """Return planes and structures: a model's own, or else the built-in ones, and those of a YAML file beside them."""
-    registry = default_registry() if model is None else model_registry(find_model(model))
+    """Return planes and structures: a model's own, or else the built-in ones, and those of a YAML file beside them.
+
+    A model that is not there is reported when it is loaded, after what else is wrong with the request.
+    """
+    registry = default_registry() if model is None else _planes_of(model)
     return registry if extra is None else registry.extended_with(extra)
+
+
+def _planes_of(model: str) -> Registry:
+    try:
+        folder = find_model(model)
+    except FetalFlexError:
+        return default_registry()
+    return model_registry(folder)
 
 
 def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipeline:

@@ -183,9 +183,14 @@ def test_a_config_with_an_unknown_field_is_refused(folder: Path) -> None:
         Components.load(folder)
 
 
+@pytest.fixture(scope="module")
+def other() -> Components:
+    """A model of another preset."""
+    return build_components(get_preset("mini"), ["fetal"])
+
+
 @pytest.mark.parametrize("part", ["vae", "unet", "controlnet", "text_encoder", "prealignment"])
-def test_a_part_of_another_model_is_refused(folder: Path, part: str) -> None:
-    other = build_components(get_preset("mini"), ["fetal"])
+def test_a_part_of_another_model_is_refused(folder: Path, other: Components, part: str) -> None:
     shutil.rmtree(folder / part)
     getattr(other, part).save_pretrained(folder / part)
     with pytest.raises(FetalFlexError, match=part):

@@ -40,10 +40,10 @@ def test_the_loss_falls_and_images_come_back_better(
     made = stage(random_model, banks)
     with torch.no_grad():
         before = made.validate()
-    losses = take_steps(made, 60)
+    losses = take_steps(made, 40)
     with torch.no_grad():
         after = made.validate()
-    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:3])
+    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:3])
     assert after.numbers["psnr"] > before.numbers["psnr"] + 3
     assert after.numbers["ssim"] > before.numbers["ssim"]
     assert after.sheet is not None

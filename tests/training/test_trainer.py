@@ -99,7 +99,7 @@ def test_a_run_is_repeatable_by_its_seed(tmp_path: Path, random_model: Component
     assert not same_weights(first, other)
 
 
-@pytest.mark.parametrize("stop_at", [8, 56, 104, 152])
+@pytest.mark.parametrize("stop_at", [8, 104])
 def test_a_run_that_dies_at_any_step_ends_as_one_that_did_not(
     tmp_path: Path, random_model: Components, stop_at: int
 ) -> None:
@@ -167,7 +167,7 @@ def test_a_damaged_checkpoint_costs_only_the_way_from_the_one_before(tmp_path: P
     assert same_weights(saved_weights(tmp_path / "broken"), saved_weights(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("parts", [2, 4, 8])
+@pytest.mark.parametrize("parts", [2, 8])
 def test_accumulation_takes_the_same_steps_as_whole_batches(
     tmp_path: Path, random_model: Components, parts: int
 ) -> None:

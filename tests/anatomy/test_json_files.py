@@ -69,6 +69,13 @@ def test_unusable_places_are_named(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
 
 
+def test_limit_can_be_chosen(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"[1, 2, 3]")
+    assert read_json(tmp_path / "a.json", max_bytes=9) == [1, 2, 3]
+    with pytest.raises(FetalFlexError, match=r"a\.json is larger"):
+        read_json(tmp_path / "a.json", max_bytes=8)
+
+
 def test_tag_is_checked_and_taken_off():
     assert tagged_with({"format": "f", "version": 1, "a": 2}, "f", 1, "thing") == {"a": 2}
     for data, message in [

@@ -6,9 +6,10 @@ from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay, draw_roi_ma
 from fetalflex.anatomy.edit_text import parse_edit
 from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
 from fetalflex.anatomy.layout import Layout, PlacedStructure, layout_schema
+from fetalflex.anatomy.planes import Plane, Structure
 from fetalflex.anatomy.prompts import global_prompt, prompt_corpus
 from fetalflex.anatomy.recipe import Recipe
-from fetalflex.anatomy.registry import Plane, Registry, Structure, default_registry, model_registry
+from fetalflex.anatomy.registry import Registry, default_registry, model_registry
 
 __all__ = [
     "EDIT_KINDS",

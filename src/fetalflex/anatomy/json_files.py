@@ -1,4 +1,4 @@
-"""Small JSON files and texts, read strictly and written atomically."""
+"""JSON files and texts, read strictly and within limits, and written atomically."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from typing import Any, NoReturn
 from fetalflex.anatomy.checks import mapping_with_keys, shown
 from fetalflex.errors import FetalFlexError
 
-_LARGEST_FILE = 10_000_000
+_SMALL_FILE = 10_000_000
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
+def parse_json(text: str | bytes, what: str, max_bytes: int = _SMALL_FILE) -> Any:
     """Return the value of a JSON text.
 
+    Args:
+        text: JSON; a byte order mark is allowed.
+        what: what to call it in messages.
+        max_bytes: the longest text that is read.
+
     Raises:
-        FetalFlexError: more than 10 MB, not JSON, NaN or infinity, a key given twice, or nested too deep.
+        FetalFlexError: longer, not JSON, NaN or infinity, a key given twice, or nested too deep.
     """
-    if len(text) > _LARGEST_FILE:
-        raise FetalFlexError(f"{what} is larger than {_LARGEST_FILE // 1_000_000} MB")
+    if len(text) > max_bytes:
+        raise FetalFlexError(f"{what} is larger than {max_bytes / 1e6:g} MB, the most that is read")
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -38,15 +43,15 @@ def parse_json(text: str | bytes, what: str) -> Any:
         raise FetalFlexError(f"{what} is not valid JSON: {reason}") from error
 
 
-def read_json(path: str | Path) -> Any:
-    """Return the value in a JSON file of at most 10 MB, or raise FetalFlexError that names the file."""
+def read_json(path: str | Path, max_bytes: int = _SMALL_FILE) -> Any:
+    """Return the value in a JSON file of at most `max_bytes`, or raise FetalFlexError that names the file."""
     path = Path(path)
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
+            data = file.read(max_bytes + 1)
     except OSError as error:
         raise FetalFlexError(f"{path} cannot be read: {error.strerror}") from error
-    return parse_json(data, str(path))
+    return parse_json(data, str(path), max_bytes)
 
 
 def json_text(value: Any) -> str:

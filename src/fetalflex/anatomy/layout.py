@@ -12,7 +12,8 @@ from typing import Any
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import mapping_with_keys, positive_number, shown, whole_number
 from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with, write_text_atomically
-from fetalflex.anatomy.registry import Registry, check_canonical_name
+from fetalflex.anatomy.planes import check_canonical_name
+from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
 
 LAYOUT_FORMAT = "fetalflex/layout"

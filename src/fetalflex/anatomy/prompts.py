@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.layout import Layout
-from fetalflex.anatomy.registry import Plane, Registry
+from fetalflex.anatomy.planes import Plane
+from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
 
 _START = "fetal ultrasound"

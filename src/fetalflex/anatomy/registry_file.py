@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fetalflex.anatomy.checks import mapping_with_keys, shown
-from fetalflex.anatomy.registry import Plane, Structure
+from fetalflex.anatomy.planes import Plane, Structure
 from fetalflex.errors import FetalFlexError
 
 _FORMAT = "fetalflex/planes"

@@ -14,7 +14,7 @@ from fetalflex.cli.show import progress_console
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
-    from fetalflex.data.prepare import Progress
+    from fetalflex.data.preparation import Progress
     from fetalflex.data.report import PrepareReport
 
 FORMATS = "coco, yolo, voc, labelme, cvat, table, masks, fetus_framework, head_biometry, hc18, fetal_planes"
@@ -86,7 +86,7 @@ def prepare(
     """Turn annotated images into a data set folder: check everything, split by patient, report what was left out."""
     from fetalflex.cli.inputs import load_registry
     from fetalflex.data.importers import ImportOptions
-    from fetalflex.data.prepare import prepare as prepare_dataset
+    from fetalflex.data.preparation import prepare as prepare_dataset
 
     import_options = ImportOptions(
         plane=plane,

@@ -10,17 +10,21 @@ if TYPE_CHECKING:
     from fetalflex.data.image_files import image_size, read_image, read_png_text, write_png
     from fetalflex.data.opening import open_dataset
     from fetalflex.data.packed import PackedDataset, pack
+    from fetalflex.data.preparation import prepare
     from fetalflex.data.records import Dataset, Record
+    from fetalflex.data.report import PrepareReport
     from fetalflex.data.splits import split_by_patient
 
 _HOMES = {
     "Dataset": "records",
     "DatasetFolder": "dataset",
     "PackedDataset": "packed",
+    "PrepareReport": "report",
     "Record": "records",
     "image_size": "image_files",
     "open_dataset": "opening",
     "pack": "packed",
+    "prepare": "preparation",
     "read_image": "image_files",
     "read_png_text": "image_files",
     "split_by_patient": "splits",
@@ -31,10 +35,12 @@ __all__ = [
     "Dataset",
     "DatasetFolder",
     "PackedDataset",
+    "PrepareReport",
     "Record",
     "image_size",
     "open_dataset",
     "pack",
+    "prepare",
     "read_image",
     "read_png_text",
     "split_by_patient",

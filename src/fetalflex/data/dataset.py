@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.image_files import read_image, write_png
-from fetalflex.data.json_files import read_json
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
@@ -43,7 +43,7 @@ class DatasetFolder(Dataset):
         annotations = root / ANNOTATIONS
         if not annotations.is_file():
             raise FetalFlexError(f"{root} is no data set: it has no {ANNOTATIONS}; `fetalflex prepare` makes one")
-        coco = read_json(annotations)
+        coco = read_annotation_json(annotations)
         super().__init__(records_from_coco(coco, registry or default_registry(), str(annotations)))
         self.root = root
         self.info: dict[str, Any] = coco.get("info") or {}

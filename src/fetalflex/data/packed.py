@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.data.annotation_json import parse_annotation_json
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.image_files import decode_image
-from fetalflex.data.json_files import parse_json
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
 
@@ -99,7 +99,7 @@ class PackedDataset(Dataset):
             raise FetalFlexError(f"{path} is no packed data set of version {VERSION}; pack the data set folder again")
         if hashlib.sha256(self._bytes.data).hexdigest() != metadata.get("sha256"):
             raise FetalFlexError(f"{path} is damaged: its images do not match their checksum; pack or copy it again")
-        coco = parse_json(metadata.get("annotations", ""), f"{path}: annotations")
+        coco = parse_annotation_json(metadata.get("annotations", ""), f"{path}: annotations")
         super().__init__(records_from_coco(coco, registry or default_registry(), f"{path}: annotations"))
         if len(self._offsets) != len(self) + 1:
             raise FetalFlexError(f"{path} has {len(self._offsets) - 1} images for {len(self)} records")

@@ -56,7 +56,9 @@ class Trainer:
         self.networks.requires_grad_(True).train()
         parameters = [p for p in self.networks.parameters() if p.requires_grad]
         self.parameters = parameters
-        self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
         self.average = MovingAverage(parameters, config.ema_half_life)
         self.store = CheckpointStore(self.folder / "checkpoints")
         self.order = ShuffledOrder(stage.sample_count, config.seed)

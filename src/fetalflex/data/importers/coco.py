@@ -12,12 +12,12 @@ import numpy as np
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, shown
+from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.mask_boxes import box_of_mask
 from fetalflex.data.importers.run_lengths import mask_from_rle
 from fetalflex.data.importers.sources import Source, split_of_folder
-from fetalflex.data.json_files import read_json
 from fetalflex.data.records import IMAGE_FIELDS, SPLITS
 from fetalflex.errors import FetalFlexError
 
@@ -43,7 +43,7 @@ class CocoImporter:
         refusals: list[Refusal] = []
         for path in place.annotation_files([".json"], usual=["annotations"]):
             try:
-                files.append((path, _coco(read_json(path))))
+                files.append((path, _coco(read_annotation_json(path))))
             except FetalFlexError as error:
                 refusals.append(place.refusal(path, error))
         if not files:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, shown
+from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.reading import child_text, number, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
-from fetalflex.data.json_files import read_json
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class LabelMeImporter:
 
 
 def _read_json_file(place: Source, path: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
-    content = read_json(path)
+    content = read_annotation_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise FetalFlexError("this is no LabelMe file, which has a list of shapes")
     if not isinstance(content.get("imagePath"), str):

@@ -18,7 +18,7 @@ from fetalflex.anatomy.registry import default_registry
 from fetalflex.data import DatasetFolder, contact_sheet, read_image
 from fetalflex.data.image_files import image_size
 from fetalflex.data.importers import ImportOptions
-from fetalflex.data.prepare import prepare
+from fetalflex.data.preparation import prepare
 from fetalflex.data.report import PrepareReport
 from fetalflex.errors import FetalFlexError
 

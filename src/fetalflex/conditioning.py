@@ -24,7 +24,7 @@ class LatentConditions:
         layout: Latents of the layout maps, (B, C, h, w).
         background: Latents of the images with their ROI blanked, (B, C, h, w).
         roi_mask: 1 inside the ROI, (B, 1, h, w).
-        null_text: Embedding of the null prompt, (1, L, D).
+        null_text: Embedding of what stands for no prompt, (1, L, D), or (B, L, D) if it differs between samples.
         null_layout: Latents of the empty layout map, (1, C, h, w).
     """
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from numbers import Integral
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -14,40 +12,24 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from fetalflex.anatomy import Canvas, Layout, Registry, default_registry, draw_roi_mask, model_registry
-from fetalflex.anatomy.checks import finite_number, shown, whole_number
+from fetalflex.anatomy import Layout, Registry, default_registry, draw_roi_mask, model_registry
+from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.conditions import Conditions, build_conditions
-from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
-from fetalflex.diffusion.ddim import sample_ddim
+from fetalflex.diffusion.anisotropic import Smoothing, smooth_structures
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background, mask_to_latents
 from fetalflex.diffusion.noise import sample_generators, sample_noise
-from fetalflex.diffusion.sampling import Callback
+from fetalflex.diffusion.resampling import Resampling
+from fetalflex.diffusion.sampling import Callback, Transform, compose
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
+from fetalflex.requests import Image, Request, Roi, check_requests, union_of_masks
+from fetalflex.sampling_settings import SamplingSettings
 from fetalflex.synthesis import Synthesis
-
-Image = NDArray[np.uint8]
-Roi = str | NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class _Request:
-    """One image to make, checked."""
-
-    layout: Layout
-    image: Image | None
-    roi_mask: NDArray[np.bool_]
-    prompt: str | None
-    seed: int
-
-    @property
-    def canvas_args(self) -> tuple[int, int]:
-        return self.layout.width, self.layout.height
 
 
 class FetalFlexPipeline:
@@ -107,9 +89,14 @@ class FetalFlexPipeline:
         roi: Roi | Sequence[Roi] = "auto",
         prompt: str | Sequence[str | None] | None = None,
         seed: int | Sequence[int] = 0,
+        *,
+        negative_prompt: str | Sequence[str | None] | None = None,
+        sampler: str = "ddim",
         steps: int = 20,
         eta: float = 0.0,
         guidance: Guidance = Guidance(),  # noqa: B008 - immutable
+        smoothing: Smoothing | None = None,
+        resampling: Resampling | None = None,
         feather: int = 0,
         batch_size: int = 4,
         callback: Callback | None = None,
@@ -117,7 +104,7 @@ class FetalFlexPipeline:
     ) -> Synthesis | list[Synthesis]:
         """Synthesise one image per layout.
 
-        Every argument that may be a sequence is one value for all layouts or one per layout.
+        Layout, image, ROI, prompts and seed are one value for all layouts or one per layout.
 
         Args:
             layout: What the image shows; a single layout gives a single result.
@@ -126,73 +113,110 @@ class FetalFlexPipeline:
             roi: Region to synthesise: "auto", "outline", "structures", "full", or a mask (H, W) bool.
             prompt: Text in place of the global prompt made from the layout.
             seed: One seed per layout; a single number s gives layout i the seed s + i.
+            negative_prompt: Text to steer away from, in place of the null prompt; needs a prompt guidance other than 1.
+            sampler: "ddim", "dpm++" or "unipc".
             steps: Sampling steps.
-            eta: 0 is deterministic DDIM, 1 is ancestral sampling.
+            eta: 0 is deterministic, 1 is ancestral sampling; DDIM only.
             guidance: Weights of prompt and layout.
+            smoothing: Anisotropic diffusion inside the sampling loop (SSA).
+            resampling: Go stretches of the way several times (RePaint).
             feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
             batch_size: Images that are computed together; the result does not depend on it beyond rounding.
-            callback: Called after each sampling step with the latent and a description of the step.
+            callback: Called after each sampling step with the latent and a description of the step, of which
+                `preview` makes images; an exception that it raises ends the sampling.
             on_progress: Called with the number of images finished so far.
 
         Raises:
             FetalFlexError: If layouts, images, masks or numbers do not fit together; the message names which.
         """
-        single = isinstance(layout, Layout)
         layouts = [layout] if isinstance(layout, Layout) else list(layout)
-        requests = self._requests(layouts, image, roi, prompt, seed)
-        eta = finite_number(eta, "eta")
-        if not 0.0 <= eta <= 1.0:
-            raise FetalFlexError(f"eta is {eta}; choose a number from 0 (deterministic) to 1 (ancestral)")
-        feather = whole_number(feather, "feather", 0, MAX_IMAGE_SIDE)
+        settings = SamplingSettings(sampler, steps, eta, guidance, smoothing, resampling, feather=feather)
+        requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed)
+        results = self._synthesise(requests, settings, batch_size, callback, on_progress)
+        return results[0] if isinstance(layout, Layout) else results
+
+    @torch.no_grad()
+    def refine(
+        self,
+        draft: Image,
+        layout: Layout,
+        mask: NDArray[np.bool_],
+        prompt: str | None = None,
+        seed: int = 0,
+        *,
+        negative_prompt: str | None = None,
+        strength: float = 0.6,
+        sampler: str = "ddim",
+        steps: int = 20,
+        eta: float = 0.0,
+        guidance: Guidance = Guidance(),  # noqa: B008 - immutable
+        smoothing: Smoothing | None = None,
+        resampling: Resampling | None = None,
+        feather: int = 0,
+        callback: Callback | None = None,
+    ) -> Synthesis:
+        """Work out organs of a draft once more: the second sampling stage, OSM.
+
+        The draft is noised as far as `strength` says and denoised under prompt and layout inside the masks; outside
+        them it stays bit for bit.
+
+        Args:
+            draft: (H, W) uint8 grey; from this model or from anywhere else.
+            layout: What the result shows, the size of the draft.
+            mask: Where the organs are, (H, W) bool, or (N, H, W) for several; all are refined in one pass.
+            prompt: As for a call; so are the arguments that are not named here.
+            seed: Seed of the noise.
+            negative_prompt: Text to steer away from.
+            strength: Share of the sampling steps that is gone, in (0, 1]: little keeps the draft's structure, 1 forgets
+                it.
+            sampler: "ddim", "dpm++" or "unipc".
+            steps: Sampling steps from pure noise on, of which `strength` leaves its share.
+            eta: 0 is deterministic, 1 is ancestral sampling.
+            guidance: Weights of prompt and layout.
+            smoothing: Anisotropic diffusion inside the sampling loop (SSA).
+            resampling: Go stretches of the way several times (RePaint).
+            feather: Width in pixels, inside the masks, over which result and draft are blended.
+            callback: Called after each sampling step.
+
+        Raises:
+            FetalFlexError: If draft, layout, masks or numbers do not fit together; the message names which.
+        """
+        settings = SamplingSettings(sampler, steps, eta, guidance, smoothing, resampling, strength, feather)
+        roi = union_of_masks(mask, layout)
+        requests = check_requests(self.registry, [layout], draft, roi, prompt, negative_prompt, seed)
+        return self._synthesise(requests, settings, 1, callback, None)[0]
+
+    def preview(self, latents: Tensor) -> Image:
+        """Return canvas images, (B, S, S) uint8, of latents (B, C, h, w), such as a step's estimate of x_0."""
+        with torch.no_grad():
+            return grey_from_pixels(decode(self.components.vae, latents))
+
+    def _synthesise(
+        self,
+        requests: list[Request],
+        settings: SamplingSettings,
+        batch_size: int,
+        callback: Callback | None,
+        on_progress: Callable[[int], None] | None,
+    ) -> list[Synthesis]:
         batch_size = whole_number(batch_size, "batch_size", 1, 4096)
-        timesteps = self.schedule.timesteps(whole_number(steps, "steps", 1, self.schedule.train_timesteps))
-        settings = {"sampler": "ddim", "steps": steps, "eta": eta, "feather": feather}
-        settings |= {"prompt_guidance": guidance.prompt, "layout_guidance": guidance.layout}
+        if settings.guidance.prompt == 1.0 and any(request.negative_prompt for request in requests):
+            raise FetalFlexError(
+                "negative_prompt has no effect while the prompt's guidance is 1; set guidance.prompt above 1, such as 3"
+            )
         results: list[Synthesis] = []
         for start in range(0, len(requests), batch_size):
             part = requests[start : start + batch_size]
             conditions = [self._conditions(request) for request in part]
-            pixels = self._sample(part, conditions, timesteps, eta, guidance, callback)
+            pixels = self._sample(part, conditions, settings, callback)
             for request, condition, canvas in zip(part, conditions, pixels, strict=True):
-                results.append(self._finish(request, condition, canvas, feather, settings))
+                results.append(self._finish(request, condition, canvas, settings))
             if on_progress:
                 on_progress(len(results))
-        return results[0] if single else results
+        return results
 
-    def _requests(self, layouts: list[Layout], image: Any, roi: Any, prompt: Any, seed: Any) -> list[_Request]:
-        count = len(layouts)
-        images = _per_layout(image, count, "image", np.ndarray)
-        rois = _per_layout(roi, count, "roi", (str, np.ndarray))
-        prompts = _per_layout(prompt, count, "prompt", str)
-        seeds = _per_layout(seed, count, "seed", Integral)
-        if isinstance(seed, Integral):
-            seeds = [int(seed) + i for i in range(count)]
-        return [self._request(*values) for values in zip(layouts, images, rois, prompts, seeds, strict=True)]
-
-    def _request(self, layout: Layout, image: Image | None, roi: Roi, prompt: str | None, seed: int) -> _Request:
-        layout.validate(self.registry)
-        shape = (layout.height, layout.width)
-        if image is not None and (image.dtype != np.uint8 or image.shape != shape):
-            raise FetalFlexError(
-                f"image is {image.dtype} {image.shape}, the layout is for uint8 {shape} (height, width); "
-                "give the grey image that the layout describes"
-            )
-        seed = whole_number(seed, "seed", 0, 2**63 - 1)
-        if image is None:
-            mask = np.ones(shape, bool)
-        elif isinstance(roi, str):
-            mask = draw_roi_mask(layout, self.registry, roi)
-        else:
-            mask = roi
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
-            came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
-            raise FetalFlexError(f"roi is {came}; give a mode or a bool mask of shape {shape}")
-        if not mask.any():
-            raise FetalFlexError("roi is empty, there is nothing to synthesise; mark a region or use roi='full'")
-        return _Request(layout, image, mask, prompt, seed)
-
-    def _conditions(self, request: _Request) -> Conditions:
-        canvas = Canvas(*request.canvas_args, self.components.config.image_size)
+    def _conditions(self, request: Request) -> Conditions:
+        canvas = request.canvas(self.components.config.image_size)
         mask = np.ones((canvas.size, canvas.size), bool)
         if not request.roi_mask.all():
             mask = canvas.mask_to_canvas(request.roi_mask)
@@ -202,44 +226,51 @@ class FetalFlexPipeline:
 
     def _sample(
         self,
-        requests: list[_Request],
+        requests: list[Request],
         conditions: list[Conditions],
-        timesteps: list[int],
-        eta: float,
-        guidance: Guidance,
+        settings: SamplingSettings,
         callback: Callback | None,
     ) -> Image:
         config = self.components.config
         generators = sample_generators([request.seed for request in requests])
-        latent = self.latent_conditions(conditions)
+        latent = self.latent_conditions(conditions, [request.negative_prompt for request in requests])
+        timesteps = settings.timesteps(self.schedule)
         shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
         x = sample_noise(shape, generators).to(self.device)
-        transform = None
-        # With η > 0 the background's noise is drawn even if unused, so that an image does not depend on its batch.
-        if eta > 0 or not bool(latent.roi_mask.all()):
+        transforms: list[Transform] = []
+        if settings.smoothing is not None:
+            transforms.append(smooth_structures(settings.smoothing, self.schedule))
+        # The background's noise is drawn even if unused, so that an image does not depend on its batch.
+        if settings.draws_noise or settings.strength < 1 or not bool(latent.roi_mask.all()):
             known = self._encode([self._known(request) for request in requests])
-            transform = keep_background(known, latent.roi_mask, self.schedule, generators)
-        denoiser = ConditionedDenoiser(self.components, latent, guidance)
-        x = sample_ddim(denoiser, x, self.schedule, timesteps, generators, transform, callback, eta=eta)
+            transforms.append(keep_background(known, latent.roi_mask, self.schedule, generators))
+            if settings.strength < 1:
+                x = self.schedule.add_noise(known, x, torch.full((len(x),), timesteps[0]))
+        denoiser = ConditionedDenoiser(self.components, latent, settings.guidance)
+        sample = settings.choose()
+        x = sample(denoiser, x, self.schedule, timesteps, generators, compose(*transforms), callback)
         return grey_from_pixels(decode(self.components.vae, x))
 
-    def latent_conditions(self, conditions: Sequence[Conditions]) -> LatentConditions:
-        """Return the conditions of B images as the networks take them."""
+    def latent_conditions(
+        self, conditions: Sequence[Conditions], negative_prompts: Sequence[str] = ("",)
+    ) -> LatentConditions:
+        """Return the conditions of B images, and what stands for no prompt, as the networks take them."""
         model = self.components
         masks = torch.from_numpy(np.stack([c.roi_mask for c in conditions]))[:, None].to(self.device)
-        text = encode_prompts(model.tokenizer, model.text_encoder, [*(c.prompt for c in conditions), ""])
+        prompts = [*(c.prompt for c in conditions), *negative_prompts]
+        text = encode_prompts(model.tokenizer, model.text_encoder, prompts)
         return LatentConditions(
-            text=text[:-1],
+            text=text[: len(conditions)],
             layout=self._encode([c.layout_map for c in conditions]),
             background=self._encode([c.background for c in conditions]),
             roi_mask=mask_to_latents(masks, model.config.latent_size),
-            null_text=text[-1:],
+            null_text=text[len(conditions) :],
             null_layout=encode_null_layout(model, self.device),
         )
 
-    def _known(self, request: _Request) -> Image:
+    def _known(self, request: Request) -> Image:
         """Return the whole source image on the canvas: blanking its ROI would darken what lies next to it."""
-        canvas = Canvas(*request.canvas_args, self.components.config.image_size)
+        canvas = request.canvas(self.components.config.image_size)
         if request.image is None:
             return np.zeros((canvas.size, canvas.size), np.uint8)
         return canvas.image_to_canvas(request.image)
@@ -248,14 +279,15 @@ class FetalFlexPipeline:
         return encode(self.components.vae, pixels_from_arrays(arrays).to(self.device))
 
     def _finish(
-        self, request: _Request, conditions: Conditions, canvas_image: Image, feather: int, settings: dict[str, Any]
+        self, request: Request, conditions: Conditions, canvas_image: Image, settings: SamplingSettings
     ) -> Synthesis:
-        canvas = Canvas(*request.canvas_args, self.components.config.image_size)
+        canvas = request.canvas(self.components.config.image_size)
         image = canvas.image_from_canvas(canvas_image)
         if request.image is not None:
-            image = _paste(image, request.image, request.roi_mask, feather)
+            image = _paste(image, request.image, request.roi_mask, settings.feather)
+        record = settings.record() | ({"negative_prompt": request.negative_prompt} if request.negative_prompt else {})
         return Synthesis(
-            image, request.layout, request.roi_mask, conditions.prompt, request.seed, self.identity, settings
+            image, request.layout, request.roi_mask, conditions.prompt, request.seed, self.identity, record
         )
 
     def edit(self, image: Image, before: Layout, after: Layout, roi: str = "auto", **options: Any) -> Synthesis:
@@ -289,19 +321,4 @@ def _paste(synthetic: Image, source: Image, roi_mask: NDArray[np.bool_], feather
     return np.where(roi_mask, blended, source)
 
 
-def _per_layout(value: Any, count: int, name: str, kinds: type | tuple[type, ...]) -> list[Any]:
-    """Return one value per layout from a single value or a sequence."""
-    if value is None or isinstance(value, kinds):
-        return [value] * count
-    if not isinstance(value, Iterable) or isinstance(value, str):
-        raise FetalFlexError(f"{name} must not be {shown(value)} ({type(value).__name__})")
-    values = list(value)
-    if len(values) != count:
-        raise FetalFlexError(f"{name} has {len(values)} values for {count} layouts; give one, or one per layout")
-    for item in values:
-        if item is not None and not isinstance(item, kinds):
-            raise FetalFlexError(f"{name} must not hold {shown(item)} ({type(item).__name__})")
-    return values
-
-
-__all__ = ["FetalFlexPipeline", "Guidance", "Synthesis"]
+__all__ = ["FetalFlexPipeline", "Guidance", "Resampling", "Smoothing", "Synthesis"]

@@ -92,3 +92,19 @@ def test_asking_for_timesteps_leaves_the_models_scheduler_alone() -> None:
     before = own.timesteps.clone()
     NoiseSchedule.from_scheduler(own).timesteps(7)
     assert torch.equal(own.timesteps, before)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_a_perfect_prediction_gives_the_clean_image_back(prediction: str) -> None:
+    schedule = NoiseSchedule.from_scheduler(scheduler(prediction=prediction))
+    clean, noise = torch.randn(2, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor([10, 500, 900])
+    noisy = schedule.add_noise(clean, noise, timesteps)
+    prediction_of = schedule.target(clean, noise, timesteps)
+    found = schedule.denoised_from_prediction(prediction_of, noisy, timesteps)
+    torch.testing.assert_close(found, clean, rtol=1e-3, atol=1e-3)
+
+
+def test_the_share_of_signal_is_alpha() -> None:
+    schedule = NoiseSchedule.from_scheduler(scheduler())
+    assert torch.equal(schedule.signal_share(torch.tensor([0, 999])), schedule.alphas_cumprod[[0, 999]])

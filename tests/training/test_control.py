@@ -172,3 +172,26 @@ def test_a_control_branch_that_has_learnt_goes_on_from_there(
     before = weights(random_model.controlnet)
     stage(random_model, latents)
     assert same_weights(weights(random_model.controlnet), before)
+
+
+@pytest.mark.parametrize("space", ["latent", "pixel"])
+def test_equation_10_adds_structure_to_the_squared_error(
+    random_model: Components, latents: tuple[Latents, Latents], space: str
+) -> None:
+    made = stage(random_model, latents, ssim_weight=0.7, ssim_space=space)
+    networks = made.networks().requires_grad_(True)
+    loss, parts = made.loss(np.arange(4), generator_at(0, "test", 0), 0.0)
+    assert loss.item() == pytest.approx(parts["error"].item() + 0.7 * parts["structure_error"].item(), rel=1e-5)
+    assert parts["structure_error"].item() > 0
+    parts["structure_error"].backward()
+    assert all(weight.grad is not None and torch.isfinite(weight.grad).all() for weight in networks.parameters())
+
+
+def test_without_its_weight_the_structure_is_left_out(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents, ssim_weight=0.0)
+    loss, parts = made.loss(np.arange(4), generator_at(0, "test", 0), 0.0)
+    with_structure = stage(random_model, latents).loss(np.arange(4), generator_at(0, "test", 0), 0.0)[1]
+    assert parts == {}
+    assert loss.item() == pytest.approx(with_structure["error"].item(), rel=1e-6)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from fetalflex.training.losses import masked_error, ssim
+from fetalflex.training.losses import masked_error, ssim, structure_error
 
 
 def pictures(shape: tuple[int, ...], noise: float = 0.2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,3 +81,28 @@ def test_with_the_whole_image_as_roi_it_is_the_mean_squared_error() -> None:
 
 def test_an_empty_roi_gives_zero_and_not_nan() -> None:
     assert masked_error(torch.ones(1, 4, 8, 8), torch.zeros(1, 4, 8, 8), torch.zeros(1, 1, 8, 8)) == 0
+
+
+def test_the_structure_error_is_the_mean_dissimilarity_weighted_by_the_share_of_signal() -> None:
+    x, y = pictures((3, 2, 32, 32))
+    share = torch.tensor([1.0, 0.5, 0.0])
+    found = structure_error(y.float(), x.float(), share, 2.0)
+    expected = (share * (1 - ssim(x, y, 2.0).float())).sum() / 3
+    assert found.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert structure_error(x, x, share, 2.0).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("side", [4, 7, 8, 11, 16])
+def test_the_window_fits_small_latents(side: int) -> None:
+    x, y = pictures((2, 4, side, side))
+    found = structure_error(y, x, torch.ones(2), 2.0)
+    assert 0 < found.item() < 2
+
+
+def test_the_gradient_of_the_structure_error_is_right() -> None:
+    x, y = pictures((2, 1, 8, 8))
+    share = torch.tensor([0.7, 0.2], dtype=torch.float64)
+    # `structure_error` computes in single precision, so the function is checked at a coarse step.
+    assert torch.autograd.gradcheck(
+        lambda y: structure_error(y, x, share, 2.0).double(), y.requires_grad_(True), eps=1e-3, atol=2e-3, rtol=2e-2
+    )

@@ -68,10 +68,15 @@ def edit(
     roi: options.RoiMode = None,
     mask: options.Mask = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    negative_prompt: options.NegativePrompt = None,
+    sampler: options.SamplerName = "ddim",
     steps: options.Steps = 20,
     eta: options.Eta = 0.0,
     guidance_prompt: options.GuidancePrompt = 1.0,
     guidance_layout: options.GuidanceLayout = 1.0,
+    ssa: options.Ssa = False,
+    ssa_weight: options.SsaWeight = 1.0,
+    resample: options.Resample = None,
     feather: options.Feather = 0,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -89,6 +94,9 @@ def edit(
 
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
+    settings = options.sampling_settings(
+        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather
+    ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     inputs.check_roi_options(True, roi, mask, feather)
     registry = inputs.load_registry(registry_file, model)
     before = inputs.load_layout(layout, registry)
@@ -104,9 +112,8 @@ def edit(
     check_outputs(outputs, [path for path in (image, layout, recipe, mask) if path is not None], force)
 
     pipeline = inputs.load_pipeline(model, registry, device)
-    settings = options.sampling_settings(steps, eta, guidance_prompt, guidance_layout, feather) | {"prompt": prompt}
-    with progress_bar("synthesising", steps) as show:
-        settings |= {"seed": seed, "callback": lambda _, step: show(step.index + 1)}
+    with progress_bar("synthesising", 100) as show:
+        settings |= {"seed": seed, "callback": lambda _, step: show(100 * (step.index + 1) / step.count)}
         if isinstance(region, str):
             synthesis = pipeline.edit(pixels, before, after, roi=region, **settings)
         else:

@@ -60,10 +60,15 @@ def generate(
         ),
     ] = 0,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Images per layout, named NAME-1, NAME-2, ...")] = 1,
+    negative_prompt: options.NegativePrompt = None,
+    sampler: options.SamplerName = "ddim",
     steps: options.Steps = 20,
     eta: options.Eta = 0.0,
     guidance_prompt: options.GuidancePrompt = 1.0,
     guidance_layout: options.GuidanceLayout = 1.0,
+    ssa: options.Ssa = False,
+    ssa_weight: options.SsaWeight = 1.0,
+    resample: options.Resample = None,
     feather: options.Feather = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
@@ -80,6 +85,9 @@ def generate(
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
     from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
 
+    settings = options.sampling_settings(
+        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather
+    ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
     if dataset is None:
         _check_layout_options(layouts, {"--split": split, "--plane": plane, "--limit": limit, "--no-source": no_source})
@@ -101,7 +109,6 @@ def generate(
         )
 
     pipeline = load_pipeline(model, registry, device)
-    settings = options.sampling_settings(steps, eta, guidance_prompt, guidance_layout, feather) | {"prompt": prompt}
     rows = _make(pipeline, jobs, batch_size, force, {"roi": region, **settings})
     if as_json:
         typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))

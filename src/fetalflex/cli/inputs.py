@@ -81,11 +81,15 @@ def check_shape(pixels: NDArray[np.generic], where: str, layout: Layout, layout_
 
 def read_region(mask: Path | None, roi: Roi | None) -> str | NDArray[np.bool_]:
     """Return the region to synthesise as the pipeline takes it: a mask if a file is given, else a mode."""
-    return (roi or Roi.AUTO).value if mask is None else _read_mask(mask)
+    return (roi or Roi.AUTO).value if mask is None else read_mask(mask)
 
 
-def _read_mask(path: Path) -> NDArray[np.bool_]:
-    """Return (H, W) bool from an image with two values, False where it is black."""
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """Return (H, W) bool from an image with two values, False where it is black.
+
+    Raises:
+        FetalFlexError: If it is no image, all black, or holds more values; the message names the file.
+    """
     grey = read_image(path)
     values = np.unique(grey)
     marks = values[values > 0]

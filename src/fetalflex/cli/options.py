@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from fetalflex.diffusion.resampling import Resampling
 
 
 class Roi(str, Enum):
@@ -43,6 +49,33 @@ Mask = Annotated[
     ),
 ]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")]
+SamplerName = Annotated[
+    str, typer.Option("--sampler", help="ddim, or the faster converging dpm++ or unipc, good from about 10 steps on.")
+]
+NegativePrompt = Annotated[
+    str | None,
+    typer.Option(
+        "--negative-prompt",
+        help="Text to steer away from; takes effect with --guidance-prompt above 1.",
+        show_default=False,
+    ),
+]
+Ssa = Annotated[
+    bool,
+    typer.Option("--ssa", help="Smooth structures by anisotropic diffusion inside the sampling loop, keeping edges."),
+]
+SsaWeight = Annotated[
+    float, typer.Option("--ssa-weight", min=0, max=1, help="With --ssa, how strongly it smooths at high noise.")
+]
+Resample = Annotated[
+    str | None,
+    typer.Option(
+        "--resample",
+        metavar="JUMPxREPEATS",
+        help="Go each stretch of JUMP steps REPEATS times, as RePaint does: 5x3. Takes REPEATS times as long.",
+        show_default=False,
+    ),
+]
 Eta = Annotated[float, typer.Option("--eta", min=0, max=1, help="0 is deterministic DDIM, 1 is ancestral sampling.")]
 GuidancePrompt = Annotated[
     float, typer.Option("--guidance-prompt", min=0, max=30, help="How strongly the prompt pulls; 1 is off.")
@@ -68,10 +101,42 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 
 def sampling_settings(
-    steps: int, eta: float, guidance_prompt: float, guidance_layout: float, feather: int
+    sampler: str,
+    steps: int,
+    eta: float,
+    guidance_prompt: float,
+    guidance_layout: float,
+    ssa: bool,
+    ssa_weight: float,
+    resample: str | None,
+    feather: int,
 ) -> dict[str, Any]:
-    """Return the sampling options as the pipeline takes them."""
-    from fetalflex.diffusion.guidance import Guidance
+    """Return the sampling options as the pipeline takes them.
 
-    guidance = Guidance(prompt=guidance_prompt, layout=guidance_layout)
-    return {"steps": steps, "eta": eta, "guidance": guidance, "feather": feather}
+    Raises:
+        FetalFlexError: If one is out of range, or two do not go together.
+    """
+    from fetalflex.diffusion.anisotropic import Smoothing
+    from fetalflex.diffusion.guidance import Guidance
+    from fetalflex.sampling_settings import SamplingSettings
+
+    settings = {
+        "sampler": sampler,
+        "steps": steps,
+        "eta": eta,
+        "guidance": Guidance(prompt=guidance_prompt, layout=guidance_layout),
+        "smoothing": Smoothing(weight=ssa_weight) if ssa else None,
+        "resampling": None if resample is None else _resampling(resample),
+        "feather": feather,
+    }
+    SamplingSettings(**settings)  # refuses what does not fit before a model is loaded
+    return settings
+
+
+def _resampling(text: str) -> Resampling:
+    from fetalflex.diffusion.resampling import Resampling
+
+    match = re.fullmatch(r"\s*([0-9]{1,4})\s*[x×]\s*([0-9]{1,4})\s*", text)
+    if match is None:
+        raise FetalFlexError(f"--resample is {text!r}; give two whole numbers, as in 5x3")
+    return Resampling(int(match[1]), int(match[2]))

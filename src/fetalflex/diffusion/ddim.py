@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fetalflex.diffusion.noise import noise_like
-from fetalflex.diffusion.sampling import Callback, Denoiser, Step, Transform
+from fetalflex.diffusion.sampling import Callback, Denoiser, Transform, run_steps
 from fetalflex.diffusion.schedule import NoiseSchedule
 
 
@@ -20,22 +20,18 @@ def sample_ddim(
     generators: Sequence[torch.Generator],
     transform: Transform | None = None,
     callback: Callback | None = None,
+    end: int | None = None,
     eta: float = 0.0,
 ) -> Tensor:
     """Sample by equation 3.
 
     See `Sampler` for the arguments; beside them, `eta` is 0 for deterministic and 1 for ancestral sampling.
     """
-    for index, timestep in enumerate(timesteps):
-        previous = timesteps[index + 1] if index + 1 < len(timesteps) else None
-        noise = denoiser(x, timestep)
-        x, denoised = ddim_step(x, noise, schedule.alpha(timestep), schedule.alpha(previous), eta, generators)
-        step = Step(index, len(timesteps), timestep, previous, denoised)
-        if transform is not None:
-            x = transform(x, step)
-        if callback is not None:
-            callback(x, step)
-    return x
+
+    def advance(x: Tensor, noise: Tensor, timestep: int, previous: int | None) -> tuple[Tensor, Tensor]:
+        return ddim_step(x, noise, schedule.alpha(timestep), schedule.alpha(previous), eta, generators)
+
+    return run_steps(advance, denoiser, x, timesteps, transform, callback, end)
 
 
 def ddim_step(

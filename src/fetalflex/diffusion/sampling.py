@@ -46,6 +46,10 @@ Callback = Callable[[Tensor, Step], None]
 """Sees the latent after each step; may raise to cancel."""
 
 
+Advance = Callable[[Tensor, Tensor, int, int | None], tuple[Tensor, Tensor]]
+"""One step of a solver: (x_t, ε̂, t, where it arrives) to (x there, estimate of x_0)."""
+
+
 class Sampler(Protocol):
     """The signature of every sampler."""
 
@@ -58,8 +62,9 @@ class Sampler(Protocol):
         generators: Sequence[torch.Generator],
         transform: Transform | None = None,
         callback: Callback | None = None,
+        end: int | None = None,
     ) -> Tensor:
-        """Return x_0 from x_T.
+        """Return x_0 from x_T, or x_end.
 
         Args:
             denoiser: Predicts the noise.
@@ -69,7 +74,29 @@ class Sampler(Protocol):
             generators: One per sample.
             transform: Applied to the latent after every step.
             callback: Called after the transform.
+            end: Time step at which the last step arrives; None stands for the clean end.
         """
+
+
+def run_steps(
+    advance: Advance,
+    denoiser: Denoiser,
+    x: Tensor,
+    timesteps: Sequence[int],
+    transform: Transform | None = None,
+    callback: Callback | None = None,
+    end: int | None = None,
+) -> Tensor:
+    """Return what a solver makes of x_T: the loop that all samplers share; see `Sampler` for the arguments."""
+    for index, timestep in enumerate(timesteps):
+        previous = timesteps[index + 1] if index + 1 < len(timesteps) else end
+        x, denoised = advance(x, denoiser(x, timestep), timestep, previous)
+        step = Step(index, len(timesteps), timestep, previous, denoised)
+        if transform is not None:
+            x = transform(x, step)
+        if callback is not None:
+            callback(x, step)
+    return x
 
 
 def compose(*transforms: Transform) -> Transform:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +53,11 @@ class NoiseSchedule:
         """Return ᾱ_t as a scalar; None stands for the clean end of the process."""
         return self.final_alpha_cumprod if timestep is None else self.alphas_cumprod[timestep]
 
+    def log_snr(self, timestep: int) -> float:
+        """Return λ_t = ln(√ᾱ_t / √(1 - ᾱ_t)), half the logarithm of the signal-to-noise ratio."""
+        alpha = float(self.alphas_cumprod[timestep].double())
+        return 0.5 * math.log(alpha / (1 - alpha))
+
     def add_noise(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return x_t = √ᾱ_t · x_0 + √(1 - ᾱ_t) · ε, equation 1.
 
@@ -85,6 +91,20 @@ class NoiseSchedule:
             return prediction
         alpha = self._alpha_of(timesteps, noisy)
         return alpha.sqrt() * prediction + (1 - alpha).sqrt() * noisy
+
+    def denoised_from_prediction(self, prediction: Tensor, noisy: Tensor, timesteps: Tensor) -> Tensor:
+        """Return x̂_0 from what the denoiser predicts; the arguments are those of `noise_from_prediction`.
+
+        From ε̂ it is (x_t - √(1 - ᾱ_t) · ε̂) / √ᾱ_t, from v̂ it is √ᾱ_t · x_t - √(1 - ᾱ_t) · v̂.
+        """
+        alpha = self._alpha_of(timesteps, noisy)
+        if self.predicts_v:
+            return alpha.sqrt() * noisy - (1 - alpha).sqrt() * prediction
+        return (noisy - (1 - alpha).sqrt() * prediction) / alpha.sqrt()
+
+    def signal_share(self, timesteps: Tensor) -> Tensor:
+        """Return ᾱ_t of each sample, (B,): the share of x_t's power that is signal."""
+        return self.alphas_cumprod.to(timesteps.device)[timesteps]
 
     @property
     def predicts_v(self) -> bool:

@@ -112,11 +112,15 @@ class ControlStage(_Strict):
         layout_dropout: Probability that a layout is replaced by the null layout.
         prompt_dropout: Probability that a prompt is replaced by the null prompt.
         background_weight: Weight of the squared error outside the ROI, relative to inside; 0 as in the paper.
+        ssim_weight: λ2 of equation 10, the weight of 1 - SSIM beside the squared error, whose weight is 1; 0 is off.
+        ssim_space: Compare latents, which is cheap, or pixels, through the decoder.
     """
 
     layout_dropout: float = Field(0.3, ge=0, lt=1)
     prompt_dropout: float = Field(0.3, ge=0, lt=1)
     background_weight: float = Field(0.0, ge=0, le=1)
+    ssim_weight: float = Field(0.1, ge=0, le=100)
+    ssim_space: Literal["latent", "pixel"] = "latent"
 
 
 class RunConfig(_Strict):

@@ -20,12 +20,13 @@ from fetalflex.models.text import encode_prompts
 from fetalflex.training.config import ControlStage
 from fetalflex.training.denoiser import validation_noise
 from fetalflex.training.latent_cache import Latents
-from fetalflex.training.losses import masked_error
+from fetalflex.training.losses import masked_error, structure_error
 from fetalflex.training.stage import Stage, Validation
 
 _VALIDATION_SAMPLES = 64
 _SHOWN_IMAGES = 8
 _SHOWN_STEPS = 20
+_LATENT_RANGE = 6.0  # three standard deviations to either side
 
 
 class ControlTraining(Stage):
@@ -79,7 +80,7 @@ class ControlTraining(Stage):
         generator: torch.Generator,
         done: float,  # noqa: ARG002 - the loss is the same throughout
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the squared error of the prediction inside the ROI; see `Stage.loss`."""
+        """Return equation 10: squared error inside the ROI, and structural dissimilarity; see `Stage.loss`."""
         conditions = self._conditions(self.training, indices, self._text[self._rows[indices]])
         clean = self.training.image[indices].float()
         noise = torch.randn(clean.shape, generator=generator)
@@ -88,8 +89,23 @@ class ControlTraining(Stage):
         no_prompt = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
         layout = torch.where(no_layout.view(-1, 1, 1, 1).to(self.device), self._null_layout, conditions.layout)
         text = torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text)
-        predicted = self._predict(clean, noise, timesteps, layout, text, conditions)
-        return self._masked(predicted, self.schedule.target(clean, noise, timesteps), conditions), {}
+        noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
+        predicted = self._predict(noisy, timesteps, layout, text, conditions)
+        error = self._masked(predicted, self.schedule.target(clean, noise, timesteps), conditions)
+        if self.settings.ssim_weight == 0:
+            return error, {}
+        structure = self._structure_error(predicted, noisy, clean, timesteps)
+        return error + self.settings.ssim_weight * structure, {"error": error, "structure_error": structure}
+
+    def _structure_error(self, predicted: Tensor, noisy: Tensor, clean: Tensor, timesteps: Tensor) -> Tensor:
+        denoised = self.schedule.denoised_from_prediction(predicted.float(), noisy, timesteps)
+        clean, data_range = clean.to(self.device), _LATENT_RANGE
+        if self.settings.ssim_space == "pixel":
+            denoised, data_range = decode(self.components.vae, denoised), 2.0
+            with torch.no_grad():
+                clean = decode(self.components.vae, clean)
+        share = self.schedule.signal_share(timesteps).to(self.device)
+        return structure_error(denoised, clean, share, data_range)
 
     def validate(self) -> Validation:
         """Return the loss with true, shuffled and null layouts, and syntheses beside the truth.
@@ -102,6 +118,7 @@ class ControlTraining(Stage):
         conditions = self._conditions(self.validation, chosen, text[rows])
         clean = self.validation.image[chosen].float()
         noise, timesteps = validation_noise(clean, self.schedule)
+        noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         target = self.schedule.target(clean, noise, timesteps)
         layouts = {
             "loss": conditions.layout,
@@ -110,7 +127,7 @@ class ControlTraining(Stage):
         }
         numbers = {
             name: self._masked(
-                self._predict(clean, noise, timesteps, layout, conditions.text, conditions), target, conditions
+                self._predict(noisy, timesteps, layout, conditions.text, conditions), target, conditions
             ).item()
             for name, layout in layouts.items()
         }
@@ -131,9 +148,8 @@ class ControlTraining(Stage):
         )
 
     def _predict(
-        self, clean: Tensor, noise: Tensor, timesteps: Tensor, layout: Tensor, text: Tensor, given: LatentConditions
+        self, noisy: Tensor, timesteps: Tensor, layout: Tensor, text: Tensor, given: LatentConditions
     ) -> Tensor:
-        noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         condition = self.prealignment(layout, given.background, given.roi_mask)
         return predict(self.unet, self.controlnet, noisy, timesteps, text, condition)

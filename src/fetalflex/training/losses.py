@@ -13,7 +13,7 @@ def ssim(x: Tensor, y: Tensor, data_range: float, window: int = 11, sigma: float
     Wang et al. 2004 with a Gaussian window, K1 = 0.01, K2 = 0.03.
 
     Args:
-        x: Images (B, C, H, W); H and W at least `window`.
+        x: Images or latents (B, C, H, W); H and W at least `window`.
         y: Images of the same shape.
         data_range: Difference between the largest and the smallest possible value.
         window: Side of the window in pixels, odd.
@@ -52,3 +52,19 @@ def masked_error(predicted: Tensor, target: Tensor, roi_mask: Tensor, background
     weight = roi_mask + background_weight * (1 - roi_mask)
     error = (predicted.float() - target).square().mean(dim=1, keepdim=True)
     return (error * weight).sum() / weight.sum().clamp_min(1.0)
+
+
+def structure_error(denoised: Tensor, clean: Tensor, signal_share: Tensor, data_range: float) -> Tensor:
+    """Return the mean over samples of ᾱ_t · (1 - SSIM(x̂_0, x_0)): the second term of equation 10, over the whole image.
+
+    At high noise the estimate x̂_0 means little, hence the weight ᾱ_t. The window shrinks to what a small latent holds.
+
+    Args:
+        denoised: x̂_0, (B, C, h, w), latents or images.
+        clean: x_0, the same shape.
+        signal_share: ᾱ_t of each sample, (B,).
+        data_range: Difference between the largest and the smallest usual value.
+    """
+    side = min(*clean.shape[-2:], 11)
+    similarity = ssim(denoised.float(), clean.float(), data_range, window=side - (side + 1) % 2)
+    return (signal_share * (1 - similarity)).mean()

@@ -1,0 +1,121 @@
+"""Check what a user asks of the pipeline: one request per image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Canvas, Layout, Registry, draw_roi_mask
+from fetalflex.anatomy.checks import shown, whole_number
+from fetalflex.errors import FetalFlexError
+
+Image = NDArray[np.uint8]
+Roi = str | NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold what is asked for one image, checked; see `FetalFlexPipeline.__call__` for the fields."""
+
+    layout: Layout
+    image: Image | None
+    roi_mask: NDArray[np.bool_]
+    prompt: str | None
+    negative_prompt: str
+    seed: int
+
+    def canvas(self, size: int) -> Canvas:
+        """Return where the image lies on the model's canvas of side `size`."""
+        return Canvas(self.layout.width, self.layout.height, size)
+
+
+def check_requests(
+    registry: Registry, layouts: Sequence[Layout], image: Any, roi: Any, prompt: Any, negative_prompt: Any, seed: Any
+) -> list[Request]:
+    """Return one request per layout; every other argument is one value for all, or one per layout.
+
+    Raises:
+        FetalFlexError: If layouts, images, masks, texts or seeds do not fit together; the message names which.
+    """
+    count = len(layouts)
+    images = _per_layout(image, count, "image", np.ndarray)
+    rois = _per_layout(roi, count, "roi", (str, np.ndarray))
+    prompts = _per_layout(prompt, count, "prompt", str)
+    negatives = _per_layout(negative_prompt, count, "negative_prompt", str)
+    seeds = _per_layout(seed, count, "seed", Integral)
+    if isinstance(seed, Integral):
+        seeds = [int(seed) + i for i in range(count)]
+    return [
+        _request(registry, *values) for values in zip(layouts, images, rois, prompts, negatives, seeds, strict=True)
+    ]
+
+
+def _request(
+    registry: Registry,
+    layout: Layout,
+    image: Image | None,
+    roi: Roi,
+    prompt: str | None,
+    negative_prompt: str | None,
+    seed: int,
+) -> Request:
+    layout.validate(registry)
+    shape = (layout.height, layout.width)
+    if image is not None and (image.dtype != np.uint8 or image.shape != shape):
+        raise FetalFlexError(
+            f"image is {image.dtype} {image.shape}, the layout is for uint8 {shape} (height, width); "
+            "give the grey image that the layout describes"
+        )
+    mask = _roi_mask(registry, layout, image, roi)
+    return Request(layout, image, mask, prompt, negative_prompt or "", whole_number(seed, "seed", 0, 2**63 - 1))
+
+
+def _roi_mask(registry: Registry, layout: Layout, image: Image | None, roi: Roi) -> NDArray[np.bool_]:
+    shape = (layout.height, layout.width)
+    if image is None:
+        return np.ones(shape, bool)
+    mask = draw_roi_mask(layout, registry, roi) if isinstance(roi, str) else roi
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
+        came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
+        raise FetalFlexError(f"roi is {came}; give a mode or a bool mask of shape {shape}")
+    if not mask.any():
+        raise FetalFlexError("roi is empty, there is nothing to synthesise; mark a region or use roi='full'")
+    return mask
+
+
+def union_of_masks(masks: Any, layout: Layout) -> NDArray[np.bool_]:
+    """Return the union of one organ mask (H, W) bool, or several (N, H, W), of a layout's size.
+
+    Raises:
+        FetalFlexError: If a mask is of another kind or size, or none marks a pixel.
+    """
+    shape = (layout.height, layout.width)
+    stack = np.asarray(masks)
+    if stack.dtype != np.bool_ or stack.shape[-2:] != shape or stack.ndim not in (2, 3):
+        raise FetalFlexError(
+            f"mask is {stack.dtype} {stack.shape}; give a bool mask of shape {shape}, or several as (N, *{shape})"
+        )
+    union = np.logical_or.reduce(stack) if stack.ndim == 3 else stack
+    if not union.any():
+        raise FetalFlexError("mask is empty, there is nothing to refine; mark the organ")
+    return union
+
+
+def _per_layout(value: Any, count: int, name: str, kinds: type | tuple[type, ...]) -> list[Any]:
+    """Return one value per layout from a single value or a sequence."""
+    if value is None or isinstance(value, kinds):
+        return [value] * count
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        raise FetalFlexError(f"{name} must not be {shown(value)} ({type(value).__name__})")
+    values = list(value)
+    if len(values) != count:
+        raise FetalFlexError(f"{name} has {len(values)} values for {count} layouts; give one, or one per layout")
+    for item in values:
+        if item is not None and not isinstance(item, kinds):
+            raise FetalFlexError(f"{name} must not hold {shown(item)} ({type(item).__name__})")
+    return values

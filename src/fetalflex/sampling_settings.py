@@ -1,0 +1,85 @@
+"""How an image is sampled, checked once and recorded with the image."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fetalflex.anatomy.checks import finite_number, positive_number, whole_number
+from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
+from fetalflex.diffusion.anisotropic import Smoothing
+from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.resampling import Resampling, with_resampling
+from fetalflex.diffusion.samplers import choose_sampler
+from fetalflex.diffusion.sampling import Sampler
+from fetalflex.diffusion.schedule import NoiseSchedule
+from fetalflex.errors import FetalFlexError
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """Hold everything about sampling that is not about one image.
+
+    Args:
+        sampler: `ddim`, `dpm++` or `unipc`.
+        steps: Denoising steps from pure noise on.
+        eta: 0 is deterministic, 1 ancestral sampling; DDIM only.
+        guidance: Weights of prompt and layout.
+        smoothing: SSA's anisotropic diffusion; None is off.
+        resampling: RePaint's going back and forth; None is off.
+        strength: Share of the steps that is gone, starting at the source image noised so far; 1 starts at pure noise.
+        feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
+
+    Raises:
+        FetalFlexError: If a value is out of range, or two do not go together.
+    """
+
+    sampler: str = "ddim"
+    steps: int = 20
+    eta: float = 0.0
+    guidance: Guidance = field(default_factory=Guidance)
+    smoothing: Smoothing | None = None
+    resampling: Resampling | None = None
+    strength: float = 1.0
+    feather: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number(self.steps, "steps", 1, 1_000_000)
+        whole_number(self.feather, "feather", 0, MAX_IMAGE_SIDE)
+        if positive_number(self.strength, "strength") > 1:
+            raise FetalFlexError(f"strength is {self.strength}; choose a number above 0 and up to 1")
+        self.choose()
+
+    def choose(self) -> Sampler:
+        """Return the sampler, with resampling if asked for."""
+        sampler = choose_sampler(self.sampler, finite_number(self.eta, "eta"))
+        return sampler if self.resampling is None else with_resampling(sampler, self.resampling)
+
+    def timesteps(self, schedule: NoiseSchedule) -> list[int]:
+        """Return the time steps to go, from noisy to clean; at least one.
+
+        Raises:
+            FetalFlexError: If there are more steps than the model's schedule has.
+        """
+        every = schedule.timesteps(self.steps)
+        return every[len(every) - max(1, round(self.strength * len(every))) :]
+
+    @property
+    def draws_noise(self) -> bool:
+        """Say whether noise is drawn on the way even without a background."""
+        return self.eta > 0 or self.resampling is not None
+
+    def record(self) -> dict[str, Any]:
+        """Return the settings as plain values, those that are off left out."""
+        record: dict[str, Any] = {"sampler": self.sampler, "steps": int(self.steps), "eta": float(self.eta)}
+        record |= {
+            "feather": int(self.feather),
+            "prompt_guidance": self.guidance.prompt,
+            "layout_guidance": self.guidance.layout,
+        }
+        if self.strength != 1.0:
+            record["strength"] = float(self.strength)
+        for name in ("smoothing", "resampling"):
+            if (value := getattr(self, name)) is not None:
+                record[name] = asdict(value)
+        return record

@@ -17,7 +17,7 @@ from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
 from fetalflex.diffusion.anisotropic import Smoothing, smooth_structures
-from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.diffusion.inpainting import keep_background, mask_to_latents
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.resampling import Resampling
@@ -94,7 +94,7 @@ class FetalFlexPipeline:
         sampler: str = "ddim",
         steps: int = 20,
         eta: float = 0.0,
-        guidance: Guidance = Guidance(),  # noqa: B008 - immutable
+        guidance: Guidance = DEFAULT_GUIDANCE,
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
         feather: int = 0,
@@ -149,7 +149,7 @@ class FetalFlexPipeline:
         sampler: str = "ddim",
         steps: int = 20,
         eta: float = 0.0,
-        guidance: Guidance = Guidance(),  # noqa: B008 - immutable
+        guidance: Guidance = DEFAULT_GUIDANCE,
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
         feather: int = 0,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fetalflex.anatomy.checks import finite_number, positive_number, whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
 from fetalflex.diffusion.anisotropic import Smoothing
-from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.diffusion.resampling import Resampling, with_resampling
 from fetalflex.diffusion.samplers import choose_sampler
 from fetalflex.diffusion.sampling import Sampler
@@ -37,7 +37,7 @@ class SamplingSettings:
     sampler: str = "ddim"
     steps: int = 20
     eta: float = 0.0
-    guidance: Guidance = field(default_factory=Guidance)
+    guidance: Guidance = DEFAULT_GUIDANCE
     smoothing: Smoothing | None = None
     resampling: Resampling | None = None
     strength: float = 1.0

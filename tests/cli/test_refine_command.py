@@ -79,3 +79,10 @@ def test_bad_input_is_one_clear_line(refine: RunCommand, arguments: tuple[object
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not Path("new.png").exists()
+
+
+def test_the_default_guidance_is_that_of_the_pipeline() -> None:
+    from fetalflex.cli.options import DEFAULT_GUIDANCE_LAYOUT
+    from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
+
+    assert Guidance(layout=DEFAULT_GUIDANCE_LAYOUT) == DEFAULT_GUIDANCE

@@ -17,6 +17,7 @@ from fetalflex.training.config import ControlStage
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.latent_cache import Latents
 from fetalflex.training.order import generator_at
+from phantoms import random_layout
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,9 @@ def new_model() -> Components:
 
 
 def stage(components: Components, latents: tuple[Latents, Latents], **changes: Any) -> ControlTraining:
-    return ControlTraining(components, torch.device("cpu"), *latents, ControlStage(**changes))
+    layouts = [random_layout(np.random.default_rng(i), 64, 64) for i in range(len(latents[1]))]
+    settings = ControlStage(**changes)
+    return ControlTraining(components, torch.device("cpu"), *latents, layouts, default_registry(), settings)
 
 
 def loss_of(made: ControlTraining, step: int = 0) -> float:
@@ -90,12 +93,48 @@ def test_validation_measures_how_the_model_reacts_to_layouts(
     assert len({numbers["loss"], numbers["loss_shuffled"], numbers["loss_null"]}) == 3
     assert numbers["adherence"] == pytest.approx(numbers["loss_shuffled"] / numbers["loss"] - 1)
     assert result.sheet is not None
-    assert result.sheet.shape == (3 * 64, 8 * 64)
+    assert result.sheet.shape == (5 * 64, 8 * 64)
+    rows = np.split(result.sheet, 5)
+    assert not np.array_equal(rows[1], rows[3]), "the edited layout is another"
+    assert not np.array_equal(rows[2], rows[4]), "and so is its synthesis"
+    levels = [numbers[f"loss_noise_{level}"] for level in range(4)]
+    assert min(levels) <= numbers["loss"] <= max(levels)
+    assert {"train_loss", *(f"train_loss_noise_{level}" for level in range(4))} <= numbers.keys()
+    assert numbers["adherence_noisy"] != 0
+    assert numbers["nearest_synthetic"] > 0
+    assert numbers["nearest_real"] > 0
+
+
+def test_syntheses_that_are_training_images_are_warned_of(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents)
+    with torch.no_grad():
+        numbers = made.validate().numbers
+        syntheses, _ = made._syntheses()
+    assert not any("by heart" in concern for concern in made.concerns(numbers, 1.0))
+    learnt = copy.copy(latents[0])
+    learnt.image = torch.cat([syntheses.half(), learnt.image[len(syntheses) :]])
+    made = stage(random_model, (learnt, latents[1]))
+    with torch.no_grad():
+        numbers = made.validate().numbers
+    assert numbers["nearest_synthetic"] < 0.1 * numbers["nearest_real"]
+    assert any("by heart" in concern for concern in made.concerns(numbers, 0.0))
+
+
+def test_a_layout_that_is_ignored_is_warned_of_once_the_run_has_gone_on(
+    new_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(new_model, latents, adherence_from=0.5)
+    with torch.no_grad():
+        numbers = made.validate().numbers
+    assert not any("ignores its layout" in concern for concern in made.concerns(numbers, 0.4))
+    assert any("ignores its layout" in concern for concern in made.concerns(numbers, 0.5))
 
 
 def test_what_is_outside_the_roi_does_not_count(random_model: Components, latents: tuple[Latents, Latents]) -> None:
     """The gradient of the loss with respect to the prediction is zero outside the ROI."""
-    made = stage(random_model, latents)
+    made = stage(random_model, latents, ssim_weight=0)
     gradients: list[torch.Tensor] = []
     masks = latents[0].roi_mask[:8].bool()
 

@@ -267,3 +267,72 @@ def test_bfloat16_trains_too_and_keeps_weights_in_single_precision(tmp_path: Pat
     losses = [line["loss"] for line in log_lines(tmp_path) if "loss" in line]
     assert losses[-1] < 0.3 * losses[0]
     assert all(parameter.dtype == torch.float32 for parameter in trainer.parameters)
+
+
+class ScriptedStage(AlignmentStage):
+    """Reports validation losses from a list instead of measuring them."""
+
+    def __init__(self, components: Components, losses: list[float]) -> None:
+        super().__init__(components)
+        self.losses = losses
+        self.kept: list[dict[str, Tensor]] = []
+
+    def validate(self) -> Validation:
+        self.kept.append(weights(self.components.prealignment))
+        return Validation({"loss": self.losses[len(self.kept) - 1]})
+
+    def concerns(self, numbers: dict[str, float], done: float) -> list[str]:
+        return [f"look at [{numbers['loss']}]"] if done == 1 else []
+
+
+def test_the_model_is_that_of_the_best_validation(tmp_path: Path, random_model: Components) -> None:
+    stage = ScriptedStage(copy.deepcopy(random_model), [0.5, 0.2, 0.3, 0.201])
+    trainer = Trainer(stage, run_config(tmp_path, validate_every=40), silent())
+    assert trainer.run()
+    assert same_weights(saved_weights(tmp_path), stage.kept[1])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["best_images"], summary["best_loss"]) == (80, 0.2)
+    told = trainer.console.file.getvalue()
+    assert told.count("lies above its best, 0.2 at 80 images") == 1
+    assert "warning: look at [0.201]" in told
+    warnings = [line for line in log_lines(tmp_path) if "warning" in line]
+    assert [line["images"] for line in warnings] == [120, 160]
+
+
+def test_the_best_from_beyond_the_checkpoint_of_a_run_that_died_does_not_count(
+    tmp_path: Path, random_model: Components
+) -> None:
+    config = run_config(tmp_path, validate_every=16, checkpoint_every=48)
+
+    class Dying(ScriptedStage):
+        def loss(self, indices: NDArray[np.int64], *rest: Any) -> tuple[Tensor, dict[str, Tensor]]:
+            if len(self.kept) == 4:
+                crash()
+            return super().loss(indices, *rest)
+
+        def validate(self) -> Validation:
+            return ScriptedStage.validate(self)
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        Trainer(Dying(copy.deepcopy(random_model), [0.5, 0.4, 0.3, 0.1]), config, silent()).run()
+    stage = ScriptedStage(copy.deepcopy(random_model), [0.3, 0.2, 0.25, 0.4, 0.4, 0.4, 0.4])
+    assert Trainer(stage, config, silent()).run()
+    assert json.loads((tmp_path / "summary.json").read_text())["best_images"] == 80
+    assert same_weights(saved_weights(tmp_path), stage.kept[1])
+
+
+class GrowingStage(AlignmentStage):
+    """Its loss grows with the images seen."""
+
+    def loss(
+        self, indices: NDArray[np.int64], generator: torch.Generator, done: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, numbers = super().loss(indices, generator, done)
+        return loss * 0 + 1.0 + len(self.seen) / 8, numbers
+
+
+def test_a_loss_that_grows_to_several_times_its_start_stops_the_run(tmp_path: Path, random_model: Components) -> None:
+    trainer = Trainer(GrowingStage(copy.deepcopy(random_model)), run_config(tmp_path), silent())
+    with pytest.raises(FloatingPointError, match=r"the loss rose from .* lower learning_rate.*images-0000000048"):
+        trainer.run()
+    assert not (tmp_path / "model").exists()

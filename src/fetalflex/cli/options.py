@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from fetalflex.diffusion.resampling import Resampling
 
 
+DEFAULT_GUIDANCE_LAYOUT = 3.0
+"""That of the pipeline, named again because importing it there takes seconds."""
+
+
 class Roi(str, Enum):
     """How the region to synthesise follows from a layout."""
 

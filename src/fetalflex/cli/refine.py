@@ -42,7 +42,7 @@ def refine(
     steps: options.Steps = 20,
     eta: options.Eta = 0.0,
     guidance_prompt: options.GuidancePrompt = 1.0,
-    guidance_layout: options.GuidanceLayout = 1.0,
+    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
     ssa: options.Ssa = False,
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.options import RegistryFile
 from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from fetalflex.training.estimate import Estimate
 
 
 class Stage(str, Enum):
@@ -40,6 +43,9 @@ def train(
         str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
     ] = None,
     registry_file: RegistryFile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Take a few steps, estimate time, memory and disk, and write nothing.")
+    ] = False,
 ) -> None:
     """Train one stage of a model, or resume it.
 
@@ -59,10 +65,35 @@ def train(
 
     run = load_run_config(config, overrides | {"stage": stage.value})
 
+    if dry_run:
+        from fetalflex.training.estimate import estimate_run
+
+        typer.echo(_described(estimate_run(run, registry)))
+        return
+
     from fetalflex.training.run import train as train_run
 
     if not train_run(run, registry):
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _described(estimate: Estimate) -> str:
+    lines = {
+        "training images": f"{estimate.training_images}",
+        "images to show": f"{estimate.shown_images}, at {estimate.images_per_second:.1f} a second",
+        "training": _duration(estimate.training_seconds) + ", validations and checkpoints on top",
+        "encoding, once": _duration(estimate.encoding_seconds),
+        "memory": f"about {estimate.memory_bytes / 1e9:.1f} GB",
+        "disk": f"about {(estimate.cache_bytes + estimate.run_bytes) / 1e9:.2f} GB, "
+        f"of which {estimate.cache_bytes / 1e9:.2f} GB latents",
+        "trained weights": f"{estimate.trained_parameters / 1e6:.1f} million",
+    }
+    return "\n".join(f"{name:<16} {value}" for name, value in lines.items())
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.1f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
 
 
 def _stage_in_file(path: Path) -> Any:

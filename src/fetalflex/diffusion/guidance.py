@@ -49,3 +49,7 @@ class Guidance:
         for term in weighted[1:]:
             total = total + term
         return total
+
+
+DEFAULT_GUIDANCE = Guidance(layout=3.0)
+"""What is used where nobody says otherwise: the layout is strengthened, which draws structures clearly."""

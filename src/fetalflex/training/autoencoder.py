@@ -85,20 +85,27 @@ class AutoencoderTraining(Stage):
         return loss, {"l1": l1, "ssim": similarity, "kl": kl}
 
     def validate(self) -> Validation:
-        """Return PSNR (dB) and SSIM of whole validation images, and a sheet of originals over reconstructions."""
+        """Measure the reconstruction of whole validation images.
+
+        Returns:
+            `loss`, the mean squared error of grey values in [0, 1]; PSNR (dB); SSIM; and a sheet of originals over
+            reconstructions.
+        """
         chosen = np.linspace(0, len(self.validation) - 1, min(_VALIDATION_IMAGES, len(self.validation))).astype(int)
-        psnr, similarity, pairs = [], [], []
+        errors: list[float] = []
+        similarity, pairs = [], []
         for start in range(0, len(chosen), _CHUNK):
             images = self.validation.images[chosen[start : start + _CHUNK]].numpy()
             reconstructed = self._reconstruct(images)
-            difference = (reconstructed.astype(np.float64) - images) ** 2
-            psnr += [10 * np.log10(255**2 / max(float(error.mean()), 1e-9)) for error in difference]
+            difference = (reconstructed.astype(np.float64) - images) / 255
+            errors += np.maximum((difference**2).mean(axis=(1, 2)), 1e-14).tolist()
             x, y = (torch.from_numpy(batch)[:, None].double() for batch in (images, reconstructed))
             similarity += ssim(x, y, data_range=255.0).tolist()
             pairs += list(zip(images, reconstructed, strict=True))
         shown = pairs[:: max(1, len(pairs) // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
         sheet = np.concatenate([np.concatenate(pair) for pair in shown], axis=1)
-        return Validation({"psnr": float(np.mean(psnr)), "ssim": float(np.mean(similarity))}, sheet)
+        numbers = {"loss": np.mean(errors), "psnr": -10 * np.mean(np.log10(errors)), "ssim": np.mean(similarity)}
+        return Validation({name: float(value) for name, value in numbers.items()}, sheet)
 
     def finish(self) -> None:
         """Give the latents of training images zero mean and unit variance in every channel."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.training.ema import MovingAverage
 
 _FILES = ("networks", "average", "optimizer")
+_BEST = "best.safetensors"
 
 
 @dataclass
@@ -80,6 +82,35 @@ class CheckpointStore:
             shutil.rmtree(old, ignore_errors=True)
         return target
 
+    def save_best(self, progress: Progress, average: MovingAverage, loss: float) -> None:
+        """Keep the averaged weights as the best so far, in the place of those kept before."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".{_BEST}.partial"
+        tensors = {str(i): tensor.contiguous() for i, tensor in enumerate(average.average)}
+        save_file(tensors, temporary, {"images": str(progress.images), "loss": repr(loss)})
+        _fsync(temporary)
+        temporary.replace(self.folder / _BEST)
+        _fsync(self.folder)
+
+    def best(self, progress: Progress) -> tuple[int, float] | None:
+        """Return after how many images the best weights were kept, and their validation loss; None if there are none.
+
+        Weights from beyond `progress`, which a run that died leaves behind, do not count.
+        """
+        try:
+            with safe_open(self.folder / _BEST, framework="pt") as handle:
+                metadata = handle.metadata()
+            images, loss = int(metadata["images"]), float(metadata["loss"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+            return None
+        return (images, loss) if images <= progress.images else None
+
+    def load_best(self, average: MovingAverage) -> None:
+        """Put the best weights in the place of the averaged ones."""
+        tensors = load_file(self.folder / _BEST)
+        for i, tensor in enumerate(average.average):
+            tensor.copy_(tensors[str(i)])
+
     def found(self) -> list[Path]:
         """Return the checkpoint folders, newest first."""
         return sorted(self.folder.glob("images-*"), reverse=True)
@@ -126,7 +157,10 @@ class CheckpointStore:
 
     def _remove_leftovers(self) -> None:
         for path in self.folder.glob(".*.partial"):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

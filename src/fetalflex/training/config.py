@@ -114,6 +114,9 @@ class ControlStage(_Strict):
         background_weight: Weight of the squared error outside the ROI, relative to inside; 0 as in the paper.
         ssim_weight: λ2 of equation 10, the weight of 1 - SSIM beside the squared error, whose weight is 1; 0 is off.
         ssim_space: Compare latents, which is cheap, or pixels, through the decoder.
+        adherence_from: Share of the run from which on a model that ignores its layout is warned of.
+        least_adherence: Adherence below which it counts as ignoring it.
+        gradient_checkpointing: Compute activations again in the backward pass, to save memory.
     """
 
     layout_dropout: float = Field(0.3, ge=0, lt=1)
@@ -121,6 +124,9 @@ class ControlStage(_Strict):
     background_weight: float = Field(0.0, ge=0, le=1)
     ssim_weight: float = Field(0.1, ge=0, le=100)
     ssim_space: Literal["latent", "pixel"] = "latent"
+    adherence_from: float = Field(0.3, ge=0, le=1)
+    least_adherence: float = Field(0.02, ge=0)
+    gradient_checkpointing: bool = False
 
 
 class RunConfig(_Strict):

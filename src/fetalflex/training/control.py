@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fetalflex.anatomy import Layout, Registry, draw_layout_map
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict
 from fetalflex.diffusion.ddim import sample_ddim
 from fetalflex.diffusion.guidance import Guidance
@@ -15,18 +20,27 @@ from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.build import has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components
-from fetalflex.models.latents import decode, grey_from_pixels
+from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
 from fetalflex.training.config import ControlStage
 from fetalflex.training.denoiser import validation_noise
 from fetalflex.training.latent_cache import Latents
 from fetalflex.training.losses import masked_error, structure_error
+from fetalflex.training.monitoring import (
+    NOISE_LEVELS,
+    adherence_concern,
+    levels_of,
+    nearest_distances,
+    shrunken,
+    shuffled_within_planes,
+)
 from fetalflex.training.stage import Stage, Validation
 
 _VALIDATION_SAMPLES = 64
 _SHOWN_IMAGES = 8
 _SHOWN_STEPS = 20
 _LATENT_RANGE = 6.0  # three standard deviations to either side
+_COPY_SHARE = 0.5
 
 
 class ControlTraining(Stage):
@@ -39,7 +53,9 @@ class ControlTraining(Stage):
         device: Where to compute.
         training: Latents with conditions to train on.
         validation: Latents with conditions to measure on.
-        settings: Dropout and the weight of the background.
+        validation_layouts: Their layouts, in canvas pixels.
+        registry: Draws layout maps.
+        settings: Dropout, the loss, and when to warn.
     """
 
     def __init__(
@@ -48,6 +64,8 @@ class ControlTraining(Stage):
         device: torch.device,
         training: Latents,
         validation: Latents,
+        validation_layouts: Sequence[Layout],
+        registry: Registry,
         settings: ControlStage,
     ) -> None:
         super().__init__(components, device)
@@ -56,6 +74,9 @@ class ControlTraining(Stage):
         self.unet = components.unet.to(memory_format=torch.channels_last)
         self.controlnet = components.controlnet.to(memory_format=torch.channels_last)
         self.prealignment = components.prealignment
+        if settings.gradient_checkpointing:
+            for network in (components.unet, components.controlnet, components.vae):
+                network.enable_gradient_checkpointing()
         self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
         self.training = training
         self.validation = validation
@@ -64,6 +85,12 @@ class ControlTraining(Stage):
             self._null_layout = encode_null_layout(components, device)
             self._text, self._rows = self._embed(training.prompts)
             self._null_text = encode_prompts(components.tokenizer, components.text_encoder, [""])
+        self._chosen = _evenly(len(validation), _VALIDATION_SAMPLES)
+        self._shown = self._chosen[_evenly(len(self._chosen), _SHOWN_IMAGES)]
+        self._shuffled = shuffled_within_planes([validation_layouts[i].plane for i in self._chosen])
+        maps = [draw_layout_map(shrunken(validation_layouts[i]), registry) for i in self._shown]
+        with torch.no_grad():
+            self._edited_layout = encode(components.vae, pixels_from_arrays(maps).to(device))
 
     @property
     def sample_count(self) -> int:
@@ -91,7 +118,7 @@ class ControlTraining(Stage):
         text = torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text)
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         predicted = self._predict(noisy, timesteps, layout, text, conditions)
-        error = self._masked(predicted, self.schedule.target(clean, noise, timesteps), conditions)
+        error = self._masked(predicted, self.schedule.target(clean, noise, timesteps), conditions.roi_mask)
         if self.settings.ssim_weight == 0:
             return error, {}
         structure = self._structure_error(predicted, noisy, clean, timesteps)
@@ -108,41 +135,77 @@ class ControlTraining(Stage):
         return structure_error(denoised, clean, share, data_range)
 
     def validate(self) -> Validation:
-        """Return the loss with true, shuffled and null layouts, and syntheses beside the truth.
+        """Measure how well the noise is predicted, how much the layout matters for it, and what is learnt by heart.
 
-        Adherence is how much the model follows its layout: the loss with layouts shuffled between samples, minus the
-        loss with the true ones, relative to the latter.
+        Returns:
+            `loss` with true layouts, `loss_shuffled` with those of other images of the plane, `loss_null` with none;
+            `adherence`, loss_shuffled over loss minus 1, and `adherence_noisy`, the same over the noisier half of the
+            schedule, where layouts are decided; the loss by noise level, 0 the cleanest quarter; `train_` the same on
+            training images; `nearest_synthetic`, how far syntheses are inside their ROIs from the nearest training
+            image, and `nearest_real`, how far the true images are. And a sheet: truth, layout map and synthesis,
+            then a shrunken layout and its synthesis from the same noise.
         """
-        chosen = np.linspace(0, len(self.validation) - 1, min(_VALIDATION_SAMPLES, len(self.validation))).astype(int)
-        text, rows = self._embed([self.validation.prompts[i] for i in chosen])
-        conditions = self._conditions(self.validation, chosen, text[rows])
-        clean = self.validation.image[chosen].float()
+        seen = self._losses(self.validation, self._chosen, self._shuffled)
+        known = self._losses(self.training, _evenly(len(self.training), _VALIDATION_SAMPLES), None)
+        numbers = seen | {f"train_{name}": value for name, value in known.items()}
+        syntheses, sheet = self._syntheses()
+        roi_mask, others = self._roi_mask(self.validation, self._shown), self.training.image
+        truth = self.validation.image[self._shown].to(self.device)
+        numbers["nearest_synthetic"] = nearest_distances(syntheses, roi_mask, others).mean().item()
+        numbers["nearest_real"] = nearest_distances(truth, roi_mask, others).mean().item()
+        return Validation(numbers, sheet)
+
+    def concerns(self, numbers: dict[str, float], done: float) -> list[str]:
+        """Warn of a layout that is ignored, and of training images that are learnt by heart."""
+        found = []
+        if done >= self.settings.adherence_from:
+            found.append(adherence_concern(numbers["adherence"], self.settings.least_adherence))
+        if numbers["nearest_synthetic"] < _COPY_SHARE * numbers["nearest_real"]:
+            found.append(
+                f"syntheses lie at {numbers['nearest_synthetic']:.3g} from the nearest training image, real images at "
+                f"{numbers['nearest_real']:.3g}: the model learns images by heart; use more images or train less"
+            )
+        return [concern for concern in found if concern is not None]
+
+    def _losses(
+        self, latents: Latents, chosen: NDArray[np.int64], shuffled: NDArray[np.int64] | None
+    ) -> dict[str, float]:
+        text, rows = self._embed([latents.prompts[i] for i in chosen])
+        conditions = self._conditions(latents, chosen, text[rows])
+        clean = latents.image[chosen].float()
         noise, timesteps = validation_noise(clean, self.schedule)
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         target = self.schedule.target(clean, noise, timesteps)
-        layouts = {
-            "loss": conditions.layout,
-            "loss_shuffled": conditions.layout.roll(1, dims=0),
-            "loss_null": self._null_layout.expand_as(conditions.layout),
-        }
-        numbers = {
-            name: self._masked(
-                self._predict(noisy, timesteps, layout, conditions.text, conditions), target, conditions
-            ).item()
-            for name, layout in layouts.items()
-        }
-        numbers["adherence"] = numbers["loss_shuffled"] / numbers["loss"] - 1
-        return Validation(numbers, self._sheet(chosen))
+        levels = levels_of(timesteps, self.schedule.train_timesteps)
+
+        def loss(layout: Tensor) -> list[float]:
+            """Return the loss over all, over the noisier half, and by level."""
+            predicted = self._predict(noisy, timesteps, layout, conditions.text, conditions)
+            parts = [levels >= 0, levels >= NOISE_LEVELS // 2, *(levels == level for level in range(NOISE_LEVELS))]
+            masks = conditions.roi_mask
+            return [self._masked(predicted[p], target[p], masks[p]).item() if p.any() else math.nan for p in parts]
+
+        true, true_noisy, *by_level = loss(conditions.layout)
+        numbers = {"loss": true} | {f"loss_noise_{i}": value for i, value in enumerate(by_level)}
+        if shuffled is not None:
+            other, other_noisy, *_ = loss(conditions.layout[shuffled])
+            null, *_ = loss(self._null_layout.expand_as(conditions.layout))
+            numbers |= {"loss_shuffled": other, "loss_null": null, "adherence": other / true - 1}
+            numbers["adherence_noisy"] = other_noisy / true_noisy - 1
+        return numbers
+
+    def _roi_mask(self, latents: Latents, indices: NDArray[np.int64]) -> Tensor:
+        assert latents.roi_mask is not None
+        return latents.roi_mask[indices].float().to(self.device)
 
     def _conditions(self, latents: Latents, indices: NDArray[np.int64], text: Tensor) -> LatentConditions:
         assert latents.layout is not None
         assert latents.background is not None
-        assert latents.roi_mask is not None
         return LatentConditions(
             text=text,
             layout=latents.layout[indices].float().to(self.device),
             background=latents.background[indices].float().to(self.device),
-            roi_mask=latents.roi_mask[indices].float().to(self.device),
+            roi_mask=self._roi_mask(latents, indices),
             null_text=self._null_text,
             null_layout=self._null_layout,
         )
@@ -154,22 +217,25 @@ class ControlTraining(Stage):
         condition = self.prealignment(layout, given.background, given.roi_mask)
         return predict(self.unet, self.controlnet, noisy, timesteps, text, condition)
 
-    def _masked(self, predicted: Tensor, target: Tensor, conditions: LatentConditions) -> Tensor:
-        return masked_error(predicted, target.to(self.device), conditions.roi_mask, self.settings.background_weight)
+    def _masked(self, predicted: Tensor, target: Tensor, roi_mask: Tensor) -> Tensor:
+        return masked_error(predicted, target.to(self.device), roi_mask, self.settings.background_weight)
 
-    def _sheet(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return a sheet: truth, layout map and synthesis from top to bottom."""
-        shown = chosen[:: max(1, len(chosen) // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
-        text, rows = self._embed([self.validation.prompts[i] for i in shown])
-        conditions = self._conditions(self.validation, shown, text[rows])
-        truth = self.validation.image[shown].float().to(self.device)
-        generators = sample_generators(range(len(shown)))
+    def _syntheses(self) -> tuple[Tensor, NDArray[np.uint8]]:
+        """Return the latents of syntheses from true layouts, and the sheet that shows them."""
+        text, rows = self._embed([self.validation.prompts[i] for i in self._shown])
+        conditions = self._conditions(self.validation, self._shown, text[rows])
+        truth = self.validation.image[self._shown].float().to(self.device)
+        made = [self._sample(truth, replace(conditions, layout=v)) for v in (conditions.layout, self._edited_layout)]
+        sheet = [truth, conditions.layout, made[0], self._edited_layout, made[1]]
+        images = [grey_from_pixels(decode(self.components.vae, latents)) for latents in sheet]
+        return made[0], np.concatenate([np.concatenate(list(row), axis=1) for row in images])
+
+    def _sample(self, truth: Tensor, conditions: LatentConditions) -> Tensor:
+        generators = sample_generators(range(len(truth)))
         x = sample_noise(tuple(truth.shape[1:]), generators).to(self.device)
         inpainting = keep_background(truth, conditions.roi_mask, self.schedule, generators)
         denoiser = ConditionedDenoiser(self.components, conditions, Guidance())
-        x = sample_ddim(denoiser, x, self.schedule, self.schedule.timesteps(_SHOWN_STEPS), generators, inpainting)
-        rows_of_images = [decode(self.components.vae, latents) for latents in (truth, conditions.layout, x)]
-        return np.concatenate([np.concatenate(list(grey_from_pixels(row)), axis=1) for row in rows_of_images])
+        return sample_ddim(denoiser, x, self.schedule, self.schedule.timesteps(_SHOWN_STEPS), generators, inpainting)
 
     def _embed(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
         """Return the embeddings of the distinct prompts, and each prompt's row."""
@@ -177,3 +243,8 @@ class ControlTraining(Stage):
         rows = {prompt: row for row, prompt in enumerate(distinct)}
         text = encode_prompts(self.components.tokenizer, self.components.text_encoder, distinct)
         return text, torch.tensor([rows[prompt] for prompt in prompts])
+
+
+def _evenly(count: int, wanted: int) -> NDArray[np.int64]:
+    """Return up to `wanted` indices spread evenly over `count`."""
+    return np.linspace(0, count - 1, min(wanted, count)).astype(np.int64)

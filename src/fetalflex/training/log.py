@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +38,21 @@ class RunLog:
                 self._writer.add_scalar(name, value, progress.images)
         self._writer.flush()
 
+    def first(self, name: str) -> float | None:
+        """Return the first value logged under a name, or None."""
+        return next((entry[name] for entry in self._entries() if name in entry), None)
+
     def validated(self, images: int) -> bool:
         """Say whether a validation at that number of images stands in the log."""
-        if not self.path.exists():
-            return False
-        entries = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
         return any(
-            entry["images"] == images and any(name.startswith("validation/") for name in entry) for entry in entries
+            entry["images"] == images and any(name.startswith("validation/") for name in entry)
+            for entry in self._entries()
         )
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        if self.path.exists():
+            with self.path.open(encoding="utf-8") as lines:
+                yield from map(json.loads, lines)
 
     def close(self) -> None:
         """Close the event files."""

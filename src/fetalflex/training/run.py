@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from fetalflex.models.build import build_components
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
 from fetalflex.models.device import choose_device
+from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.control import ControlTraining
@@ -48,47 +51,73 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
     Raises:
         FetalFlexError: If data or model are not usable, or the output folder belongs to another run.
     """
-    registry = registry or (model_registry(config.init) if config.init else default_registry())
     console = console or Console(stderr=True)
-    device = choose_device(config.device)
-    annotated = config.stage == "control"  # an image without boxes teaches the control branch nothing
-    training = select_samples(config.data, config.data.train_split, registry, annotated)
-    validation = select_samples(config.data, config.data.validation_split, registry, annotated)
-    components = _components(config, registry)
-    record = _run_record(config, data_fingerprint(training), model_identity(components))
+    parts = gather(config, registry)
+    record = _run_record(config, data_fingerprint(parts.training), model_identity(parts.components))
     _check_same_run(record, config.output / CONFIG_COPY)
-    console.print(f"{config.stage}: {len(training)} training and {len(validation)} validation images, on {device}")
-    stage = _build_stage(config, components, registry, device, training, validation, console)
+    console.print(
+        f"{config.stage}: {len(parts.training)} training and {len(parts.validation)} validation images, "
+        f"on {parts.device}"
+    )
+
+    def latents_of(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
+        return _load_latents(latent_cache(config, parts, augmentation), samples, console)
+
+    stage = build_stage(config, parts, latents_of)
     _write_record(record, config.output / CONFIG_COPY)
     return Trainer(stage, config, console).run()
 
 
-def _build_stage(
-    config: RunConfig,
-    components: Components,
-    registry: Registry,
-    device: torch.device,
-    training: list[Sample],
-    validation: list[Sample],
-    console: Console,
-) -> Stage:
-    size = components.config.image_size
-    if config.stage == "autoencoder":
-        with console.status("loading images"):
-            banks = ImageBank(training, size), ImageBank(validation, size)
-        return AutoencoderTraining(components, device, *banks, registry, config.autoencoder)
-    with_conditions = config.stage == "control"
+@dataclass(frozen=True)
+class RunParts:
+    """Hold what a run is made of, before anything is computed."""
+
+    registry: Registry
+    device: torch.device
+    training: list[Sample]
+    validation: list[Sample]
+    components: Components
+
+
+def gather(config: RunConfig, registry: Registry | None) -> RunParts:
+    """Return planes, device, samples and model of a run; see `train` for the arguments and errors."""
+    registry = registry or (model_registry(config.init) if config.init else default_registry())
+    device = choose_device(config.device)
+    annotated = config.stage == "control"  # an image without boxes teaches the control branch nothing
+    training = select_samples(config.data, config.data.train_split, registry, annotated)
+    validation = select_samples(config.data, config.data.validation_split, registry, annotated)
+    return RunParts(registry, device, training, validation, _components(config, registry))
+
+
+def latent_cache(config: RunConfig, parts: RunParts, augmentation: AugmentationConfig) -> LatentCache:
+    """Return the cache in which a run keeps its latents."""
     folder = config.data.cache or Path(config.output) / "latents"
+    with_conditions = config.stage == "control"
+    return LatentCache(
+        folder, parts.components, parts.registry, augmentation, config.seed, parts.device, with_conditions
+    )
+
+
+def build_stage(
+    config: RunConfig, parts: RunParts, latents_of: Callable[[list[Sample], AugmentationConfig], Latents]
+) -> Stage:
+    """Return the stage that a run trains.
+
+    Args:
+        config: The run.
+        parts: What it is made of.
+        latents_of: Gives the latents of samples under an augmentation.
+    """
+    size, components = parts.components.config.image_size, parts.components
+    if config.stage == "autoencoder":
+        banks = ImageBank(parts.training, size), ImageBank(parts.validation, size)
+        return AutoencoderTraining(components, parts.device, *banks, parts.registry, config.autoencoder)
     fixed = config.augmentation.model_copy(update={"variants": 1})
-
-    def latents(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
-        cache = LatentCache(folder, components, registry, augmentation, config.seed, device, with_conditions)
-        return _load_latents(cache, samples, console)
-
-    training_latents, validation_latents = latents(training, config.augmentation), latents(validation, fixed)
+    training, validation = latents_of(parts.training, config.augmentation), latents_of(parts.validation, fixed)
     if config.stage == "denoiser":
-        return DenoiserTraining(components, device, training_latents, validation_latents, config.denoiser)
-    return ControlTraining(components, device, training_latents, validation_latents, config.control)
+        return DenoiserTraining(components, parts.device, training, validation, config.denoiser)
+    layouts = [Augmentation().apply_to_layout(record.layout, size) for _, record in parts.validation]
+    return ControlTraining(components, parts.device, training, validation, layouts, parts.registry, config.control)
 
 
 def _load_latents(cache: LatentCache, samples: list[Sample], console: Console) -> Latents:

@@ -15,7 +15,12 @@ from fetalflex.models.components import Components
 
 @dataclass
 class Validation:
-    """Hold the result of a validation: numbers, and a sheet of images, (H, W) or (H, W, 3) uint8."""
+    """Hold the result of a validation.
+
+    Args:
+        numbers: What was measured; `loss` decides which of a run's models is the best.
+        sheet: Images, (H, W) or (H, W, 3) uint8.
+    """
 
     numbers: dict[str, float] = field(default_factory=dict)
     sheet: NDArray[np.uint8] | None = None
@@ -62,6 +67,10 @@ class Stage(ABC):
     @abstractmethod
     def validate(self) -> Validation:
         """Measure the model as it stands, on fixed samples with fixed noise."""
+
+    def concerns(self, numbers: dict[str, float], done: float) -> list[str]:  # noqa: ARG002 - most have none
+        """Return warnings that follow from a validation's numbers at a share `done` of the run."""
+        return []
 
     def finish(self) -> None:  # noqa: B027 - most stages have nothing to do
         """Complete the trained model, in place, before it is saved."""

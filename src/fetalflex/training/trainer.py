@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
@@ -26,6 +27,8 @@ from fetalflex.training.order import ShuffledOrder, generator_at
 from fetalflex.training.stage import Stage
 
 MODEL_FOLDER = "model"
+_LARGEST_GROWTH = 5.0
+_CLEARLY_WORSE = 1.05
 
 
 def learning_rate_at(config: RunConfig, images: int, done: float) -> float:
@@ -88,6 +91,16 @@ class Trainer:
         finally:
             log.close()
 
+    def seconds_per_step(self, steps: int = 3) -> tuple[float, float]:
+        """Take a few steps without keeping anything on disk; return the seconds and the images that one takes."""
+        progress = Progress()
+        with self._workers():
+            self._step(progress)  # the first one also allocates
+            before, started = progress.images, time.monotonic()
+            for _ in range(steps):
+                self._step(progress)
+            return (time.monotonic() - started) / steps, (progress.images - before) / steps
+
     def _train(self, progress: Progress, log: RunLog) -> None:
         config = self.config
         recent: dict[str, list[torch.Tensor]] = {}
@@ -102,6 +115,7 @@ class Trainer:
                 advance(progress)
                 if _crossed(before, progress.images, config.log_every):
                     values = self._checked_means(recent, progress)
+                    self._check_growth(values, progress, log)
                     log.add(progress, values | {"learning_rate": self.optimizer.param_groups[0]["lr"]})
                     recent.clear()
                 if _crossed(before, progress.images, config.validate_every):
@@ -155,12 +169,21 @@ class Trainer:
         means = {name: float(torch.stack(kept).mean()) for name, kept in recent.items()}
         for name in ("loss", "gradient_norm"):
             if not math.isfinite(means.get(name, 0.0)):
-                newest = next(iter(self.store.found()), None)
-                raise FloatingPointError(
-                    f"the {name} became {means[name]} by {progress.images} images; lower learning_rate and start again"
-                    + (f" (the last good checkpoint is {newest})" if newest else "")
-                )
+                self._stop_diverged(f"the {name} became {means[name]}", progress)
         return means
+
+    def _check_growth(self, means: dict[str, float], progress: Progress, log: RunLog) -> None:
+        """Stop if the loss has grown to several times what it was at the start of the run."""
+        first = log.first("loss")
+        if first is not None and means.get("loss", 0.0) > _LARGEST_GROWTH * first:
+            self._stop_diverged(f"the loss rose from {first:.4g} to {means['loss']:.4g}", progress)
+
+    def _stop_diverged(self, what: str, progress: Progress) -> NoReturn:
+        newest = next(iter(self.store.found()), None)
+        raise FloatingPointError(
+            f"{what} by {progress.images} images; lower learning_rate and start again"
+            + (f" (the last good checkpoint is {newest})" if newest else "")
+        )
 
     def _validate(self, progress: Progress, log: RunLog) -> None:
         with self.average.applied(), torch.no_grad():
@@ -174,6 +197,23 @@ class Trainer:
             write_png(path, result.sheet, {"Synthetic": "true", "Software": "FetalFlex training samples"}, force=True)
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.numbers.items())
         self.console.print(f"{progress.images} images, {progress.seconds / 60:.1f} min: {numbers}")
+        concerns = self.stage.concerns(result.numbers, self._done(progress))
+        concerns += self._compare_with_best(result.numbers["loss"], progress)
+        for concern in concerns:
+            self.console.print(f"[yellow]warning: {escape(concern)}")
+            log.add(progress, {"warning": concern})
+
+    def _compare_with_best(self, loss: float, progress: Progress) -> list[str]:
+        """Keep the weights if they are the best so far; warn if they are clearly worse than those."""
+        best = self.store.best(progress)
+        if best is None or loss < best[1]:
+            self.store.save_best(progress, self.average, loss)
+        elif loss > _CLEARLY_WORSE * best[1]:
+            return [
+                f"the validation loss {loss:.4g} lies above its best, {best[1]:.4g} at {best[0]} images: the model "
+                "learns its training images by heart; the weights of its best are kept"
+            ]
+        return []
 
     def _save(self, progress: Progress, recent: dict[str, list[torch.Tensor]]) -> None:
         self._checked_means(recent, progress)  # a checkpoint is always one to go on from
@@ -182,11 +222,14 @@ class Trainer:
     def _finish(self, progress: Progress, log: RunLog) -> None:
         if not log.validated(progress.images):
             self._validate(progress, log)
+        summary = {"images": progress.images, "steps": progress.steps, "minutes": round(progress.seconds / 60, 2)}
+        if best := self.store.best(progress):
+            self.store.load_best(self.average)
+            summary["best_images"], summary["best_loss"] = best
         with self.average.applied(), torch.no_grad():
             self.networks.eval()
             self.stage.finish()
             path = self.stage.components.save(self.folder / MODEL_FOLDER)
-        summary = {"images": progress.images, "steps": progress.steps, "minutes": round(progress.seconds / 60, 2)}
         (self.folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         self.console.print(f"wrote {path}")
 

@@ -15,7 +15,6 @@ from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.generate import generate
 from fetalflex.cli.info import info
-from fetalflex.cli.init import init
 from fetalflex.cli.pack import pack
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
@@ -72,7 +71,6 @@ def _root(
 
 app.command()(prepare)
 app.command()(pack)
-app.command()(init)
 app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)

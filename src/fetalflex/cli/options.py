@@ -124,7 +124,7 @@ def sampling_settings(
     from fetalflex.diffusion.guidance import Guidance
     from fetalflex.sampling_settings import SamplingSettings
 
-    settings = {
+    settings: dict[str, Any] = {
         "sampler": sampler,
         "steps": steps,
         "eta": eta,

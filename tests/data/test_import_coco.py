@@ -188,7 +188,7 @@ def test_other_json_files_are_refused_and_a_source_without_coco_raises(tmp_path)
     assert [refusal.where for refusal in refusals] == ["report.json"]
     (tmp_path / "labels.json").write_text("{")
     (tmp_path / "report.json").unlink()
-    with pytest.raises(FetalFlexError, match="no valid JSON"):
+    with pytest.raises(FetalFlexError, match="not valid JSON"):
         read_all("coco", tmp_path, **PLANE)
 
 

@@ -95,7 +95,7 @@ class TestDesktopTool:
         save_text(tmp_path / "labels" / "a.json", "{")
         items, refusals = read_all("labelme", tmp_path, **PLANE)
         assert items == []
-        assert "no valid JSON" in reasons(refusals)
+        assert "not valid JSON" in reasons(refusals)
 
 
 class TestWebTool:

@@ -12,7 +12,7 @@ from fetalflex.training.config import RunConfig, load_run_config
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 RECIPES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml"))
-FOLDERS = sorted({path.parent for path in RECIPES})
+FOLDERS = sorted({path.parent for path in RECIPES if path.stem == "autoencoder"})
 
 
 def load(recipe: Path) -> RunConfig:

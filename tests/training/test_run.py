@@ -73,7 +73,7 @@ def test_later_stages_start_from_a_model_folder(tmp_path: Path, phantom_folder: 
     changed = {"denoiser": {"unet", "text_encoder"}, "control": {"controlnet", "prealignment"}}[stage]
     for name, network in first.networks().items():
         assert same_weights(weights(network), weights(getattr(second, name))) == (name not in changed), name
-    assert "validation/loss" in log_lines(tmp_path / "run")[-1]
+    assert any("validation/loss" in line for line in log_lines(tmp_path / "run"))
 
 
 def test_a_run_can_be_moved_and_given_more_time(tmp_path: Path, phantom_folder: Path) -> None:

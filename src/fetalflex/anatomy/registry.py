@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from fetalflex.anatomy.checks import did_you_mean, shown
 from fetalflex.anatomy.planes import Plane, Structure
-from fetalflex.anatomy.registry_file import read_registry_file, registry_text
 from fetalflex.errors import FetalFlexError
 
 _SMALLEST_COLOUR_DISTANCE = 24.0
@@ -99,7 +98,7 @@ class Registry:
 
     def extended_with(self, path: str | Path) -> Registry:
         """Return this registry with the planes and structures of a YAML file added; they may refer to known ones."""
-        structures, planes = read_registry_file(Path(path))
+        structures, planes = _read(path)
         try:
             return self._with(structures, planes)
         except FetalFlexError as error:
@@ -112,7 +111,7 @@ class Registry:
         Raises:
             FetalFlexError: the file is missing, larger than 1 MB, no YAML, or breaks a rule; the message says where.
         """
-        structures, planes = read_registry_file(Path(path))
+        structures, planes = _read(path)
         try:
             return cls(structures, planes)
         except FetalFlexError as error:
@@ -120,6 +119,8 @@ class Registry:
 
     def to_yaml(self) -> str:
         """Return the text of a file that `load` reads back to an equal registry."""
+        from fetalflex.anatomy.registry_file import registry_text
+
         return registry_text(self._structures, self._planes)
 
     def _with(self, structures: Iterable[Structure], planes: Iterable[Plane]) -> Registry:
@@ -150,6 +151,12 @@ def model_registry(folder: str | Path) -> Registry:
     """
     path = Path(folder) / "planes.yaml"
     return Registry.load(path) if path.is_file() else default_registry()
+
+
+def _read(path: str | Path) -> tuple[list[Structure], list[Plane]]:
+    from fetalflex.anatomy.registry_file import read_registry_file  # here, so that yaml is loaded only when needed
+
+    return read_registry_file(Path(path))
 
 
 def _key(name: str) -> str:

@@ -92,18 +92,15 @@ class CheckpointStore:
         temporary.replace(self.folder / _BEST)
         _fsync(self.folder)
 
-    def best(self, progress: Progress) -> tuple[int, float] | None:
-        """Return after how many images the best weights were kept, and their validation loss; None if there are none.
-
-        Weights from beyond `progress`, which a run that died leaves behind, do not count.
-        """
+    def best(self) -> tuple[int, float] | None:
+        """Return after how many images the best weights were kept, and their validation loss, or None."""
         try:
             with safe_open(self.folder / _BEST, framework="pt") as handle:
                 metadata = handle.metadata()
             images, loss = int(metadata["images"]), float(metadata["loss"])
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             return None
-        return (images, loss) if images <= progress.images else None
+        return images, loss
 
     def load_best(self, average: MovingAverage) -> None:
         """Put the best weights in the place of the averaged ones."""
@@ -138,8 +135,16 @@ class CheckpointStore:
                 passed_over.append(f"{path}: damaged checkpoint passed over ({error})")
                 continue
             self._load(path, networks, average, optimizer)
+            self._forget_best_after(progress)
             return progress, passed_over
+        self._forget_best_after(Progress())
         return Progress(), passed_over
+
+    def _forget_best_after(self, progress: Progress) -> None:
+        """Remove the best weights if they are from beyond the checkpoint, from a run that died."""
+        best = self.best()
+        if best is not None and best[0] > progress.images:
+            (self.folder / _BEST).unlink()
 
     def _load(
         self, path: Path, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer

@@ -205,7 +205,7 @@ class Trainer:
 
     def _compare_with_best(self, loss: float, progress: Progress) -> list[str]:
         """Keep the weights if they are the best so far; warn if they are clearly worse than those."""
-        best = self.store.best(progress)
+        best = self.store.best()
         if best is None or loss < best[1]:
             self.store.save_best(progress, self.average, loss)
         elif loss > _CLEARLY_WORSE * best[1]:
@@ -223,7 +223,7 @@ class Trainer:
         if not log.validated(progress.images):
             self._validate(progress, log)
         summary = {"images": progress.images, "steps": progress.steps, "minutes": round(progress.seconds / 60, 2)}
-        if best := self.store.best(progress):
+        if best := self.store.best():
             self.store.load_best(self.average)
             summary["best_images"], summary["best_loss"] = best
         with self.average.applied(), torch.no_grad():

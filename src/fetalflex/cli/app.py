@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from fetalflex import __version__
 from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
+from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.generate import generate
 from fetalflex.cli.info import info
@@ -75,6 +76,7 @@ app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)
 app.command()(refine)
+app.command()(evaluate)
 app.command()(info)
 app.command()(demo)
 

@@ -1,0 +1,135 @@
+"""`fetalflex evaluate`: how good a model's images are, whether they obey, and whether they are copies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheets and syntheses.")],
+    split: Annotated[str, typer.Option("--split", help="Split to evaluate: train, val or test.")] = "test",
+    planes: Annotated[
+        str | None,
+        typer.Option("--planes", metavar="A,B", help="Only these planes, by name or synonym.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.", show_default=False),
+    ] = None,
+    min_quality: Annotated[
+        int | None,
+        typer.Option(
+            "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
+        ),
+    ] = None,
+    without_layout: Annotated[
+        bool,
+        typer.Option("--without-layout", help="Hide the layout from the model, for a baseline; the prompt stays."),
+    ] = False,
+    edits: Annotated[
+        bool,
+        typer.Option(
+            "--edits/--no-edits",
+            help="Test obedience on edited layouts: takes two syntheses more of each image with a stomach or skull.",
+        ),
+    ] = True,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="REPORT.json", help="Compare with an earlier report.", show_default=False),
+    ] = None,
+    ruler: Annotated[
+        str | None,
+        typer.Option(
+            "--features-of",
+            metavar="NAME_OR_FOLDER",
+            help="Model whose autoencoder gives the features, to compare models by one ruler.",
+            show_default="MODEL",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="The image of record i, counted over all of DATA, has the seed SEED+i.")
+    ] = 0,
+    sampler: options.SamplerName = "ddim",
+    steps: options.Steps = 50,
+    eta: options.Eta = 0.0,
+    guidance_prompt: options.GuidancePrompt = 1.0,
+    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
+    ssa: options.Ssa = False,
+    ssa_weight: options.SsaWeight = 1.0,
+    resample: options.Resample = None,
+    feather: options.Feather = 0,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    device: options.Device = "auto",
+    registry_file: options.RegistryFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure a model on real images that it was not trained on.
+
+    Every image of the split is synthesised from its own layout, its background kept. Measured are PSNR, MS-SSIM, a
+    perceptual distance and KID, of whole images and of the synthesised region; whether stomach and skull are there,
+    grow and vanish with their boxes; and whether syntheses are near-copies of the images of DATA's split train.
+
+    DIR/report.md shows all numbers with confidence intervals, report.json the same for programs, samples.csv each
+    image, sheet.png, edits.png and nearest.png some of them. The same command goes on where it was interrupted.
+    """
+    from fetalflex.cli.inputs import load_pipeline, load_registry
+
+    if without_layout and guidance_layout != options.DEFAULT_GUIDANCE_LAYOUT:
+        raise FetalFlexError("--without-layout and --guidance-layout contradict each other; give one of them")
+    sampling = options.sampling_settings(
+        sampler=sampler,
+        steps=steps,
+        eta=eta,
+        guidance_prompt=guidance_prompt,
+        guidance_layout=0.0 if without_layout else guidance_layout,
+        ssa=ssa,
+        ssa_weight=ssa_weight,
+        resample=resample,
+        feather=feather,
+    )
+
+    from fetalflex.data import open_dataset
+    from fetalflex.data.atomic import replacing
+    from fetalflex.evaluation.comparison import compare_reports, read_report
+    from fetalflex.evaluation.evaluate import EvaluationSettings
+    from fetalflex.evaluation.evaluate import evaluate as evaluate_model
+    from fetalflex.evaluation.extractors import AutoencoderFeatures
+    from fetalflex.evaluation.report import report_values, summary
+    from fetalflex.evaluation.writing import write_report
+    from fetalflex.sampling_settings import SamplingSettings
+
+    settings = EvaluationSettings(
+        split=split,
+        planes=() if planes is None else tuple(name.strip() for name in planes.split(",")),
+        limit=limit,
+        min_quality=min_quality,
+        sampling=SamplingSettings(**sampling),
+        seed=seed,
+        batch_size=batch_size,
+        with_edits=edits,
+    )
+    other = None if baseline is None else read_report(baseline)
+    registry = load_registry(registry_file, model)
+    datasets = [open_dataset(path, registry) for path in data]
+    pipeline = load_pipeline(model, registry, device)
+    extractor = None if ruler is None else AutoencoderFeatures(load_pipeline(ruler, registry, device).components)
+    results = evaluate_model(pipeline, datasets, out, settings, extractor, show=progress_bar)
+    write_report(results, registry)
+    report = report_values(results)
+    typer.echo(json.dumps(report, indent=2) if as_json else f"{summary(results)}\nwrote {out / 'report.md'}")
+    if other is not None:
+        text = compare_reports(other, report)
+        with replacing(out / "comparison.md") as file:
+            file.write(text.encode())
+        if not as_json:
+            typer.echo(text)

@@ -1,0 +1,1 @@
+"""Evaluation: image quality, obedience to the layout, memorisation; and the report on them."""

@@ -1,0 +1,145 @@
+"""Evaluate a model: synthesise a split, measure, judge, audit, and report."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fetalflex.data import Dataset
+from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.extractors import AutoencoderFeatures, FeatureExtractor
+from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.measuring import Measuring, Show
+from fetalflex.evaluation.results import PlaneResult, Results
+from fetalflex.evaluation.samples import Selection, select_samples
+from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
+from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.sampling_settings import SamplingSettings
+
+_FEW_HELD_OUT = 100
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Say what is evaluated and how.
+
+    Args:
+        split: Split whose images are synthesised.
+        planes: Only these planes; all by default.
+        limit: Of each plane, only so many images.
+        min_quality: Only images rated at least so.
+        sampling: How to sample.
+        seed: The image at position i of the data sets has the seed `seed` + i.
+        batch_size: Images that are computed together.
+        with_edits: Test obedience on edited layouts too, which takes three syntheses for one where there is a test.
+    """
+
+    split: str = "test"
+    planes: tuple[str, ...] = ()
+    limit: int | None = None
+    min_quality: int | None = None
+    sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(steps=50))
+    seed: int = 0
+    batch_size: int = 4
+    with_edits: bool = True
+
+
+def evaluate(
+    pipeline: FetalFlexPipeline,
+    datasets: Sequence[Dataset],
+    out: Path,
+    settings: EvaluationSettings | None = None,
+    extractor: FeatureExtractor | None = None,
+    show: Show = lambda _label, _total: nullcontext(lambda _done: None),
+) -> Results:
+    """Synthesise every image of a split from its own layout, its background kept, and measure what came out.
+
+    Finished syntheses stay in `out`; with the same settings an interrupted evaluation goes on there. The results
+    themselves are not written, see `write_report`.
+
+    Args:
+        pipeline: The model.
+        datasets: Data sets with the split to evaluate and, for the memorisation audit, the split train.
+        out: Folder for syntheses.
+        settings: What to evaluate and how.
+        extractor: Network for perceptual distance, KID and audit; by default the model's own autoencoder.
+        show: Shows progress.
+
+    Raises:
+        FetalFlexError: If settings do not fit the data, or `out` holds something else.
+    """
+    settings = settings or EvaluationSettings()
+    extractor = extractor or AutoencoderFeatures(pipeline.components)
+    size = pipeline.components.config.image_size
+    if extractor.size != size:
+        raise FetalFlexError(
+            f"the extractor {extractor.name} takes images of {extractor.size} px, the model makes {size} px; "
+            "give an extractor of the model's size"
+        )
+    selection = select_samples(
+        datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
+    )
+    kept = KeptSyntheses(out, _identity(pipeline, selection, settings))
+    tasks = plan_tasks(selection.evaluated, settings.with_edits)
+    with show("synthesising", len(tasks)) as tell:
+        synthesise_missing(pipeline, tasks, kept, settings.sampling, settings.seed, settings.batch_size, tell)
+    measuring = Measuring(pipeline, extractor, kept, selection, settings.split != "train", settings.batch_size)
+    planes = measuring.planes(show)
+    adherence = measuring.adherence() if settings.with_edits else {}
+    facts = _facts(pipeline, extractor, selection, settings)
+    return Results(facts, kept, planes, adherence, tuple(_notes(selection, settings, planes)))
+
+
+def _identity(pipeline: FetalFlexPipeline, selection: Selection, settings: EvaluationSettings) -> dict[str, Any]:
+    """Return everything that a synthesis depends on but the choice of images."""
+    return {
+        "format": "fetalflex/evaluation-settings",
+        "version": 1,
+        "model": pipeline.identity,
+        "data_fingerprint": selection.fingerprint,
+        "seed": settings.seed,
+        "sampling": settings.sampling.record(),
+    }
+
+
+def _facts(
+    pipeline: FetalFlexPipeline, extractor: FeatureExtractor, selection: Selection, settings: EvaluationSettings
+) -> dict[str, Any]:
+    return {
+        "model": pipeline.identity,
+        "extractor": extractor.name,
+        "image_size": extractor.size,
+        "data_fingerprint": selection.fingerprint,
+        "split": settings.split,
+        "images": len(selection.evaluated),
+        "patients": len({sample.patient for sample in selection.evaluated}),
+        "training_images": len(selection.training),
+        "held_out_images": len(selection.held_out),
+        "layout": "null" if settings.sampling.guidance.layout == 0 else "given",
+        "seed": settings.seed,
+        "sampling": settings.sampling.record(),
+        "limit_per_plane": settings.limit,
+        "min_quality": settings.min_quality,
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "numpy")},
+    }
+
+
+def _notes(selection: Selection, settings: EvaluationSettings, planes: dict[str, PlaneResult]) -> Iterator[str]:
+    if selection.left_out:
+        yield (
+            f"{selection.left_out} images of the split hold no structure, so no region to synthesise follows from "
+            "them; they are left out."
+        )
+    if settings.split != "train" and selection.shared_patients:
+        yield f"{selection.shared_patients} patients of the split are also in the split train: the split leaks."
+    for plane, result in planes.items():
+        if not result.audits:
+            yield f"{plane}: no memorisation audit, since it needs images of the split train and held-out ones."
+        elif len(held_out := result.audits["features"].held_out_distances) < _FEW_HELD_OUT:
+            yield f"{plane}: the audit's threshold rests on {len(held_out)} held-out images, so it is rough."

@@ -1,0 +1,48 @@
+"""What is made of feature maps: pooled features for KID, spatial ones to find copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_COPY_GRID = 8
+
+
+def channel_normalised(features: Tensor) -> Tensor:
+    """Return features (B, C, h, w) with the vector of channels at each position scaled to length 1."""
+    return features / features.square().sum(dim=1, keepdim=True).add(1e-10).sqrt()
+
+
+def pooled_features(maps: Sequence[Tensor]) -> Tensor:
+    """Return one vector per image, (B, D) float32: how features are distributed, wherever in the image they lie.
+
+    Per map and channel, the mean and the standard deviation over all positions of the channel-normalised features,
+    times √C so that entries are of order 1 whatever the width of the map.
+
+    Args:
+        maps: Feature maps of a `FeatureExtractor`.
+    """
+    parts = []
+    for features in maps:
+        x = channel_normalised(features) * features.shape[1] ** 0.5
+        deviation, mean = torch.std_mean(x, dim=(2, 3), correction=0)
+        parts += [mean, deviation]
+    return torch.cat(parts, dim=1)
+
+
+def copy_features(maps: Sequence[Tensor]) -> Tensor:
+    """Return one vector per image, (B, D) float32, in which an image and its near-copy lie close together.
+
+    The deepest map, channel-normalised and averaged over a grid of at most 8 x 8 cells, scaled so that the distance of
+    two vectors is the root mean square over the cells.
+
+    Args:
+        maps: Feature maps of a `FeatureExtractor`.
+    """
+    deepest = channel_normalised(maps[-1])
+    rows, columns = (min(_COPY_GRID, side) for side in deepest.shape[-2:])
+    cells = F.adaptive_avg_pool2d(deepest, (rows, columns))
+    return cells.flatten(1) / (rows * columns) ** 0.5

@@ -1,0 +1,88 @@
+"""The folder of an evaluation: which settings it belongs to, and the syntheses that are finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy.json_files import json_text, read_json
+from fetalflex.data import read_image, write_png
+from fetalflex.data.atomic import replacing
+from fetalflex.errors import FetalFlexError
+from fetalflex.synthesis import Synthesis
+
+SETTINGS = "settings.json"
+_IMAGES = "syntheses"
+
+
+class KeptSyntheses:
+    """Keep syntheses as PNG files, so that an interrupted evaluation goes on where it stopped.
+
+    Args:
+        root: Folder of the evaluation; made if it is missing.
+        settings: Everything that the syntheses depend on, as JSON values.
+
+    Raises:
+        FetalFlexError: If the folder holds other things, or an evaluation with other settings.
+    """
+
+    def __init__(self, root: Path, settings: dict[str, Any]) -> None:
+        self.root = root
+        if root.exists() and not root.is_dir():
+            raise FetalFlexError(f"{root} is a file; give a folder to write to")
+        path = root / SETTINGS
+        if root.exists() and any(root.iterdir()) and not path.is_file():
+            raise FetalFlexError(f"{root} is not empty and holds no evaluation (no {SETTINGS}); give another folder")
+        if any((root / _IMAGES).glob("*.png")):
+            _check_same(read_json(path), settings, root)
+        else:  # what failed before its first image binds nobody
+            with replacing(path) as file:
+                file.write(json_text(settings).encode())
+
+    def path(self, name: str) -> Path:
+        """Return where the synthesis of that name lies, or will."""
+        return self.root / _IMAGES / f"{name}.png"
+
+    def has(self, name: str) -> bool:
+        """Say whether the synthesis of that name is finished."""
+        return self.path(name).is_file()
+
+    def add(self, name: str, synthesis: Synthesis) -> None:
+        """Write a finished synthesis."""
+        write_png(self.path(name), synthesis.image, synthesis.metadata(), force=True)
+
+    def image(self, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Read a finished synthesis, (H, W) uint8.
+
+        Args:
+            name: Of the synthesis.
+            shape: The (H, W) that it must have.
+
+        Raises:
+            FetalFlexError: If it is damaged or of another size.
+        """
+        image = read_image(self.path(name))
+        if image.shape != shape:
+            raise FetalFlexError(
+                f"{self.path(name)} has the shape {image.shape}, not {shape} (height, width); delete it, and run the "
+                "same command again"
+            )
+        return image
+
+
+def _check_same(before: Any, now: dict[str, Any], root: Path) -> None:
+    if not isinstance(before, dict):
+        raise FetalFlexError(f"{root / SETTINGS} is damaged; give another folder")
+    changed = [
+        f"{key} was {before.get(key)!r}, now {now.get(key)!r}"
+        for key in dict.fromkeys((*before, *now))
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        raise FetalFlexError(
+            f"{root} holds an evaluation with other settings ({'; '.join(changed)}); give another folder, or the same "
+            "settings to go on"
+        )

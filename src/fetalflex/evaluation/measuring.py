@@ -1,0 +1,186 @@
+"""Measure finished syntheses: quality and memorisation audit by plane, obedience by structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import draw_roi_mask
+from fetalflex.evaluation import quality, roi_vectors
+from fetalflex.evaluation.adherence import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
+from fetalflex.evaluation.canvas_images import canvas_pair, roi_on_canvas
+from fetalflex.evaluation.extractors import FeatureExtractor
+from fetalflex.evaluation.intervals import Sampled, patient_draws, sampled_mean
+from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.kid import kid
+from fetalflex.evaluation.memorisation import Audit, audit
+from fetalflex.evaluation.results import AdherenceResult, PlaneResult
+from fetalflex.evaluation.roi_vectors import RoiVectors
+from fetalflex.evaluation.samples import Sample, Selection
+from fetalflex.evaluation.syntheses import ENLARGED, REMOVED
+from fetalflex.pipeline import FetalFlexPipeline
+
+Image = NDArray[np.uint8]
+Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
+"""Opens a progress bar: label and number of things to do give a function that takes how many are done."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Measure finished syntheses.
+
+    Args:
+        pipeline: The model that made them.
+        extractor: Network for perceptual distance, KID and audit.
+        kept: Where they lie.
+        selection: Which images they belong to.
+        real_is_held_out: Whether the evaluated real images were not trained on.
+        batch_size: Images that are computed together.
+    """
+
+    pipeline: FetalFlexPipeline
+    extractor: FeatureExtractor
+    kept: KeptSyntheses
+    selection: Selection
+    real_is_held_out: bool
+    batch_size: int
+
+    def planes(self, show: Show) -> dict[str, PlaneResult]:
+        """Return quality and memorisation audit of each plane."""
+        held_out = self._other_held_out()
+        total = len(self.selection.evaluated) + len(self.selection.training) + len(held_out)
+        with show("measuring", total) as tell:
+            progress = _Counter(tell)
+            planes = enumerate(self.selection.planes)
+            return {plane: self._plane(plane, held_out, progress, 2 * number) for number, plane in planes}
+
+    def adherence(self) -> dict[str, AdherenceResult]:
+        """Return the verdicts on each structure that can be tested."""
+        found = {}
+        for test in ADHERENCE_TESTS:
+            chosen = tuple(sample for sample in self.selection.evaluated if adherence_test(sample.layout) is test)
+            if chosen:
+                verdicts = tuple(self._verdict(test, sample) for sample in chosen)
+                found[test.structure] = AdherenceResult(chosen, verdicts)
+        return found
+
+    def _other_held_out(self) -> list[Sample]:
+        """Return held-out images whose vectors are not needed as those of evaluated ones anyhow."""
+        evaluated = {sample.position for sample in self.selection.evaluated}
+        return [sample for sample in self.selection.held_out if sample.position not in evaluated]
+
+    def _plane(self, plane: str, other_held_out: Sequence[Sample], progress: _Counter, seed: int) -> PlaneResult:
+        """Return the results of one plane; `seed` and the next are for its draws, which no other plane must share."""
+        samples, training, other_held_out = (
+            tuple(sample for sample in part if sample.plane == plane)
+            for part in (self.selection.evaluated, self.selection.training, other_held_out)
+        )
+        measured = self._quality(samples, progress)
+        real, synthetic = self._vectors(samples), self._vectors(samples, self._synthesis)
+        trained = self._vectors(training, progress=progress, mirrored=False)
+        held_out = [self._vectors(other_held_out, progress=progress)]
+        held_out += [real] if self.real_is_held_out else []
+        return PlaneResult(
+            samples,
+            self._metrics(samples, training, measured, real, synthetic, trained, seed),
+            {name: values.tolist() for name, values in measured.values.items()},
+            _audits(synthetic, [part for part in held_out if part is not None], trained),
+            training,
+        )
+
+    def _quality(self, samples: Sequence[Sample], progress: _Counter) -> quality.Quality:
+        parts = []
+        for start in range(0, len(samples), self.batch_size):
+            batch = samples[start : start + self.batch_size]
+            pairs = [
+                canvas_pair(sample.image(), self._synthesis(sample), self._roi(sample), self.extractor.size)
+                for sample in batch
+            ]
+            vae = self.pipeline.components.vae
+            parts.append(quality.measure_quality(pairs, self.extractor, vae, self.pipeline.device))
+            progress.add(len(batch))
+        return quality.joined(parts)
+
+    def _vectors(
+        self,
+        samples: Sequence[Sample],
+        read: Callable[[Sample], Image] = Sample.image,
+        progress: _Counter | None = None,
+        mirrored: bool = True,
+    ) -> RoiVectors | None:
+        """Return the vectors of the samples' regions in the images that `read` gives; None without samples."""
+
+        def regions() -> Iterator[Image]:
+            for sample in samples:
+                yield roi_on_canvas(read(sample), self._roi(sample), self.extractor.size)
+                if progress:
+                    progress.add(1)
+
+        if not samples:
+            return None
+        return roi_vectors.roi_vectors(regions(), self.extractor, mirrored, self.batch_size)
+
+    def _metrics(
+        self,
+        samples: Sequence[Sample],
+        training: Sequence[Sample],
+        measured: quality.Quality,
+        real: RoiVectors | None,
+        synthetic: RoiVectors | None,
+        trained: RoiVectors | None,
+        seed: int,
+    ) -> dict[str, Sampled]:
+        draws = patient_draws([sample.patient for sample in samples], seed)
+        metrics = {name: sampled_mean(values, draws) for name, values in measured.values.items()}
+        if len(samples) < 2 or real is None or synthetic is None:
+            return metrics
+        metrics["kid"] = kid(measured.real, measured.synthetic, draws, draws)
+        metrics["kid_roi"] = kid(real.pooled, synthetic.pooled, draws, draws)
+        if trained is not None and len(trained) >= 2:
+            trained_draws = patient_draws([sample.patient for sample in training], seed + 1)
+            metrics["kid_roi_training"] = kid(synthetic.pooled, trained.pooled, draws, trained_draws)
+            metrics["real_kid_roi_training"] = kid(real.pooled, trained.pooled, draws, trained_draws)
+        return metrics
+
+    def _verdict(self, test: AdherenceTest, sample: Sample) -> Verdict:
+        outline = sample.layout.outline(self.pipeline.registry)
+        names = (sample.name, f"{sample.name}.{ENLARGED}", f"{sample.name}.{REMOVED}")
+        source, enlarged, removed = (self.kept.image(name, _shape(sample)) for name in names)
+        return test.judge(source, enlarged, removed, sample.layout, None if outline is None else outline.box)
+
+    def _synthesis(self, sample: Sample) -> Image:
+        return self.kept.image(sample.name, _shape(sample))
+
+    def _roi(self, sample: Sample) -> NDArray[np.bool_]:
+        return draw_roi_mask(sample.layout, self.pipeline.registry)
+
+
+def _audits(synthetic: RoiVectors | None, held_out: list[RoiVectors], training: RoiVectors | None) -> dict[str, Audit]:
+    if synthetic is None or not held_out or training is None:
+        return {}
+    real = roi_vectors.joined(held_out)
+    return {
+        "features": audit(synthetic.features, real.features, training.features[0]),
+        "grey": audit(synthetic.grey, real.grey, training.grey[0]),
+    }
+
+
+def _shape(sample: Sample) -> tuple[int, int]:
+    return sample.layout.height, sample.layout.width
+
+
+class _Counter:
+    """Count what is done, and tell."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell = tell
+        self._done = 0
+
+    def add(self, count: int) -> None:
+        """Count some more."""
+        self._done += count
+        self._tell(self._done)

@@ -1,0 +1,90 @@
+"""How near each synthetic image comes to the real one whose layout it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fetalflex.evaluation.canvas_images import CanvasPair, batch_of
+from fetalflex.evaluation.extractors import FeatureExtractor
+from fetalflex.evaluation.features import pooled_features
+from fetalflex.evaluation.ms_ssim import ms_ssim
+from fetalflex.evaluation.perceptual import perceptual_distance
+from fetalflex.evaluation.psnr import psnr
+from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
+
+Array = NDArray[np.float64]
+
+_GREY_RANGE = 255
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Hold what was measured on N pairs of images.
+
+    Args:
+        values: By metric, (N,).
+        real: Pooled features of the real images, (N, D).
+        synthetic: Pooled features of the synthetic images, (N, D).
+    """
+
+    values: dict[str, Array]
+    real: Array
+    synthetic: Array
+
+
+def measure_quality(
+    pairs: Sequence[CanvasPair], extractor: FeatureExtractor, vae: AutoencoderKL, device: torch.device
+) -> Quality:
+    """Compare pairs of images on the canvas; padding around them counts nowhere.
+
+    Args:
+        pairs: Real and synthetic images.
+        extractor: For perceptual distance and features; its size is that of the pairs.
+        vae: Autoencoder whose reconstruction of the real images is measured too: no synthesis can be better.
+        device: Of the autoencoder.
+    """
+    real, synthetic = ([getattr(pair, side) for pair in pairs] for side in ("real", "synthetic"))
+    content, roi = (batch_of([getattr(pair, side) for pair in pairs]) for side in ("content", "roi"))
+    real_maps, synthetic_maps = (extractor.maps(pixels_from_arrays(images)) for images in (real, synthetic))
+    x, y, z = (batch_of(images).double() for images in (real, synthetic, _reconstructed(vae, real, device)))
+    values = {
+        "psnr": psnr(x, y, _GREY_RANGE, content),
+        "psnr_roi": psnr(x, y, _GREY_RANGE, roi),
+        "ms_ssim": ms_ssim(x, y, _GREY_RANGE, content),
+        "ms_ssim_roi": ms_ssim(x, y, _GREY_RANGE, roi),
+        "perceptual": perceptual_distance(real_maps, synthetic_maps, content),
+        "perceptual_roi": perceptual_distance(real_maps, synthetic_maps, roi),
+        "reconstruction_psnr": psnr(x, z, _GREY_RANGE, content),
+        "reconstruction_ms_ssim": ms_ssim(x, z, _GREY_RANGE, content),
+    }
+    return Quality(
+        {name: _array(value) for name, value in values.items()},
+        _array(pooled_features(real_maps)),
+        _array(pooled_features(synthetic_maps)),
+    )
+
+
+def joined(parts: Sequence[Quality]) -> Quality:
+    """Return what was measured on all pairs of several batches."""
+    values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
+    real, synthetic = (np.concatenate([getattr(part, side) for part in parts]) for side in ("real", "synthetic"))
+    return Quality(values, real, synthetic)
+
+
+@torch.no_grad()
+def _reconstructed(
+    vae: AutoencoderKL, images: list[NDArray[np.uint8]], device: torch.device
+) -> list[NDArray[np.uint8]]:
+    pixels = pixels_from_arrays(images).to(device)
+    return list(grey_from_pixels(decode(vae, encode(vae, pixels))))
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().to("cpu", torch.float64).numpy()

@@ -1,0 +1,236 @@
+"""The report of an evaluation: JSON for programs, Markdown for people, CSV with a line per image."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fetalflex.evaluation.adherence import ADHERENCE_TESTS
+from fetalflex.evaluation.intervals import Estimate, mean_of, share_estimate
+from fetalflex.evaluation.memorisation import Audit
+from fetalflex.evaluation.metrics import METRICS, SAMPLE_METRICS
+from fetalflex.evaluation.results import AUDITS, PlaneResult, Results
+
+FORMAT = "fetalflex/evaluation-report"
+VERSION = 1
+ALL_PLANES = "mean of planes"
+
+_RULES = {test.structure: test.rule for test in ADHERENCE_TESTS}
+
+
+def report_values(results: Results) -> dict[str, Any]:
+    """Return the report as JSON values; a number that is not finite, such as the PSNR of equal images, is None."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **results.facts,
+        "notes": list(results.notes),
+        "mean_of_planes": _by_metric(_means(results)),
+        "planes": {
+            plane: {
+                "images": len(result.samples),
+                "patients": len({sample.patient for sample in result.samples}),
+                "metrics": _by_metric({name: one.estimate for name, one in result.metrics.items()}),
+            }
+            for plane, result in results.planes.items()
+        },
+        "adherence": {
+            structure: {
+                "images": len(result.samples),
+                "rule": _RULES[structure],
+                **{name: share and share.to_dict() for name, share in result.shares().items()},
+            }
+            for structure, result in results.adherence.items()
+        },
+        "memorisation": {
+            kind: {
+                "vectors": title,
+                "planes": {p: _audit(r.audits[kind]) for p, r in results.planes.items() if r.audits},
+                "share_far": (share := _share_far(results, kind)) and share.to_dict(),
+            }
+            for kind, title in AUDITS.items()
+        },
+    }
+
+
+def report_markdown(results: Results) -> str:
+    """Return the report for people."""
+    facts = results.facts
+    settings = ", ".join(f"{name} {value}" for name, value in facts["sampling"].items())
+    lines = [
+        f"# Evaluation of {facts['model']}",
+        "",
+        f"{facts['images']} images of {facts['patients']} patients, split {facts['split']} of the data with the "
+        f"fingerprint {facts['data_fingerprint']}. Every image is synthesised from its own layout, its background kept"
+        + ("" if facts["layout"] == "given" else "; **the layout is hidden from the model** (null layout)")
+        + f". Seed {facts['seed']}; {settings}.",
+        "",
+        f"Images are compared on the model's canvas of {facts['image_size']} px; ROI is the synthesised region alone. "
+        f"Perceptual distance and KID: {facts['extractor']}. In brackets 95 % intervals, by drawing patients anew "
+        "1000 times (none for fewer than five), of shares by Wilson's formula.",
+        "",
+    ]
+    lines += [f"- {note}" for note in results.notes] + [""] * bool(results.notes)
+    lines += ["## Quality", "", *_quality_table(results)]
+    if results.adherence:
+        lines += ["", "## Obedience to the layout", "", *_adherence_table(results), ""]
+        lines += [f"- {structure}: {_RULES[structure]}." for structure in results.adherence]
+    if any(result.audits for result in results.planes.values()):
+        lines += ["", "## Memorisation", "", *_audit_table(results)]
+        lines += [
+            "",
+            "Far are synthetic ROIs whose nearest training ROI, mirrored or not, is farther than the threshold: the "
+            "1st percentile of the same distance of held-out real ROIs, of which 99 % are far. An ROI that is near by "
+            "both kinds of vectors deserves a look (nearest.png, samples.csv); blurred ones tend to be near by "
+            "features alone.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def report_csv(results: Results) -> str:
+    """Return one line per image: its metrics, what judges obedience, and its nearest training image."""
+    rows = [row for plane, result in results.planes.items() for row in _sample_rows(results, plane, result)]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def summary(results: Results) -> str:
+    """Return the main numbers in a few lines."""
+    means = _means(results)
+    shown = ("psnr_roi", "ms_ssim_roi", "perceptual_roi", "kid_roi")
+    lines = [
+        f"{metric.title}: {_shown(means[metric.name], metric.factor, metric.digits)}"
+        for metric in METRICS
+        if metric.name in shown and metric.name in means
+    ]
+    for structure, result in results.adherence.items():
+        lines += [f"{structure} {name}: {_percent(share)}" for name, share in result.shares().items()]
+    if share := _share_far(results, "features"):
+        lines.append(f"no near-copies of training images: {_percent(share)}")
+    return "\n".join(lines)
+
+
+def _by_metric(estimates: dict[str, Estimate]) -> dict[str, Any]:
+    return {metric.name: estimates[metric.name].to_dict() for metric in METRICS if metric.name in estimates}
+
+
+def _means(results: Results) -> dict[str, Estimate]:
+    """Return the mean over planes of each metric that all of them have."""
+    planes = results.planes.values()
+    return {
+        metric.name: mean_of([result.metrics[metric.name] for result in planes]).estimate
+        for metric in METRICS
+        if all(metric.name in result.metrics for result in planes)
+    }
+
+
+def _share_far(results: Results, kind: str) -> Estimate | None:
+    """Return the share over all planes together."""
+    far = [bool(one) for result in results.planes.values() if result.audits for one in result.audits[kind].is_far]
+    return share_estimate(sum(far), len(far)) if far else None
+
+
+def _audit(found: Audit) -> dict[str, Any]:
+    return {
+        "threshold": found.threshold,
+        "held_out_images": len(found.held_out_distances),
+        "median_distance": float(np.median(found.distances)),
+        "smallest_distance": float(found.distances.min()),
+        "median_distance_of_held_out": float(np.median(found.held_out_distances)),
+        "share_far": found.share_far.to_dict(),
+    }
+
+
+def _quality_table(results: Results) -> list[str]:
+    means = _means(results)
+    lines = _table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
+    for metric in METRICS:
+        cells = [result.metrics.get(metric.name) for result in results.planes.values()]
+        if any(cell is not None for cell in cells):
+            arrow = {"higher": " ↑", "lower": " ↓", "": ""}[metric.better]
+            estimates = [None if cell is None else cell.estimate for cell in cells] + [means.get(metric.name)]
+            shown = [_shown(estimate, metric.factor, metric.digits) for estimate in estimates]
+            lines.append(_row([metric.title + arrow, *shown]))
+    return lines
+
+
+def _adherence_table(results: Results) -> list[str]:
+    lines = _table_head(["structure", "images", "present", "enlarged", "removed"])
+    for structure, result in results.adherence.items():
+        lines.append(_row([structure, str(len(result.samples)), *map(_percent, result.shares().values())]))
+    return lines
+
+
+def _audit_table(results: Results) -> list[str]:
+    lines = _table_head(
+        ["plane", "vectors", "held-out images", "threshold", "median, held-out", "median, synthetic", "far ↑"]
+    )
+    for plane, result in results.planes.items():
+        for kind, found in result.audits.items():
+            numbers = (found.threshold, np.median(found.held_out_distances), np.median(found.distances))
+            cells = [plane, AUDITS[kind], str(len(found.held_out_distances)), *(f"{number:.3f}" for number in numbers)]
+            lines.append(_row([*cells, _percent(found.share_far)]))
+    return lines
+
+
+def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[dict[str, Any]]:
+    verdicts = {
+        sample.position: (structure, verdict)
+        for structure, found in results.adherence.items()
+        for sample, verdict in zip(found.samples, found.verdicts, strict=True)
+    }
+    for index, sample in enumerate(result.samples):
+        row: dict[str, Any] = {
+            "name": sample.name,
+            "plane": plane,
+            "file_name": sample.record.file_name,
+            "patient": sample.record.patient_key,
+            "source": sample.record.source or "",
+        }
+        row |= {metric.name: _cell(result.sample_metrics[metric.name][index]) for metric in SAMPLE_METRICS}
+        for kind, found in result.audits.items():
+            row[f"nearest_{kind}_distance"] = _cell(found.distances[index])
+            row[f"nearest_{kind}_is_far"] = int(found.is_far[index])
+            row[f"nearest_{kind}_image"] = result.training[int(found.nearest[index])].record.file_name
+        if sample.position in verdicts:
+            structure, verdict = verdicts[sample.position]
+            answers = {name: getattr(verdict, name) for name in ("present", "enlarged", "removed")}
+            row |= {f"{structure}_{name}": "" if told is None else int(told) for name, told in answers.items()}
+            row |= {name: _cell(number) for name, number in verdict.numbers.items()}
+        yield row
+
+
+def _cell(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.6g}"
+
+
+def _table_head(cells: Sequence[str]) -> list[str]:
+    return [_row(cells), "|" + "---|" * len(cells)]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _shown(estimate: Estimate | None, factor: float = 1.0, digits: int = 3) -> str:
+    if estimate is None:
+        return "-"
+    value = f"{estimate.value * factor:.{digits}f}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{estimate.low * factor:.{digits}f}, {estimate.high * factor:.{digits}f}]"
+
+
+def _percent(share: Estimate | None) -> str:
+    if share is None or share.low is None or share.high is None:
+        return "-"
+    return f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of {share.count}"

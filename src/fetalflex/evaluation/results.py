@@ -1,0 +1,74 @@
+"""What an evaluation found, as plain values from which reports and pictures are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fetalflex.evaluation.adherence import Verdict
+from fetalflex.evaluation.intervals import Estimate, Sampled, share_estimate
+from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.memorisation import Audit
+from fetalflex.evaluation.samples import Sample
+
+AUDITS = {"features": "features of the extractor", "grey": "correlation of grey values"}
+"""How near-copies are searched for."""
+
+
+@dataclass(frozen=True)
+class PlaneResult:
+    """Hold what was found on one plane.
+
+    Args:
+        samples: The evaluated images.
+        metrics: By name, see `METRICS`; those that could not be computed are missing.
+        sample_metrics: By name, one value per image.
+        audits: By the kind of vectors, see `AUDITS`; empty without training or held-out images.
+        training: Images among which near-copies were searched.
+    """
+
+    samples: tuple[Sample, ...]
+    metrics: dict[str, Sampled]
+    sample_metrics: dict[str, list[float]]
+    audits: dict[str, Audit]
+    training: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class AdherenceResult:
+    """Hold how one structure obeys.
+
+    Args:
+        samples: Images with the structure.
+        verdicts: One per image.
+    """
+
+    samples: tuple[Sample, ...]
+    verdicts: tuple[Verdict, ...]
+
+    def shares(self) -> dict[str, Estimate | None]:
+        """Return the share of images that obey, by question; None where no image could tell."""
+        told = {
+            name: [bool(getattr(verdict, name)) for verdict in self.verdicts if getattr(verdict, name) is not None]
+            for name in ("present", "enlarged", "removed")
+        }
+        return {name: share_estimate(sum(answers), len(answers)) if answers else None for name, answers in told.items()}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Hold everything that an evaluation found.
+
+    Args:
+        facts: What was evaluated and how, as JSON values.
+        kept: Where the syntheses lie.
+        planes: By plane.
+        adherence: By structure.
+        notes: Sentences that the reader should know.
+    """
+
+    facts: dict[str, Any]
+    kept: KeptSyntheses
+    planes: dict[str, PlaneResult]
+    adherence: dict[str, AdherenceResult] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,103 @@
+"""Synthesise every evaluated image from its own layout, and from edited ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Layout
+from fetalflex.diffusion.sampling import Step
+from fetalflex.evaluation.adherence import adherence_test
+from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.samples import Sample
+from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.sampling_settings import SamplingSettings
+
+ENLARGED = "enlarged"
+REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Hold one image to make.
+
+    Args:
+        name: What its file is called, without an ending.
+        sample: Real image whose background is kept.
+        layout: What to show in it.
+    """
+
+    name: str
+    sample: Sample
+    layout: Layout
+
+
+def plan_tasks(samples: Sequence[Sample], with_edits: bool) -> list[Task]:
+    """Return what is to be made: one image per sample and, where a structure can be tested, two with edited layouts."""
+    tasks = []
+    for sample in samples:
+        tasks.append(Task(sample.name, sample, sample.layout))
+        test = adherence_test(sample.layout) if with_edits else None
+        if test is not None:
+            tasks.append(Task(f"{sample.name}.{ENLARGED}", sample, test.enlarge(sample.layout)))
+            tasks.append(Task(f"{sample.name}.{REMOVED}", sample, test.remove(sample.layout)))
+    return tasks
+
+
+def synthesise_missing(
+    pipeline: FetalFlexPipeline,
+    tasks: Sequence[Task],
+    kept: KeptSyntheses,
+    sampling: SamplingSettings,
+    seed: int = 0,
+    batch_size: int = 4,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Synthesise what is not finished yet; each batch is written before the next begins.
+
+    All images of a sample have the seed `seed` + the sample's position, so that what differs between them comes from
+    the edit. The region to synthesise covers the structures before and after the edit.
+
+    Args:
+        pipeline: The model.
+        tasks: What to make.
+        kept: Where finished images lie.
+        sampling: How to sample.
+        seed: Seed of the evaluation.
+        batch_size: Images that are computed together.
+        on_progress: Called with how many of the tasks are done by now, fractions included.
+    """
+    missing = [task for task in tasks if not kept.has(task.name)]
+    for start in range(0, len(missing), batch_size):
+        batch = missing[start : start + batch_size]
+        done = len(tasks) - len(missing) + start
+        syntheses = pipeline(
+            [task.layout for task in batch],
+            image=[task.sample.image() for task in batch],
+            roi=[roi_mask(pipeline, task) for task in batch],
+            seed=[seed + task.sample.position for task in batch],
+            batch_size=batch_size,
+            callback=_telling(on_progress, done, len(batch)),
+            **_options(sampling),
+        )
+        for task, synthesis in zip(batch, syntheses, strict=True):
+            kept.add(task.name, synthesis)
+        on_progress(done + len(batch))
+
+
+def roi_mask(pipeline: FetalFlexPipeline, task: Task) -> NDArray[np.bool_]:
+    """Return the region that a task synthesises, (H, W) bool."""
+    return pipeline.edit_roi(task.sample.layout, task.layout)
+
+
+def _telling(on_progress: Callable[[float], None], done: int, batch: int) -> Callable[[Any, Step], None]:
+    return lambda _, step: on_progress(done + batch * (step.index + 1) / step.count)
+
+
+def _options(sampling: SamplingSettings) -> dict[str, Any]:
+    names = ("sampler", "steps", "eta", "guidance", "smoothing", "resampling", "feather")
+    return {name: getattr(sampling, name) for name in names}

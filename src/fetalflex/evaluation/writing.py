@@ -1,0 +1,49 @@
+"""Write what an evaluation found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fetalflex.anatomy import Registry
+from fetalflex.anatomy.json_files import json_text
+from fetalflex.data import write_png
+from fetalflex.data.atomic import replacing
+from fetalflex.evaluation.report import report_csv, report_markdown, report_values
+from fetalflex.evaluation.results import Results
+from fetalflex.evaluation.sheets import draw_edit_sheet, draw_nearest_sheet, draw_sample_sheet
+
+REPORT = "report.json"
+_NOTICE = "Real and synthetic images side by side; research and education only, not for diagnosis"
+
+
+def write_report(results: Results, registry: Registry) -> Path:
+    """Write report.json, report.md, samples.csv and sheets of images into the evaluation's folder.
+
+    Reports of an earlier run with the same settings are replaced.
+
+    Args:
+        results: What was found.
+        registry: Planes and structures.
+
+    Returns:
+        The folder.
+    """
+    root = results.kept.root
+    texts = {
+        REPORT: json_text(report_values(results)),
+        "report.md": report_markdown(results),
+        "samples.csv": report_csv(results),
+    }
+    for name, text in texts.items():
+        with replacing(root / name) as file:
+            file.write(text.encode())
+    sheets = {
+        "sheet.png": draw_sample_sheet(results, registry),
+        "edits.png": draw_edit_sheet(results, registry),
+        "nearest.png": draw_nearest_sheet(results, registry),
+    }
+    for name, picture in sheets.items():
+        if picture is not None:
+            fields = {"Synthetic": "true", "Description": _NOTICE, "Software": "FetalFlex"}
+            write_png(root / name, picture, fields, force=True)
+    return root

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli_helpers import LAYOUT, RunCommand
+
+from fetalflex.data import DatasetFolder, Record
+
+
+@pytest.fixture
+def evaluate(run: RunCommand, workplace: Path, tiny_model: Path) -> RunCommand:
+    """Run the command on eight abdomens with the smallest model, one step and two images."""
+    rng = np.random.default_rng(2)
+    items = []
+    for number in range(8):
+        split = "test" if number < 3 else "train"
+        pixels = rng.integers(0, 255, (LAYOUT.height, LAYOUT.width), dtype=np.uint8)
+        items.append((Record(f"{number}.png", LAYOUT, split=split), pixels))
+    DatasetFolder.write(workplace / "set", items)
+
+    def with_model(*arguments: object, code: int = 0) -> Any:
+        return run("evaluate", tiny_model, "set", "--out", "out", "--steps", 1, "--limit", 2, *arguments, code=code)
+
+    return with_model
+
+
+def test_it_writes_a_report_and_says_where(evaluate: RunCommand) -> None:
+    lines = evaluate().stdout.splitlines()
+    assert lines[-1] == "wrote out/report.md"
+    assert lines[0].startswith("PSNR, ROI, dB: ")
+    report = json.loads(Path("out/report.json").read_text())
+    assert report["images"] == 2
+    assert report["layout"] == "given"
+    assert report["adherence"]["stomach"]["images"] == 2
+    assert len(list(Path("out/syntheses").glob("*.png"))) == 6
+    for name in ("report.md", "samples.csv", "sheet.png", "edits.png", "nearest.png"):
+        assert Path("out", name).is_file()
+
+
+def test_json_is_the_report(evaluate: RunCommand) -> None:
+    report = json.loads(evaluate("--json", "--no-edits").stdout)
+    assert report == json.loads(Path("out/report.json").read_text())
+    assert report["adherence"] == {}
+
+
+def test_the_same_command_goes_on_and_more_images_are_added(evaluate: RunCommand) -> None:
+    evaluate("--no-edits")
+    before = {path: path.stat().st_mtime_ns for path in Path("out/syntheses").glob("*.png")}
+    evaluate("--no-edits", "--limit", 3)
+    after = {path: path.stat().st_mtime_ns for path in Path("out/syntheses").glob("*.png")}
+    assert len(after) == 3
+    assert before.items() <= after.items()
+
+
+def test_a_baseline_without_layout_compares(evaluate: RunCommand) -> None:
+    evaluate("--out", "base", "--without-layout")
+    assert json.loads(Path("base/report.json").read_text())["sampling"]["layout_guidance"] == 0
+    shown = evaluate("--baseline", "base/report.json").stdout
+    comparison = Path("out/comparison.md").read_text()
+    assert comparison.rstrip() in shown
+    assert "- first: tiny-" in comparison
+    assert "layout null" in comparison
+    assert "| stomach present, % |" in comparison
+
+
+def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_model: Path) -> None:
+    own = json.loads(evaluate("--json", "--no-edits").stdout)
+    other = json.loads(evaluate("--json", "--no-edits", "--features-of", tiny_model).stdout)
+    assert other == own
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--split tset", "split 'tset' is unknown; choose one of train, val, test"),
+        ("--split val", "none of the 8 images has a structure and split val"),
+        ("--planes abdomen,brian", "unknown plane 'brian'"),
+        ("--planes ,", "unknown plane ''"),
+        ("--out scan.png", "scan.png is a file; give a folder"),
+        ("--out set", "set is not empty and holds no evaluation"),
+        ("--without-layout --guidance-layout 2", "contradict each other"),
+        ("--baseline missing.json", "missing.json cannot be read"),
+        ("--baseline scan.layout.json", "expected 'fetalflex/evaluation-report'"),
+        ("--features-of nowhere", "model 'nowhere' is neither a folder nor found"),
+        ("--sampler magic", "magic"),
+        ("--steps 5000", "5000"),
+        ("--device abacus", "device 'abacus' cannot be used"),
+        ("--registry missing.yaml", "missing.yaml"),
+        ("--limit 0", "greater than or equal to 1"),
+        ("--batch-size 0", "greater than or equal to 1"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(evaluate: RunCommand, options: str, message: str) -> None:
+    last = evaluate(*options.split(), code=2).stderr.splitlines()[-1]
+    assert last.lower().startswith("error: ")
+    assert message in last, last
+
+
+def test_missing_model_or_data_are_told(run: RunCommand, evaluate: RunCommand, tiny_model: Path) -> None:
+    assert "nowhere is no data set" in run("evaluate", tiny_model, "nowhere", "--out", "x", code=2).stderr
+    assert "model 'nothing' is neither a folder" in run("evaluate", "nothing", "set", "--out", "x", code=2).stderr
+    assert not Path("x").exists()
+
+
+def test_other_settings_need_another_folder(evaluate: RunCommand) -> None:
+    evaluate("--no-edits")
+    stderr = evaluate("--no-edits", "--seed", 1, code=2).stderr
+    assert "out holds an evaluation with other settings (seed was 0, now 1)" in stderr
+
+
+def test_a_damaged_image_is_named(evaluate: RunCommand) -> None:
+    Path("set/1.png").write_bytes(b"")
+    assert "1.png is an empty file" in evaluate(code=2).stderr

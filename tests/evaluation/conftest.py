@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fetalflex.data import DatasetFolder
+from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
+from fetalflex.evaluation.results import Results
+from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.sampling_settings import SamplingSettings
+
+
+@pytest.fixture(scope="session")
+def phantoms(phantom_folder: Path) -> DatasetFolder:
+    return DatasetFolder(phantom_folder)
+
+
+@pytest.fixture(scope="session")
+def results(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What an evaluation of a model with random weights finds on six phantoms; shared, so not to be changed."""
+    settings = EvaluationSettings("val", limit=6, sampling=SamplingSettings(steps=2), seed=5, batch_size=2)
+    return evaluate(pipeline, [phantoms], tmp_path_factory.mktemp("evaluation") / "out", settings)

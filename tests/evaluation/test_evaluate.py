@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fetalflex.anatomy import Layout
+from fetalflex.data import DatasetFolder, Record
+from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
+from fetalflex.evaluation.metrics import METRICS
+from fetalflex.evaluation.results import AUDITS, Results
+from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.sampling_settings import SamplingSettings
+
+SETTINGS = EvaluationSettings("val", limit=2, sampling=SamplingSettings(steps=1), with_edits=False)
+
+
+def test_everything_is_measured(results: Results) -> None:
+    [plane] = results.planes.values()
+    assert set(plane.metrics) == {metric.name for metric in METRICS}
+    assert all(len(values) == 6 for values in plane.sample_metrics.values())
+    assert set(plane.audits) == set(AUDITS)
+    assert len(plane.training) == 36
+    assert len(plane.audits["grey"].held_out_distances) == 12
+    assert len(results.adherence["skull"].verdicts) == 6
+
+
+def test_the_facts_say_what_was_evaluated(results: Results, pipeline: FetalFlexPipeline) -> None:
+    assert results.facts["model"] == pipeline.identity
+    assert results.facts["extractor"].startswith("tiny-autoencoder-")
+    assert results.facts["images"] == 6
+    assert results.facts["sampling"]["steps"] == 2
+    assert json.loads(json.dumps(results.facts)) == results.facts
+
+
+def test_few_held_out_images_are_noted(results: Results) -> None:
+    assert any("rests on 12 held-out images" in note for note in results.notes)
+
+
+def test_finished_syntheses_are_measured_again_without_the_model(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS)
+    monkeypatch.setattr(FetalFlexPipeline, "__call__", lambda *_, **__: pytest.fail("nothing is missing"))
+    again = evaluate(pipeline, [phantoms], tmp_path / "out", replace(SETTINGS, batch_size=1))
+    for name, metric in first.planes["thalamic_transverse"].metrics.items():
+        assert again.planes["thalamic_transverse"].metrics[name].value == pytest.approx(metric.value, rel=1e-3), name
+
+
+def test_other_settings_need_another_folder(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS)
+    with pytest.raises(FetalFlexError, match="seed was 0, now 1"):
+        evaluate(pipeline, [phantoms], tmp_path / "out", replace(SETTINGS, seed=1))
+
+
+def test_a_perfect_model_has_perfect_numbers_and_copies_nothing(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that gives the real held-out image back."""
+    found = _evaluate_with(lambda image, _: image, pipeline, phantoms, tmp_path, monkeypatch)
+    plane = found.planes["thalamic_transverse"]
+    assert plane.metrics["psnr_roi"].value == np.inf
+    assert plane.metrics["ms_ssim_roi"].value == pytest.approx(1)
+    assert plane.metrics["perceptual_roi"].value == 0
+    assert plane.metrics["kid_roi"].value < 0
+    assert plane.metrics["kid_roi_training"].value == pytest.approx(plane.metrics["real_kid_roi_training"].value)
+
+
+def test_a_model_that_repeats_training_images_is_caught(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = [phantoms.image(record) for record in phantoms.subset(split="train")]
+
+    def repeat(image: np.ndarray, roi: np.ndarray) -> np.ndarray:
+        """Put a mirrored training image there, brightened."""
+        return np.where(roi, (trained[4][:, ::-1] * 0.7 + 20).astype(np.uint8), image)
+
+    monkeypatch.setattr("fetalflex.evaluation.measuring.draw_roi_mask", lambda *_: np.ones((64, 64), bool))
+    found = _evaluate_with(repeat, pipeline, phantoms, tmp_path, monkeypatch)
+    audit = found.planes["thalamic_transverse"].audits["grey"]
+    assert not audit.is_far.any()
+    assert set(audit.nearest) == {4}
+
+
+def _evaluate_with(
+    make: Any, pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Results:
+    original = FetalFlexPipeline.__call__
+
+    def stand_in(self: FetalFlexPipeline, layouts: Any, **options: Any) -> Any:
+        made = original(self, layouts, **options)
+        return [
+            replace(one, image=make(image, np.ones_like(one.roi_mask)))
+            for one, image in zip(made, options["image"], strict=True)
+        ]
+
+    monkeypatch.setattr(FetalFlexPipeline, "__call__", stand_in)
+    return evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS)
+
+
+def test_without_training_images_there_is_no_audit(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    found = evaluate(pipeline, [phantoms.subset(split="val")], tmp_path / "out", SETTINGS)
+    plane = found.planes["thalamic_transverse"]
+    assert plane.audits == {}
+    assert "kid_roi_training" not in plane.metrics
+    assert "kid_roi" in plane.metrics
+    assert any("no memorisation audit" in note for note in found.notes)
+
+
+def test_a_single_image_has_no_intervals_and_no_kid(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    plane = evaluate(pipeline, [phantoms], tmp_path, replace(SETTINGS, limit=1)).planes["thalamic_transverse"]
+    assert "kid" not in plane.metrics
+    assert plane.metrics["psnr"].estimate.low is None
+
+
+def test_planes_are_drawn_independently(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path) -> None:
+    """The same images as two planes: equal numbers, but other draws."""
+    heads = list(phantoms.subset(split="val"))[:5]
+    twins = [replace(one, file_name=f"v/{one.file_name}", layout=_as_ventricular(one.layout)) for one in heads]
+    items = [(one, phantoms.image(head)) for some in (heads, twins) for one, head in zip(some, heads, strict=True)]
+    both = DatasetFolder.write(tmp_path / "both", items)
+    planes = evaluate(pipeline, [both], tmp_path / "out", replace(SETTINGS, limit=None)).planes.values()
+    first, second = (plane.metrics["reconstruction_psnr"] for plane in planes)
+    assert first.value == pytest.approx(second.value)
+    assert not np.allclose(first.drawn, second.drawn)
+
+
+def _as_ventricular(layout: Layout) -> Layout:
+    return replace(layout, plane="ventricular_transverse", structures=layout.find("skull"))
+
+
+def test_images_trained_on_are_not_held_out(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    found = evaluate(pipeline, [phantoms], tmp_path, replace(SETTINGS, split="train"))
+    assert len(found.planes["thalamic_transverse"].audits["grey"].held_out_distances) == 12
+
+
+def test_leaks_and_left_out_images_are_noted(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    record = phantoms.subset(split="train")[0]
+    image = phantoms.image(record)
+    same = replace(record, file_name="images/again.png", split="val")
+    empty = Record("images/empty.png", record.layout.with_structures(()), split="val")
+    other = DatasetFolder.write(tmp_path / "other", [(same, image), (empty, image)])
+    notes = evaluate(pipeline, [phantoms, other], tmp_path / "out", replace(SETTINGS, limit=None)).notes
+    assert any("1 images of the split hold no structure" in note for note in notes)
+    assert any("1 patients of the split are also in the split train" in note for note in notes)
+
+
+def test_another_extractor_can_be_given_if_it_takes_the_models_size(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    class GreyAndEdges:
+        name = "grey-and-edges-1"
+        size = 64
+
+        def maps(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+            grey = pixels[:, :1]
+            return [torch.cat([grey + 2, grey - grey.roll(1, 3)], dim=1)]
+
+    found = evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS, GreyAndEdges())
+    assert found.facts["extractor"] == "grey-and-edges-1"
+    GreyAndEdges.size = 32
+    with pytest.raises(FetalFlexError, match="takes images of 32 px, the model makes 64 px"):
+        evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS, GreyAndEdges())
+
+
+def test_progress_is_told_to_the_end(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path) -> None:
+    seen: dict[str, tuple[int, list[float]]] = {}
+
+    @contextmanager
+    def show(label: str, total: int) -> Any:
+        seen[label] = (total, [])
+        yield seen[label][1].append
+
+    evaluate(pipeline, [phantoms], tmp_path, SETTINGS, show=show)
+    for total, done in seen.values():
+        assert done == sorted(done)
+        assert done[-1] == total
+    assert {label: total for label, (total, _) in seen.items()} == {"synthesising": 2, "measuring": 2 + 36 + 10}

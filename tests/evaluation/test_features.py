@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import torch
+
+from fetalflex.evaluation.features import channel_normalised, copy_features, pooled_features
+
+
+def test_normalised_features_have_length_1_at_every_position() -> None:
+    lengths = channel_normalised(torch.randn(2, 5, 4, 3)).square().sum(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(2, 4, 3))
+
+
+def test_features_of_length_0_stay_finite() -> None:
+    assert not bool(channel_normalised(torch.zeros(1, 5, 2, 2)).any())
+
+
+def test_pooled_features_hold_mean_and_deviation_of_each_channel_and_map() -> None:
+    maps = [torch.randn(2, 3, 8, 8), torch.randn(2, 5, 4, 4)]
+    pooled = pooled_features(maps)
+    assert pooled.shape == (2, 2 * 3 + 2 * 5)
+    first = channel_normalised(maps[0]) * 3**0.5
+    torch.testing.assert_close(pooled[:, :3], first.mean(dim=(2, 3)))
+    torch.testing.assert_close(pooled[:, 3:6], first.std(dim=(2, 3), correction=0))
+
+
+def test_pooled_features_forget_where_things_lie_but_copy_features_do_not() -> None:
+    maps = [torch.randn(1, 6, 16, 16)]
+    mirrored = [maps[0].flip(3)]
+    torch.testing.assert_close(pooled_features(maps), pooled_features(mirrored))
+    assert (copy_features(maps) - copy_features(mirrored)).norm() > 0.1
+
+
+def test_copy_features_average_over_cells() -> None:
+    deepest = torch.randn(2, 6, 16, 16)
+    x = copy_features([torch.randn(2, 3, 32, 32), deepest])
+    cells = channel_normalised(deepest).unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
+    torch.testing.assert_close(x, cells.flatten(1) / 8)
+
+
+def test_maps_smaller_than_the_grid_are_taken_as_they_are() -> None:
+    assert copy_features([torch.randn(2, 6, 4, 3)]).shape == (2, 6 * 4 * 3)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+from fetalflex.data import read_png_text
+from fetalflex.evaluation.report import report_values
+from fetalflex.evaluation.results import Results
+from fetalflex.evaluation.writing import write_report
+from fetalflex.pipeline import FetalFlexPipeline
+
+FILES = {"report.json", "report.md", "samples.csv", "sheet.png", "edits.png", "nearest.png"}
+
+
+def test_all_files_are_written_and_replaced(results: Results, pipeline: FetalFlexPipeline) -> None:
+    root = write_report(results, pipeline.registry)
+    (root / "report.md").write_text("old")
+    write_report(results, pipeline.registry)
+    assert {path.name for path in root.iterdir()} == FILES | {"settings.json", "syntheses"}
+    assert json.loads((root / "report.json").read_text()) == report_values(results)
+    assert (root / "report.md").read_text().startswith("# Evaluation of")
+
+
+def test_sheets_say_that_they_hold_synthetic_images(results: Results, pipeline: FetalFlexPipeline) -> None:
+    root = write_report(results, pipeline.registry)
+    for name in ("sheet.png", "edits.png", "nearest.png"):
+        text = read_png_text(root / name)
+        assert text["Synthetic"] == "true"
+        assert "not for diagnosis" in text["Description"]
+
+
+def test_sheets_without_content_are_not_written(results: Results, pipeline: FetalFlexPipeline) -> None:
+    for name in ("edits.png", "nearest.png"):
+        (results.kept.root / name).unlink(missing_ok=True)
+    from dataclasses import replace
+
+    planes = {plane: replace(result, audits={}) for plane, result in results.planes.items()}
+    root = write_report(replace(results, planes=planes, adherence={}), pipeline.registry)
+    assert (root / "sheet.png").is_file()
+    assert not (root / "edits.png").exists()
+    assert not (root / "nearest.png").exists()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from fetalflex.anatomy import Layout, Registry, default_registry, draw_roi_mask, model_registry
+from fetalflex.anatomy import CloseUp, Layout, Registry, default_registry, draw_roi_mask, model_registry
 from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
@@ -98,6 +98,7 @@ class FetalFlexPipeline:
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
         feather: int = 0,
+        close_up: bool = True,
         batch_size: int = 4,
         callback: Callback | None = None,
         on_progress: Callable[[int], None] | None = None,
@@ -121,6 +122,8 @@ class FetalFlexPipeline:
             smoothing: Anisotropic diffusion inside the sampling loop (SSA).
             resampling: Go stretches of the way several times (RePaint).
             feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
+            close_up: Let the model see the image round anatomy and ROI alone, enlarged to its canvas, and put the
+                result back; without it, or without an image, it works on the whole picture.
             batch_size: Images that are computed together; the result does not depend on it beyond rounding.
             callback: Called after each sampling step with the latent and a description of the step, of which
                 `preview` makes images; an exception that it raises ends the sampling.
@@ -130,8 +133,10 @@ class FetalFlexPipeline:
             FetalFlexError: If layouts, images, masks or numbers do not fit together; the message names which.
         """
         layouts = [layout] if isinstance(layout, Layout) else list(layout)
-        settings = SamplingSettings(sampler, steps, eta, guidance, smoothing, resampling, feather=feather)
-        requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed)
+        settings = SamplingSettings(
+            sampler, steps, eta, guidance, smoothing, resampling, feather=feather, close_up=close_up
+        )
+        requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed, close_up)
         results = self._synthesise(requests, settings, batch_size, callback, on_progress)
         return results[0] if isinstance(layout, Layout) else results
 
@@ -153,6 +158,7 @@ class FetalFlexPipeline:
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
         feather: int = 0,
+        close_up: bool = True,
         callback: Callback | None = None,
     ) -> Synthesis:
         """Work out organs of a draft once more: the second sampling stage, OSM.
@@ -176,14 +182,15 @@ class FetalFlexPipeline:
             smoothing: Anisotropic diffusion inside the sampling loop (SSA).
             resampling: Go stretches of the way several times (RePaint).
             feather: Width in pixels, inside the masks, over which result and draft are blended.
+            close_up: As for a call.
             callback: Called after each sampling step.
 
         Raises:
             FetalFlexError: If draft, layout, masks or numbers do not fit together; the message names which.
         """
-        settings = SamplingSettings(sampler, steps, eta, guidance, smoothing, resampling, strength, feather)
+        settings = SamplingSettings(sampler, steps, eta, guidance, smoothing, resampling, strength, feather, close_up)
         roi = union_of_masks(mask, layout)
-        requests = check_requests(self.registry, [layout], draft, roi, prompt, negative_prompt, seed)
+        requests = check_requests(self.registry, [layout], draft, roi, prompt, negative_prompt, seed, close_up)
         return self._synthesise(requests, settings, 1, callback, None)[0]
 
     def preview(self, latents: Tensor) -> Image:
@@ -206,11 +213,13 @@ class FetalFlexPipeline:
             )
         results: list[Synthesis] = []
         for start in range(0, len(requests), batch_size):
-            part = requests[start : start + batch_size]
-            conditions = [self._conditions(request) for request in part]
-            pixels = self._sample(part, conditions, settings, callback)
-            for request, condition, canvas in zip(part, conditions, pixels, strict=True):
-                results.append(self._finish(request, condition, canvas, settings))
+            batch = requests[start : start + batch_size]
+            parts = [request.part() for request in batch]
+            conditions = [self._conditions(part) for part in parts]
+            pixels = self._sample(parts, conditions, settings, callback)
+            for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
+                image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
+                results.append(self._finish(request, condition.prompt, image, settings))
             if on_progress:
                 on_progress(len(results))
         return results
@@ -278,17 +287,15 @@ class FetalFlexPipeline:
     def _encode(self, arrays: list[Image]) -> Tensor:
         return encode(self.components.vae, pixels_from_arrays(arrays).to(self.device))
 
-    def _finish(
-        self, request: Request, conditions: Conditions, canvas_image: Image, settings: SamplingSettings
-    ) -> Synthesis:
-        canvas = request.canvas(self.components.config.image_size)
-        image = canvas.image_from_canvas(canvas_image)
+    def _finish(self, request: Request, prompt: str, image: Image, settings: SamplingSettings) -> Synthesis:
+        record, close_up = settings.record(), request.close_up
         if request.image is not None:
-            image = _paste(image, request.image, request.roi_mask, settings.feather)
-        record = settings.record() | ({"negative_prompt": request.negative_prompt} if request.negative_prompt else {})
-        return Synthesis(
-            image, request.layout, request.roi_mask, conditions.prompt, request.seed, self.identity, record
-        )
+            image = _paste(close_up.put_back(image, request.image), request.image, request.roi_mask, settings.feather)
+        if request.negative_prompt:
+            record["negative_prompt"] = request.negative_prompt
+        whole = close_up == CloseUp.whole(request.layout)
+        record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
+        return Synthesis(image, request.layout, request.roi_mask, prompt, request.seed, self.identity, record)
 
     def edit(self, image: Image, before: Layout, after: Layout, roi: str = "auto", **options: Any) -> Synthesis:
         """Synthesise an image under an edited layout; the ROI covers what was there before and what is there now.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Canvas, Layout, Registry, draw_roi_mask
+from fetalflex.anatomy import Canvas, CloseUp, Layout, Registry, draw_roi_mask
 from fetalflex.anatomy.checks import shown, whole_number
+from fetalflex.anatomy.close_up import region_of
 from fetalflex.errors import FetalFlexError
 
 Image = NDArray[np.uint8]
@@ -28,16 +29,37 @@ class Request:
     prompt: str | None
     negative_prompt: str
     seed: int
+    close_up: CloseUp
 
     def canvas(self, size: int) -> Canvas:
         """Return where the image lies on the model's canvas of side `size`."""
         return Canvas(self.layout.width, self.layout.height, size)
 
+    def part(self) -> Request:
+        """Return the request for the close-up alone, in its pixels."""
+        layout = self.close_up.layout(self.layout)
+        return replace(
+            self,
+            layout=layout,
+            image=None if self.image is None else np.ascontiguousarray(self.close_up.image(self.image)),
+            roi_mask=np.ascontiguousarray(self.close_up.image(self.roi_mask)),
+            close_up=CloseUp.whole(layout),
+        )
+
 
 def check_requests(
-    registry: Registry, layouts: Sequence[Layout], image: Any, roi: Any, prompt: Any, negative_prompt: Any, seed: Any
+    registry: Registry,
+    layouts: Sequence[Layout],
+    image: Any,
+    roi: Any,
+    prompt: Any,
+    negative_prompt: Any,
+    seed: Any,
+    close_up: bool,
 ) -> list[Request]:
     """Return one request per layout; every other argument is one value for all, or one per layout.
+
+    With `close_up`, images are worked on round their anatomy and ROI alone.
 
     Raises:
         FetalFlexError: If layouts, images, masks, texts or seeds do not fit together; the message names which.
@@ -51,12 +73,14 @@ def check_requests(
     if isinstance(seed, Integral):
         seeds = [int(seed) + i for i in range(count)]
     return [
-        _request(registry, *values) for values in zip(layouts, images, rois, prompts, negatives, seeds, strict=True)
+        _request(registry, close_up, *values)
+        for values in zip(layouts, images, rois, prompts, negatives, seeds, strict=True)
     ]
 
 
 def _request(
     registry: Registry,
+    close_up: bool,
     layout: Layout,
     image: Image | None,
     roi: Roi,
@@ -72,7 +96,16 @@ def _request(
             "give the grey image that the layout describes"
         )
     mask = _roi_mask(registry, layout, image, roi)
-    return Request(layout, image, mask, prompt, negative_prompt or "", whole_number(seed, "seed", 0, 2**63 - 1))
+    region = region_of(layout, registry, mask) if close_up and not mask.all() else None
+    return Request(
+        layout,
+        image,
+        mask,
+        prompt,
+        negative_prompt or "",
+        whole_number(seed, "seed", 0, 2**63 - 1),
+        CloseUp.whole(layout) if region is None else CloseUp.around(region, layout),
+    )
 
 
 def _roi_mask(registry: Registry, layout: Layout, image: Image | None, roi: Roi) -> NDArray[np.bool_]:

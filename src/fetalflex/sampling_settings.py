@@ -29,6 +29,7 @@ class SamplingSettings:
         resampling: RePaint's going back and forth; None is off.
         strength: Share of the steps that is gone, starting at the source image noised so far; 1 starts at pure noise.
         feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
+        close_up: Work on the image round anatomy and ROI alone, enlarged to the canvas, if there is an image.
 
     Raises:
         FetalFlexError: If a value is out of range, or two do not go together.
@@ -42,6 +43,7 @@ class SamplingSettings:
     resampling: Resampling | None = None
     strength: float = 1.0
     feather: int = 0
+    close_up: bool = True
 
     def __post_init__(self) -> None:
         whole_number(self.steps, "steps", 1, 1_000_000)
@@ -76,6 +78,7 @@ class SamplingSettings:
             "feather": int(self.feather),
             "prompt_guidance": self.guidance.prompt,
             "layout_guidance": self.guidance.layout,
+            "close_up": bool(self.close_up),
         }
         if self.strength != 1.0:
             record["strength"] = float(self.strength)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,39 +36,79 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+WHOLE = {"whole": 1.0}
+
+
+def choice(*paths: Path, **changes: Any) -> DataConfig:
+    return DataConfig(paths=paths, **({"views": WHOLE} | changes))
+
+
 def names(config: DataConfig, split: str = "train") -> list[str]:
-    return [record.file_name for _, record in select_samples(config, split, REGISTRY)]
+    return [sample.record.file_name for sample in select_samples(config, split, REGISTRY)]
 
 
 def test_images_of_a_split_are_chosen_by_plane_and_quality(folder: Path) -> None:
-    assert names(DataConfig(paths=(folder,))) == ["a.png", "c.png", "g.png"]
-    assert names(DataConfig(paths=(folder,), min_quality=0)) == ["a.png", "b.png", "c.png", "g.png"]
-    assert names(DataConfig(paths=(folder,)), "val") == ["d.png"]
-    assert names(DataConfig(paths=(folder,), planes=("thalamic transverse",))) == ["a.png", "c.png"]
+    assert names(choice(folder)) == ["a.png", "c.png", "g.png"]
+    assert names(choice(folder, min_quality=0)) == ["a.png", "b.png", "c.png", "g.png"]
+    assert names(choice(folder), "val") == ["d.png"]
+    assert names(choice(folder, planes=("thalamic transverse",))) == ["a.png", "c.png"]
 
 
 def test_several_data_sets_follow_one_another(folder: Path) -> None:
-    assert names(DataConfig(paths=(folder, folder)), "val") == ["d.png", "d.png"]
+    assert names(choice(folder, folder), "val") == ["d.png", "d.png"]
 
 
 def test_a_choice_without_images_is_refused(folder: Path) -> None:
     with pytest.raises(FetalFlexError, match=r"data\.paths: no image with split 'val', planes \['femur'\]"):
-        select_samples(DataConfig(paths=(folder,), planes=("femur",)), "val", REGISTRY)
+        select_samples(choice(folder, planes=("femur",)), "val", REGISTRY)
     with pytest.raises(FetalFlexError, match="knee"):
-        select_samples(DataConfig(paths=(folder,), planes=("knee",)), "train", REGISTRY)
+        select_samples(choice(folder, planes=("knee",)), "train", REGISTRY)
     with pytest.raises(FetalFlexError, match="nowhere"):
-        select_samples(DataConfig(paths=(folder / "nowhere",)), "train", REGISTRY)
+        select_samples(choice(folder / "nowhere"), "train", REGISTRY)
+
+
+def test_each_view_follows_the_one_before_and_unannotated_images_have_no_close_up(folder: Path) -> None:
+    samples = select_samples(DataConfig(paths=(folder,)), "train", REGISTRY)
+    shown = [(sample.view, sample.record.file_name) for sample in samples]
+    whole, close = ([(view, name) for name in names] for view, names in (("whole", "acg"), ("close_up", "ac")))
+    assert shown == [(view, f"{name}.png") for view, name in whole + close]
+    only = select_samples(DataConfig(paths=(folder,)), "train", REGISTRY, views=["close_up"])
+    assert [sample.view for sample in only] == ["close_up", "close_up"]
+
+
+def test_a_close_up_shows_the_anatomy_larger_and_is_the_same_every_time(folder: Path) -> None:
+    first, again = (select_samples(choice(folder, views={"close_up": 1.0}), "train", REGISTRY) for _ in range(2))
+    for sample, other in zip(first, again, strict=True):
+        assert sample.part == other.part
+        layout, before = sample.layout, sample.record.layout
+        assert sample.image().shape == (layout.height, layout.width)
+        assert np.array_equal(sample.image(), sample.part.image(sample.dataset.image(sample.record)))
+        assert max(layout.width, layout.height) <= max(before.width, before.height)
+        outline, whole = layout.outline(REGISTRY), before.outline(REGISTRY)
+        assert outline is not None
+        assert whole is not None
+        assert outline.box == whole.box.translated(-sample.part.x, -sample.part.y)
+        assert outline.box.inside_fraction(layout.width, layout.height) > 0.99
+
+
+def test_weights_multiply_those_of_view_and_plane(folder: Path) -> None:
+    config = choice(folder, views={"whole": 0.5, "close_up": 2.0}, plane_weights={"thalamic transverse": 3.0})
+    samples = select_samples(config, "train", REGISTRY)
+    assert [sample.weight for sample in samples] == [1.5, 1.5, 0.5, 6.0, 6.0]
+    with pytest.raises(FetalFlexError, match="knee"):
+        select_samples(choice(folder, plane_weights={"knee": 2.0}), "train", REGISTRY)
 
 
 def test_the_bank_holds_images_and_layouts_on_the_canvas_in_order(folder: Path) -> None:
-    samples = select_samples(DataConfig(paths=(folder,), min_quality=0), "train", REGISTRY)
+    samples = select_samples(choice(folder, min_quality=0), "train", REGISTRY)
     shown: list[int] = []
     bank = ImageBank(samples, 32, shown.append)
     assert len(bank) == len(samples) == 4
     assert shown == [1, 2, 3, 4]
-    for (dataset, record), image, layout in zip(samples, bank.images, bank.layouts, strict=True):
+    for sample, image, layout in zip(samples, bank.images, bank.layouts, strict=True):
+        record = sample.record
         canvas = Canvas(record.layout.width, record.layout.height, 32)
-        assert np.array_equal(image.numpy(), canvas.image_to_canvas(dataset.image(record)))
+        assert np.array_equal(image.numpy(), canvas.image_to_canvas(sample.dataset.image(record)))
         assert layout == canvas.layout_to_canvas(record.layout)
 
 
@@ -75,11 +116,11 @@ def test_a_damaged_image_is_named(folder: Path, tmp_path: Path) -> None:
     copy = DatasetFolder.write(tmp_path / "data", ((r, DatasetFolder(folder).image(r)) for r in DatasetFolder(folder)))
     (copy.root / "a.png").write_bytes(b"no image")
     with pytest.raises(FetalFlexError, match=r"a\.png"):
-        ImageBank(select_samples(DataConfig(paths=(copy.root,)), "train", REGISTRY), 32)
+        ImageBank(select_samples(choice(copy.root), "train", REGISTRY), 32)
 
 
 def test_crops_are_windows_of_their_images_flipped_or_not(folder: Path) -> None:
-    bank = ImageBank(select_samples(DataConfig(paths=(folder,)), "train", REGISTRY), 32)
+    bank = ImageBank(select_samples(choice(folder), "train", REGISTRY), 32)
     indices = np.array([0, 1, 0, 1] * 8)
     crops = bank.crops(indices, 20, torch.Generator().manual_seed(0))
     assert crops.shape == (32, 3, 20, 20)
@@ -96,7 +137,7 @@ def test_crops_are_windows_of_their_images_flipped_or_not(folder: Path) -> None:
 
 
 def test_crops_depend_on_the_generator_alone(folder: Path) -> None:
-    bank = ImageBank(select_samples(DataConfig(paths=(folder,)), "train", REGISTRY), 32)
+    bank = ImageBank(select_samples(choice(folder), "train", REGISTRY), 32)
     first, second = (bank.crops(np.arange(3), 32, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == (3, 3, 32, 32)

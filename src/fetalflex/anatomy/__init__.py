@@ -2,6 +2,7 @@
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.canvas import Canvas
+from fetalflex.anatomy.close_up import CloseUp
 from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay, draw_roi_mask
 from fetalflex.anatomy.edit_text import parse_edit
 from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
@@ -16,6 +17,7 @@ __all__ = [
     "Add",
     "Box",
     "Canvas",
+    "CloseUp",
     "Edit",
     "Layout",
     "Mirror",

@@ -78,6 +78,7 @@ def edit(
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,
     feather: options.Feather = 0,
+    whole_image: options.WholeImage = False,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -95,7 +96,7 @@ def edit(
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
     settings = options.sampling_settings(
-        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather
+        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
     ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     inputs.check_roi_options(True, roi, mask, feather)
     registry = inputs.load_registry(registry_file, model)

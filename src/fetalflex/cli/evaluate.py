@@ -68,6 +68,7 @@ def evaluate(
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,
     feather: options.Feather = 0,
+    whole_image: options.WholeImage = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -96,6 +97,7 @@ def evaluate(
         ssa_weight=ssa_weight,
         resample=resample,
         feather=feather,
+        whole_image=whole_image,
     )
 
     from fetalflex.data import open_dataset

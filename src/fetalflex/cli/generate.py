@@ -70,6 +70,7 @@ def generate(
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,
     feather: options.Feather = 0,
+    whole_image: options.WholeImage = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -86,7 +87,7 @@ def generate(
     from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
 
     settings = options.sampling_settings(
-        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather
+        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
     ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
     if dataset is None:

@@ -93,6 +93,14 @@ Feather = Annotated[
         "--feather", min=0, help="Width in pixels, inside the region, over which synthesis and source are blended."
     ),
 ]
+WholeImage = Annotated[
+    bool,
+    typer.Option(
+        "--whole-image",
+        help="Show the model the whole source image; else it sees the image round anatomy and region alone, enlarged, "
+        "so that small anatomy gets detail.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda; auto takes a GPU if there is one.")]
 RegistryFile = Annotated[
     Path | None,
@@ -114,6 +122,7 @@ def sampling_settings(
     ssa_weight: float,
     resample: str | None,
     feather: int,
+    whole_image: bool,
 ) -> dict[str, Any]:
     """Return the sampling options as the pipeline takes them.
 
@@ -132,6 +141,7 @@ def sampling_settings(
         "smoothing": Smoothing(weight=ssa_weight) if ssa else None,
         "resampling": None if resample is None else _resampling(resample),
         "feather": feather,
+        "close_up": not whole_image,
     }
     SamplingSettings(**settings)  # refuses what does not fit before a model is loaded
     return settings

@@ -44,16 +44,22 @@ def measure_quality(
 ) -> Quality:
     """Compare pairs of images on the canvas; padding around them counts nowhere.
 
+    Pairs are measured one by one, so that no number depends on what else is in the batch.
+
     Args:
         pairs: Real and synthetic images.
         extractor: For perceptual distance and features; its size is that of the pairs.
         vae: Autoencoder whose reconstruction of the real images is measured too: no synthesis can be better.
         device: Of the autoencoder.
     """
-    real, synthetic = ([getattr(pair, side) for pair in pairs] for side in ("real", "synthetic"))
-    content, roi = (batch_of([getattr(pair, side) for pair in pairs]) for side in ("content", "roi"))
-    real_maps, synthetic_maps = (extractor.maps(pixels_from_arrays(images)) for images in (real, synthetic))
-    x, y, z = (batch_of(images).double() for images in (real, synthetic, _reconstructed(vae, real, device)))
+    return joined([_measure(pair, extractor, vae, device) for pair in pairs])
+
+
+def _measure(pair: CanvasPair, extractor: FeatureExtractor, vae: AutoencoderKL, device: torch.device) -> Quality:
+    content, roi = batch_of([pair.content]), batch_of([pair.roi])
+    real_maps, synthetic_maps = (extractor.maps(pixels_from_arrays([image])) for image in (pair.real, pair.synthetic))
+    images = pair.real, pair.synthetic, _reconstructed(vae, pair.real, device)
+    x, y, z = (batch_of([image]).double() for image in images)
     values = {
         "psnr": psnr(x, y, _GREY_RANGE, content),
         "psnr_roi": psnr(x, y, _GREY_RANGE, roi),
@@ -79,11 +85,10 @@ def joined(parts: Sequence[Quality]) -> Quality:
 
 
 @torch.no_grad()
-def _reconstructed(
-    vae: AutoencoderKL, images: list[NDArray[np.uint8]], device: torch.device
-) -> list[NDArray[np.uint8]]:
-    pixels = pixels_from_arrays(images).to(device)
-    return list(grey_from_pixels(decode(vae, encode(vae, pixels))))
+def _reconstructed(vae: AutoencoderKL, image: NDArray[np.uint8], device: torch.device) -> NDArray[np.uint8]:
+    pixels = pixels_from_arrays([image]).to(device)
+    reconstruction: NDArray[np.uint8] = grey_from_pixels(decode(vae, encode(vae, pixels)))[0]
+    return reconstruction
 
 
 def _array(tensor: Tensor) -> Array:

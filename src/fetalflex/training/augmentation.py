@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fetalflex.anatomy import Canvas, Layout, PlacedStructure
+from fetalflex.anatomy.close_up import LEAST_INSIDE
 from fetalflex.training.config import AugmentationConfig
-
-_LEAST_INSIDE = 0.3  # a box of which less than this lies on the canvas is dropped
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Augmentation:
         for structure in placed.structures:
             box = structure.box.transformed(self.zoom, centre * (1 - self.zoom), centre * (1 - self.zoom))
             box = box.rotated_about(centre, centre, self.rotation).translated(self.shift_x, self.shift_y)
-            if box.inside_fraction(size, size) >= _LEAST_INSIDE:
+            if box.inside_fraction(size, size) >= LEAST_INSIDE:
                 structures.append(PlacedStructure(structure.name, box))
         spacing = placed.pixel_spacing_mm
         return Layout(placed.plane, size, size, tuple(structures), None if spacing is None else spacing / self.zoom)

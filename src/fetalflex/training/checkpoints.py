@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.ema import MovingAverage
+from fetalflex.training.memory_layout import in_layout_of
 
 _FILES = ("networks", "average", "optimizer")
 _BEST = "best.safetensors"
@@ -174,10 +175,11 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        state.setdefault(int(index), {})[name] = in_layout_of(parameters[int(index)], tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,6 +17,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Weight = Annotated[float, Field(gt=0, le=1000)]
+View = Literal["whole", "close_up"]
+
+
 class DataConfig(_Strict):
     """Say what to train on.
 
@@ -25,6 +29,11 @@ class DataConfig(_Strict):
         train_split: Split to train on.
         validation_split: Split to validate on.
         planes: Only these planes; all if empty.
+        plane_weights: How often images of a plane are shown relative to the others; 1 for a plane that is not named.
+            So a plane with few images gets its share.
+        views: How often each view of an annotated image is shown: `whole`, and `close_up`, cut round its anatomy, which
+            is what the model works on when it edits an image. Images without boxes are shown whole. A run validates
+            on close-ups if it has them.
         min_quality: Leave out images whose quality grade is lower; ungraded images stay.
         cache: Folder of the latent cache; the run's folder by default.
     """
@@ -33,6 +42,8 @@ class DataConfig(_Strict):
     train_split: str = "train"
     validation_split: str = "val"
     planes: tuple[str, ...] = ()
+    plane_weights: dict[str, Weight] = Field(default_factory=dict)
+    views: dict[View, Weight] = Field({"whole": 1.0, "close_up": 1.0}, min_length=1)
     min_quality: int = Field(2, ge=0, le=3)
     cache: Path | None = None
 

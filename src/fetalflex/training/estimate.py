@@ -67,7 +67,8 @@ def estimate_run(config: RunConfig, registry: Registry | None = None, console: C
         return _noise_latents(len(samples) * augmentation.variants, parts.components, config.stage == "control")
 
     with console.status("taking a few steps"):
-        trainer = Trainer(build_stage(config, few, noise_latents), config, console)
+        stage = build_stage(config, few, noise_latents)
+        trainer = Trainer(stage, config, console, few.sample_weights(stage.sample_count))
         step_seconds, step_images = trainer.seconds_per_step()
         encoding = 0.0 if config.stage == "autoencoder" else _seconds_per_encoding(parts)
     rate = step_images / step_seconds

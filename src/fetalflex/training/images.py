@@ -1,47 +1,106 @@
-"""Images on the model canvas, held in memory."""
+"""What is trained on: views of images, and images on the model canvas, held in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fetalflex.anatomy import Canvas, Layout, Registry
+from fetalflex.anatomy import Canvas, CloseUp, Layout, Registry
+from fetalflex.anatomy.close_up import region_of
 from fetalflex.data import Dataset, Record, open_dataset
 from fetalflex.errors import FetalFlexError
-from fetalflex.training.config import DataConfig
+from fetalflex.training.config import DataConfig, View
 
-Sample = tuple[Dataset, Record]
+_CONTEXT = (1.15, 1.9)
+_OFF_CENTRE = 0.3
 
 
-def select_samples(config: DataConfig, split: str, registry: Registry, annotated: bool = False) -> list[Sample]:
-    """Return the records of one split of all configured data sets, in their stored order.
+@dataclass(frozen=True)
+class Sample:
+    """Hold one view of an image of a data set.
 
     Args:
-        config: Data sets and filters.
+        dataset: Where it lies.
+        record: Which image it is.
+        view: `whole` or `close_up`.
+        part: What is shown of it.
+        weight: How often it is shown, relative to others.
+    """
+
+    dataset: Dataset
+    record: Record
+    view: View
+    part: CloseUp
+    weight: float = 1.0
+
+    @property
+    def layout(self) -> Layout:
+        """The layout in pixels of the view."""
+        return self.part.layout(self.record.layout)
+
+    def image(self) -> NDArray[np.uint8]:
+        """Return the view, (H, W) uint8."""
+        return np.ascontiguousarray(self.part.image(self.dataset.image(self.record)))
+
+
+def select_samples(
+    config: DataConfig, split: str, registry: Registry, annotated: bool = False, views: Iterable[str] | None = None
+) -> list[Sample]:
+    """Return the images of one split of all configured data sets, view by view, in their stored order.
+
+    Args:
+        config: Data sets, filters, views and weights.
         split: Split to take.
         registry: Planes and structures.
         annotated: Only records that have a structure.
+        views: Only these of the configured views.
 
     Raises:
         FetalFlexError: If a data set cannot be opened or nothing is left after the filters.
     """
     planes = [registry.plane(name).name for name in config.planes] or None
-    samples: list[Sample] = []
+    plane_weights = {registry.plane(name).name: weight for name, weight in config.plane_weights.items()}
+    records: list[tuple[Dataset, Record]] = []
     for path in config.paths:
         dataset = open_dataset(Path(path), registry)
         subset = dataset.subset(split=split, planes=planes, min_quality=config.min_quality)
-        samples.extend((subset, record) for record in subset if record.layout.structures or not annotated)
+        records.extend((subset, record) for record in subset if record.layout.structures or not annotated)
+    samples: list[Sample] = []
+    for view, weight in config.views.items():
+        if views is not None and view not in views:
+            continue
+        for dataset, record in records:
+            part = _part(record, registry, view)
+            if part is not None:
+                share = weight * plane_weights.get(record.layout.plane, 1.0)
+                samples.append(Sample(dataset, record, view, part, share))
     if not samples:
         raise FetalFlexError(
             f"data.paths: no image with split {split!r}, planes {list(config.planes) or 'any'} and quality of at least "
             f"{config.min_quality} in {', '.join(map(str, config.paths))}"
         )
     return samples
+
+
+def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:
+    """Return what a view shows of an image, None if nothing; the frame of a close-up depends on the record alone."""
+    if view == "whole":
+        return CloseUp.whole(record.layout)
+    region = region_of(record.layout, registry)
+    if region is None:
+        return None
+    digest = hashlib.sha256(f"{record.file_name}\n{record.layout.to_json()}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
+    off_centre = (float(rng.uniform(-_OFF_CENTRE, _OFF_CENTRE)), float(rng.uniform(-_OFF_CENTRE, _OFF_CENTRE)))
+    return CloseUp.around(region, record.layout, float(rng.uniform(*_CONTEXT)), off_centre)
 
 
 class ImageBank:
@@ -68,9 +127,9 @@ class ImageBank:
         return len(self.layouts)
 
     def _load(self, sample: Sample) -> tuple[np.ndarray, Layout]:
-        dataset, record = sample
-        canvas = Canvas(record.layout.width, record.layout.height, self.size)
-        return canvas.image_to_canvas(dataset.image(record)), canvas.layout_to_canvas(record.layout)
+        layout = sample.layout
+        canvas = Canvas(layout.width, layout.height, self.size)
+        return canvas.image_to_canvas(sample.image()), canvas.layout_to_canvas(layout)
 
     def crops(self, indices: np.ndarray, size: int, generator: torch.Generator) -> Tensor:
         """Return random crops with random left-right flips, (B, 3, size, size) float32 in [-1, 1]."""

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -105,16 +106,15 @@ class LatentCache:
         """Return the latents of all variants of all samples, computing what is missing.
 
         Args:
-            samples: Records with their data sets.
+            samples: Views of images.
             on_progress: Called with the number of samples done and the total.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_leftovers()
         shards, done = [], 0
         with ThreadPoolExecutor() as pool:
-            for start in range(0, len(samples), _RECORDS_PER_SHARD):
-                part = samples[start : start + _RECORDS_PER_SHARD]
-                images = list(pool.map(lambda sample: sample[0].image(sample[1]), part))
+            for part in _shards(samples):
+                images = list(pool.map(lambda sample: sample.image(), part))
                 shards.append(self._shard(part, images))
                 done += len(part)
                 if on_progress:
@@ -123,8 +123,8 @@ class LatentCache:
 
     def _shard(self, samples: list[Sample], images: list[np.ndarray]) -> Latents:
         digest = hashlib.sha256(self._common_key.encode())
-        for (_, record), image in zip(samples, images, strict=True):
-            digest.update(record.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
+        for sample, image in zip(samples, images, strict=True):
+            digest.update(sample.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
         key = digest.hexdigest()[:32]
         kinds = {"image": self._encode_images}
         if self.with_conditions:
@@ -145,13 +145,13 @@ class LatentCache:
 
     def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[tuple[np.ndarray, Conditions]]:
         size = self.config.image_size
-        for (_, record), image in zip(samples, images, strict=True):
+        for sample, image in zip(samples, images, strict=True):
             content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
             for number in range(self.augmentation.variants):
                 rng = np.random.default_rng([self.seed, content, number])
                 change = Augmentation() if number == 0 else Augmentation.draw(self.augmentation, size, rng)
                 canvas = change.apply_to_image(image, size)
-                layout = change.apply_to_layout(record.layout, size)
+                layout = change.apply_to_layout(sample.layout, size)
                 roi = draw_training_roi(layout, self.registry, rng)
                 yield canvas, build_conditions(layout, canvas, roi, self.registry)
 
@@ -177,6 +177,14 @@ class LatentCache:
     def _remove_leftovers(self) -> None:
         for path in self.folder.glob("*.partial"):
             path.unlink(missing_ok=True)
+
+
+def _shards(samples: list[Sample]) -> Iterator[list[Sample]]:
+    """Return the samples in parts of one view each, so that shards are found again whatever other views are used."""
+    for _, group in groupby(samples, key=lambda sample: sample.view):
+        of_view = list(group)
+        for start in range(0, len(of_view), _RECORDS_PER_SHARD):
+            yield of_view[start : start + _RECORDS_PER_SHARD]
 
 
 def _write_shard(path: Path, tensors: dict[str, Tensor], prompts: list[str]) -> None:

@@ -9,22 +9,25 @@ import hashlib
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 class ShuffledOrder:
     """Arrange sample indices as an endless stream of shuffled epochs.
 
+    In an epoch of N samples each comes floor(w) or ceil(w) times, w being its weight over the mean weight, and w times
+    on average (systematic resampling); with equal weights each comes once.
+
     Args:
-        size: Number of samples.
+        weights: How often each sample comes, relative to the others, (N,), above 0.
         seed: Seed of the shuffles.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
-        if size < 1:
-            raise ValueError(f"size must be at least 1, got {size}")
-        self.size = size
+    def __init__(self, weights: ArrayLike, seed: int) -> None:
+        self.weights = np.asarray(weights, dtype=np.float64)
         self.seed = seed
+        if self.weights.ndim != 1 or not self.weights.size or not (self.weights > 0).all():
+            raise ValueError("weights must be a sequence of at least one number, all above 0")
         self._epoch: tuple[int, NDArray[np.int64]] | None = None
 
     def indices(self, start: int, count: int) -> NDArray[np.int64]:
@@ -32,10 +35,18 @@ class ShuffledOrder:
         return np.array([self._at(position) for position in range(start, start + count)], dtype=np.int64)
 
     def _at(self, position: int) -> int:
-        epoch, place = divmod(position, self.size)
+        epoch, place = divmod(position, len(self.weights))
         if self._epoch is None or self._epoch[0] != epoch:
-            self._epoch = (epoch, np.random.default_rng([self.seed, epoch]).permutation(self.size))
+            self._epoch = (epoch, self._shuffled(epoch))
         return int(self._epoch[1][place])
+
+    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
+        rng, size = np.random.default_rng([self.seed, epoch]), len(self.weights)
+        if (self.weights == self.weights[0]).all():
+            return rng.permutation(size)
+        edges = np.cumsum(self.weights) * (size / self.weights.sum())
+        drawn = np.searchsorted(edges, np.arange(size) + rng.random(), side="right")
+        return rng.permutation(np.minimum(drawn, size - 1))
 
 
 def generator_at(seed: int, purpose: str, position: int) -> torch.Generator:

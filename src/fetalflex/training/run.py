@@ -11,8 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -65,7 +67,7 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
 
     stage = build_stage(config, parts, latents_of)
     _write_record(record, config.output / CONFIG_COPY)
-    return Trainer(stage, config, console).run()
+    return Trainer(stage, config, console, parts.sample_weights(stage.sample_count)).run()
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class RunParts:
     validation: list[Sample]
     components: Components
 
+    def sample_weights(self, sample_count: int) -> NDArray[np.float64]:
+        """Return the weight of each of a stage's training samples, the same number for every view."""
+        weights = np.array([sample.weight for sample in self.training])
+        return weights.repeat(sample_count // len(weights))
+
 
 def gather(config: RunConfig, registry: Registry | None) -> RunParts:
     """Return planes, device, samples and model of a run; see `train` for the arguments and errors."""
@@ -85,7 +92,8 @@ def gather(config: RunConfig, registry: Registry | None) -> RunParts:
     device = choose_device(config.device)
     annotated = config.stage == "control"  # an image without boxes teaches the control branch nothing
     training = select_samples(config.data, config.data.train_split, registry, annotated)
-    validation = select_samples(config.data, config.data.validation_split, registry, annotated)
+    shown = ["close_up"] if "close_up" in config.data.views and annotated else None
+    validation = select_samples(config.data, config.data.validation_split, registry, annotated, shown)
     return RunParts(registry, device, training, validation, _components(config, registry))
 
 
@@ -116,7 +124,7 @@ def build_stage(
     training, validation = latents_of(parts.training, config.augmentation), latents_of(parts.validation, fixed)
     if config.stage == "denoiser":
         return DenoiserTraining(components, parts.device, training, validation, config.denoiser)
-    layouts = [Augmentation().apply_to_layout(record.layout, size) for _, record in parts.validation]
+    layouts = [Augmentation().apply_to_layout(sample.layout, size) for sample in parts.validation]
     return ControlTraining(components, parts.device, training, validation, layouts, parts.registry, config.control)
 
 
@@ -159,8 +167,8 @@ def _write_record(record: dict[str, Any], path: Path) -> None:
 def data_fingerprint(samples: list[Sample]) -> str:
     """Return a digest of the records that are trained on: names, layouts and sizes, in order."""
     digest = hashlib.sha256()
-    for _, record in samples:
-        digest.update(f"{record.file_name}\n{record.layout.to_json()}\n".encode())
+    for sample in samples:
+        digest.update(f"{sample.record.file_name}\n{sample.layout.to_json()}\n".encode())
     return digest.hexdigest()[:16]
 
 

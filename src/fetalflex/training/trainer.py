@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -23,6 +25,7 @@ from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.config import RunConfig
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.log import RunLog
+from fetalflex.training.memory_layout import in_layout_of
 from fetalflex.training.order import ShuffledOrder, generator_at
 from fetalflex.training.stage import Stage
 
@@ -48,9 +51,16 @@ class Trainer:
         stage: What to train.
         config: How.
         console: Where to show progress.
+        sample_weights: How often each training sample is shown relative to the others, (N,); by default all alike.
     """
 
-    def __init__(self, stage: Stage, config: RunConfig, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        config: RunConfig,
+        console: Console | None = None,
+        sample_weights: NDArray[np.float64] | None = None,
+    ) -> None:
         self.stage = stage
         self.config = config
         self.console = console or Console(stderr=True)
@@ -64,7 +74,8 @@ class Trainer:
         )
         self.average = MovingAverage(parameters, config.ema_half_life)
         self.store = CheckpointStore(self.folder / "checkpoints")
-        self.order = ShuffledOrder(stage.sample_count, config.seed)
+        weights = np.ones(stage.sample_count) if sample_weights is None else sample_weights
+        self.order = ShuffledOrder(weights, config.seed)
         self._stop = False
         self._map: Callable[..., Iterable[Any]] = map
 
@@ -270,6 +281,7 @@ class Trainer:
 def _add_gradients(parameters: list[torch.nn.Parameter], gradients: Iterable[torch.Tensor | None]) -> None:
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient is not None:
+            gradient = in_layout_of(parameter, gradient)
             parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
 
 

@@ -12,7 +12,16 @@ from diffusers import DDIMScheduler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, default_registry, draw_roi_mask, global_prompt
+from fetalflex.anatomy import (
+    Box,
+    Canvas,
+    CloseUp,
+    Layout,
+    PlacedStructure,
+    default_registry,
+    draw_roi_mask,
+    global_prompt,
+)
 from fetalflex.anatomy.conditions import build_conditions
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.sampling import Step
@@ -200,8 +209,53 @@ def test_a_synthesis_says_how_it_was_made(pipeline: FetalFlexPipeline) -> None:
     assert made.model == pipeline.identity == model_identity(pipeline.components)
     assert made.settings == {
         "sampler": "ddim", "steps": 2, "eta": 0.5, "feather": 0, "prompt_guidance": 2, "layout_guidance": 3,
+        "close_up": False,
     }  # fmt: skip
     assert '"steps": 2' in made.metadata()["FetalFlex:settings"]
+
+
+def far_scene() -> tuple[Layout, np.ndarray]:
+    """Return a phantom that fills a small part of its image."""
+    layout, image = scene(64, 64)
+    wide = np.pad(image, ((40, 120), (200, 60)), mode="edge")
+    return layout.rescaled(1, 200, 40, width=wide.shape[1], height=wide.shape[0]), wide
+
+
+def test_a_close_up_is_the_part_of_the_image_synthesised_alone_and_put_back(pipeline: FetalFlexPipeline) -> None:
+    layout, image = far_scene()
+    made = pipeline(layout, image=image, seed=4, steps=2)
+    x, y, width, height = made.settings["close_up"]
+    assert max(width, height) < 0.6 * max(image.shape)
+    part = CloseUp(x, y, width, height)
+    assert made.roi_mask.sum() == part.image(made.roi_mask).sum()
+    alone = pipeline(
+        part.layout(layout),
+        image=np.ascontiguousarray(part.image(image)),
+        roi=np.ascontiguousarray(part.image(made.roi_mask)),
+        seed=4,
+        steps=2,
+        close_up=False,
+    )
+    assert alone.settings["close_up"] is False
+    assert np.array_equal(made.image, part.put_back(alone.image, image))
+
+
+def test_the_whole_image_can_be_worked_on_instead(pipeline: FetalFlexPipeline) -> None:
+    layout, image = far_scene()
+    close, whole = (pipeline(layout, image=image, seed=4, steps=2, close_up=value) for value in (True, False))
+    assert whole.settings["close_up"] is False
+    assert difference(close, whole) > 0
+    assert np.array_equal(whole.image[~whole.roi_mask], image[~whole.roi_mask])
+
+
+def test_a_close_up_shows_where_a_structure_was_and_where_it_goes(pipeline: FetalFlexPipeline) -> None:
+    layout, image = far_scene()
+    moved = layout.with_structures(
+        dataclasses.replace(placed, box=placed.box.translated(-120, 60)) for placed in layout.structures
+    )
+    made = pipeline.edit(image, layout, moved, steps=1)
+    x, y, width, height = made.settings["close_up"]
+    assert made.roi_mask.sum() == CloseUp(x, y, width, height).image(made.roi_mask).sum()
 
 
 def test_a_saved_and_reloaded_pipeline_makes_the_same_images(pipeline: FetalFlexPipeline, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def folder(phantom_folder: Path, tmp_path: Path) -> Path:
 
 
 def samples(folder: Path) -> list[Sample]:
-    return select_samples(DataConfig(paths=(folder,)), "train", REGISTRY)
+    return select_samples(DataConfig(paths=(folder,), views={"whole": 1.0}), "train", REGISTRY)
 
 
 def cache(folder: Path, components: Components, **changes: Any) -> LatentCache:
@@ -69,10 +70,10 @@ def test_latents_are_those_of_the_images_and_their_conditions(folder: Path, rand
     assert latents.image.shape == latents.layout.shape == latents.background.shape == (count, 4, 16, 16)
     assert latents.roi_mask.shape == (count, 1, 16, 16)
     assert set(latents.roi_mask.unique().tolist()) <= {0, 1}
-    for number, (dataset, record) in enumerate(samples(folder)[:3]):
+    for number, sample in enumerate(samples(folder)[:3]):
         canvas = Canvas(64, 64, 64)
-        layout = canvas.layout_to_canvas(record.layout)
-        image = canvas.image_to_canvas(dataset.image(record))
+        layout = canvas.layout_to_canvas(sample.layout)
+        image = canvas.image_to_canvas(sample.image())
         assert latents.prompts[2 * number] == global_prompt(layout, REGISTRY)
         with torch.no_grad():
             expected = encode(random_model.vae, pixels_from_arrays([image]))[0]
@@ -109,9 +110,9 @@ def test_a_later_stage_reuses_the_images_of_an_earlier_one(folder: Path, random_
 
 def test_a_changed_image_recomputes_its_shard_only(folder: Path, random_model: Components) -> None:
     before, _ = load(folder, random_model)
-    dataset, record = samples(folder)[-1]
-    path = dataset.image_path(record)
-    Image.fromarray(draw_phantom(record.layout, np.random.default_rng(99))).save(path)
+    sample = samples(folder)[-1]
+    path = sample.dataset.image_path(sample.record)
+    Image.fromarray(draw_phantom(sample.layout, np.random.default_rng(99))).save(path)
     after, encoded = load(folder, random_model)
     assert encoded == 3 * 2 * SECOND_SHARD
     changed = [i for i in range(len(before)) if not torch.equal(before.image[i], after.image[i])]
@@ -121,11 +122,9 @@ def test_a_changed_image_recomputes_its_shard_only(folder: Path, random_model: C
 def test_a_changed_layout_recomputes_its_shard_only(folder: Path, random_model: Components) -> None:
     before, _ = load(folder, random_model)
     chosen = samples(folder)
-    dataset, record = chosen[-1]
-    moved = record.layout.mirrored_horizontally()
-    object.__setattr__(record, "layout", moved)
+    moved = replace(chosen[-1].record, layout=chosen[-1].layout.mirrored_horizontally())
     with encoded_images(random_model) as encoded:
-        after = cache(folder, random_model).load([*chosen[:-1], (dataset, record)])
+        after = cache(folder, random_model).load([*chosen[:-1], replace(chosen[-1], record=moved)])
     assert sum(encoded) == 3 * 2 * SECOND_SHARD
     assert not torch.equal(before.layout[-2], after.layout[-2])
     assert torch.equal(before.layout[:-2], after.layout[:-2])
@@ -221,3 +220,16 @@ def test_progress_counts_records(folder: Path, random_model: Components) -> None
     shown: list[tuple[int, int]] = []
     cache(folder, random_model).load(samples(folder), lambda done, total: shown.append((done, total)))
     assert shown == [(FIRST_SHARD, RECORDS), (RECORDS, RECORDS)]
+
+
+def test_shards_of_a_view_are_found_again_beside_another_view(folder: Path, random_model: Components) -> None:
+    whole, close_up, both = (
+        select_samples(DataConfig(paths=(folder,), views=views), "train", REGISTRY)
+        for views in ({"whole": 1.0}, {"close_up": 1.0}, {"close_up": 1.0, "whole": 1.0})
+    )
+    made = cache(folder, random_model)
+    parts = [made.load(samples) for samples in (close_up, whole)]
+    with encoded_images(random_model) as encoded:
+        joined = made.load(both)
+    assert encoded == []
+    assert torch.equal(joined.image, torch.cat([part.image for part in parts]))

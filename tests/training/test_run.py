@@ -59,7 +59,9 @@ def test_a_run_leaves_its_config_versions_and_fingerprint(tmp_path: Path, phanto
     assert RunConfig.model_validate(record["config"]) == config
     assert record["versions"].keys() == {"python", "fetalflex", "torch", "diffusers", "transformers", "numpy"}
     assert len(record["data_fingerprint"]) == 16
-    assert "autoencoder: 36 training and 12 validation images, on cpu" in console.file.getvalue()
+    assert (
+        "autoencoder: 36 training and 12 validation images, 72 and 24 views of them, on cpu" in console.file.getvalue()
+    )
     model = Components.load(tmp_path / "run" / "model")
     assert model.config.name == "tiny"
     assert model.planes == default_registry().to_yaml()

@@ -6,7 +6,8 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -79,14 +80,16 @@ class DatasetFolder(Dataset):
 
         Args:
             root: Folder to make; it may exist if it is empty.
-            items: Records, whose file names end in ".png", each with its image, `(H, W) uint8` of the layout's size.
-                They are taken one by one, so they need not fit in memory together.
+            items: Records, each with its image, `(H, W) uint8` of the layout's size. They are taken one by one, so they
+                need not fit in memory together. Images are written as PNG: a file name that ends otherwise, such as
+                that of a record of a data set of JPEG files, is given the suffix .png.
             registry: Registry that knows the records' planes and structures; the built-in one by default.
             info: COCO's `info`, such as a description.
             licenses: COCO's `licenses`.
 
         Raises:
-            FetalFlexError: If the folder is not empty, or a record does not fit its image or the registry.
+            FetalFlexError: If the folder is not empty, a record does not fit its image or the registry, or two records
+                have one file name.
         """
         registry = registry or default_registry()
         if root.exists() and not (root.is_dir() and not any(root.iterdir())):
@@ -107,5 +110,6 @@ class DatasetFolder(Dataset):
 
 
 def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8]) -> Record:
-    write_png(inside(root, record.file_name), check_size(pixels, record, record.file_name), {})
-    return record
+    written = replace(record, file_name=str(PurePosixPath(record.file_name).with_suffix(".png")))
+    write_png(inside(root, written.file_name), check_size(pixels, record, record.file_name), {})
+    return written

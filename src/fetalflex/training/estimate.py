@@ -14,7 +14,7 @@ from fetalflex.anatomy import Registry
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
 from fetalflex.training.config import AugmentationConfig, RunConfig
-from fetalflex.training.images import Sample
+from fetalflex.training.images import Sample, image_count
 from fetalflex.training.latent_cache import Latents
 from fetalflex.training.run import RunParts, build_stage, gather
 from fetalflex.training.trainer import Trainer
@@ -29,7 +29,7 @@ class Estimate:
     """Hold what a run will take.
 
     Args:
-        training_images: Images in the training split, variants not counted.
+        training_images: Images in the training split, views and variants not counted.
         shown_images: Images that will be shown in all.
         images_per_second: Measured rate of training.
         training_seconds: Time in training steps; validations and checkpoints come on top.
@@ -79,7 +79,7 @@ def estimate_run(config: RunConfig, registry: Registry | None = None, console: C
     trained = sum(parameter.numel() for parameter in trainer.parameters)
     model = sum(p.numel() for network in parts.components.networks().values() for p in network.parameters())
     return Estimate(
-        training_images=len(parts.training),
+        training_images=image_count(parts.training),
         shown_images=round(seconds * rate),
         images_per_second=rate,
         training_seconds=seconds,

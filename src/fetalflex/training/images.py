@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +88,11 @@ def select_samples(
             f"{config.min_quality} in {', '.join(map(str, config.paths))}"
         )
     return samples
+
+
+def image_count(samples: Sequence[Sample]) -> int:
+    """Return of how many images the samples are views."""
+    return len({(id(sample.dataset), sample.record.file_name) for sample in samples})
 
 
 def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:

@@ -30,7 +30,7 @@ from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.denoiser import DenoiserTraining
-from fetalflex.training.images import ImageBank, Sample, select_samples
+from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
@@ -58,8 +58,8 @@ def train(config: RunConfig, registry: Registry | None = None, console: Console 
     record = _run_record(config, data_fingerprint(parts.training), model_identity(parts.components))
     _check_same_run(record, config.output / CONFIG_COPY)
     console.print(
-        f"{config.stage}: {len(parts.training)} training and {len(parts.validation)} validation images, "
-        f"on {parts.device}"
+        f"{config.stage}: {image_count(parts.training)} training and {image_count(parts.validation)} validation "
+        f"images, {len(parts.training)} and {len(parts.validation)} views of them, on {parts.device}"
     )
 
     def latents_of(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:

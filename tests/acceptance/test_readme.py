@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fetalflex.anatomy import default_registry, prompt_corpus
+from fetalflex.anatomy import GestationalAge, Layout, Recipe, centile_of, default_registry, prompt_corpus
 from fetalflex.cli.app import main
 from fetalflex.data import DatasetFolder, read_image
 from fetalflex.models.build import build_components
@@ -48,6 +48,21 @@ def test_the_edit_is_made_on_the_command_line_and_in_python(workplace: Path) -> 
     [block] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(block, "README.md", "exec"), {})
     assert (read_image(Path("out/edited.png")) == read_image(Path("out/edited-in-python.png"))).all()
+
+
+def test_a_layout_is_measured_and_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = DatasetFolder(ROOT / "examples").subset(planes=["thalamic_transverse"])[0]
+    layout = tmp_path / "demo" / "images" / "thalamic_transverse-unedited.layout.json"
+    layout.parent.mkdir(parents=True)
+    record.layout.save(layout)
+    steps = [line for line in COMMANDS if re.match(r"fetalflex (measure|grow) ", line)]
+    assert [line.split()[1] for line in steps] == ["measure", "grow"]
+    assert [run(command) for command in steps] == [0, 0]
+    grown = Layout.load("out/small.layout.json")
+    assert centile_of(grown, "HC", GestationalAge.parse("20w3d"), default_registry()) == pytest.approx(5)
+    replayed = Recipe.load("out/small.recipe.json").apply(record.layout, default_registry())
+    assert replayed.structures == grown.structures
 
 
 @pytest.mark.slow

@@ -8,11 +8,14 @@ import pytest
 from data_helpers import FIXTURES, read_all, reasons, save_image, save_text
 from PIL import Image, ImageDraw
 
+from fetalflex.anatomy import default_registry, measure
+from fetalflex.data import DatasetFolder
 from fetalflex.data.image_files import read_image
 from fetalflex.data.importers.hc18 import _ellipse_on
 from fetalflex.errors import FetalFlexError
 
 SET = FIXTURES / "hc18"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 HEADER = "filename,pixel size(mm),head circumference (mm)\n"
 
 
@@ -60,6 +63,17 @@ def test_the_published_set():
     text = reasons(refusals)
     assert text.count("there is no image for this outline") == 6
     assert text.count("the table names this image, but it is not there") == 6
+
+
+def test_layouts_measure_the_published_circumference():
+    """Of the originals within 0.1 %, of the example, whose ellipse was fitted to a scaled outline, within 2.5 %."""
+    items, _ = read_all("hc18", SET)
+    layouts = [(item.layout, item.extra["head_circumference_mm"], 0.001) for item in items]
+    [example] = [record for record in DatasetFolder(EXAMPLES) if record.source == "hc18"]
+    layouts.append((example.layout, example.extra["head_circumference_mm"], 0.025))
+    assert len(layouts) == 3
+    for layout, published, tolerance in layouts:
+        assert measure(layout, "HC", default_registry()).mm == pytest.approx(published, rel=tolerance)
 
 
 def test_the_box_touches_the_outline_in_pixel_edges(tmp_path):

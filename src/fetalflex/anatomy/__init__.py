@@ -1,12 +1,17 @@
-"""Planes, structures, layouts, edits, prompts, and the drawing of layout maps and masks. No torch."""
+"""Planes, structures, layouts, edits, growth, prompts, and the drawing of layout maps and masks. No torch."""
 
+from fetalflex.anatomy.biometry import MEASURES, measure, measure_all
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.canvas import Canvas
 from fetalflex.anatomy.close_up import CloseUp
 from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay, draw_roi_mask
 from fetalflex.anatomy.edit_text import parse_edit
 from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
+from fetalflex.anatomy.gestational_age import GestationalAge
+from fetalflex.anatomy.growth_charts import GROWTH_CHARTS, chart_of
+from fetalflex.anatomy.growth_target import GrowthTarget, parse_growth_target
 from fetalflex.anatomy.layout import Layout, PlacedStructure, layout_schema
+from fetalflex.anatomy.layout_growth import biometry_recipe, centile_of, set_biometry
 from fetalflex.anatomy.planes import Plane, Structure
 from fetalflex.anatomy.prompts import global_prompt, prompt_corpus
 from fetalflex.anatomy.recipe import Recipe
@@ -14,11 +19,15 @@ from fetalflex.anatomy.registry import Registry, default_registry, model_registr
 
 __all__ = [
     "EDIT_KINDS",
+    "GROWTH_CHARTS",
+    "MEASURES",
     "Add",
     "Box",
     "Canvas",
     "CloseUp",
     "Edit",
+    "GestationalAge",
+    "GrowthTarget",
     "Layout",
     "Mirror",
     "Move",
@@ -31,13 +40,20 @@ __all__ = [
     "Rotate",
     "Scale",
     "Structure",
+    "biometry_recipe",
+    "centile_of",
+    "chart_of",
     "default_registry",
     "draw_layout_map",
     "draw_overlay",
     "draw_roi_mask",
     "global_prompt",
     "layout_schema",
+    "measure",
+    "measure_all",
     "model_registry",
     "parse_edit",
+    "parse_growth_target",
     "prompt_corpus",
+    "set_biometry",
 ]

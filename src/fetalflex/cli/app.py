@@ -15,7 +15,9 @@ from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.generate import generate
+from fetalflex.cli.grow import grow
 from fetalflex.cli.info import info
+from fetalflex.cli.measure import measure
 from fetalflex.cli.pack import pack
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
@@ -76,6 +78,8 @@ app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)
 app.command()(refine)
+app.command()(measure)
+app.command()(grow)
 app.command()(evaluate)
 app.command()(info)
 app.command()(demo)

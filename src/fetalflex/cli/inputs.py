@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,29 @@ def load_layout(path: Path, registry: Registry) -> Layout:
     layout = Layout.load(path)
     check_known(layout, registry, str(path))
     return layout
+
+
+def load_spaced_layout(path: Path, registry: Registry, pixel_spacing_mm: float | None) -> Layout:
+    """Read a layout file as `load_layout` does, and see to it that it has a pixel spacing.
+
+    Args:
+        path: Layout file.
+        registry: Planes and structures.
+        pixel_spacing_mm: Side of a pixel, mm, > 0, if the file does not state it.
+
+    Raises:
+        FetalFlexError: If neither says how large a pixel is, or what they say differs.
+    """
+    layout = load_layout(path, registry)
+    stated = layout.pixel_spacing_mm
+    if stated is None and pixel_spacing_mm is None:
+        raise FetalFlexError(
+            f"{path} states no pixel_spacing_mm, so nothing in it can be measured in mm; add it to the file, or give "
+            "--pixel-spacing, the side of a pixel in mm"
+        )
+    if stated is not None and pixel_spacing_mm not in (None, stated):
+        raise FetalFlexError(f"{path} states pixel_spacing_mm {stated:g}, but --pixel-spacing is {pixel_spacing_mm:g}")
+    return layout if stated is not None else replace(layout, pixel_spacing_mm=pixel_spacing_mm)
 
 
 def check_known(layout: Layout, registry: Registry, where: str) -> None:

@@ -108,6 +108,12 @@ RegistryFile = Annotated[
         "--registry", help="YAML file with planes and structures beside the built-in ones.", show_default=False
     ),
 ]
+PixelSpacing = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-spacing", metavar="MM", help="Side of a pixel, for layouts that do not state it.", show_default=False
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

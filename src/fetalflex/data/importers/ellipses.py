@@ -1,4 +1,4 @@
-"""Ellipses through points, and their circumference."""
+"""Ellipses through points."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
+from fetalflex.anatomy.circumference import ellipse_circumference
 from fetalflex.errors import FetalFlexError
 
 _FEWEST_POINTS = 6
@@ -37,13 +38,8 @@ class Ellipse:
         return Box.from_ellipse(self.cx, self.cy, self.semi_axis_a, self.semi_axis_b, self.angle)
 
     def circumference(self) -> float:
-        """Return the length of the curve in pixels, by the arithmetic-geometric mean; exact to rounding."""
-        a, b = self.semi_axis_a, self.semi_axis_b
-        total, weight = (a * a + b * b) / 2, 0.5
-        while abs(a - b) > 1e-12 * a:
-            a, b, weight = (a + b) / 2, math.sqrt(a * b), 2 * weight
-            total -= weight * (a * a - b * b)
-        return 2 * math.pi * total / a
+        """Return the length of the curve in pixels, exact to rounding."""
+        return ellipse_circumference(self.semi_axis_a, self.semi_axis_b)
 
     def mean_offset(self, points: NDArray[np.float64]) -> float:
         """Return how far points lie from the curve on average, in pixels, to first order.

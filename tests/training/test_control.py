@@ -132,21 +132,37 @@ def test_a_layout_that_is_ignored_is_warned_of_once_the_run_has_gone_on(
     assert any("ignores its layout" in concern for concern in made.concerns(numbers, 0.5))
 
 
-def test_what_is_outside_the_roi_does_not_count(random_model: Components, latents: tuple[Latents, Latents]) -> None:
-    """The gradient of the loss with respect to the prediction is zero outside the ROI."""
-    made = stage(random_model, latents, ssim_weight=0)
+def gradient_of_the_prediction(model: Components, latents: tuple[Latents, Latents], **changes: Any) -> torch.Tensor:
+    """Return the gradient of the loss with respect to what the denoiser predicts, (B, C, h, w)."""
+    made = stage(model, latents, ssim_weight=0, **changes)
     gradients: list[torch.Tensor] = []
-    masks = latents[0].roi_mask[:8].bool()
 
     def watch(_: torch.nn.Module, __: Any, output: tuple[torch.Tensor, ...]) -> None:
         output[0].register_hook(gradients.append)
 
     made.networks().requires_grad_(True)
-    random_model.unet.register_forward_hook(watch)
+    hook = model.unet.register_forward_hook(watch)
     made.loss(np.arange(8), generator_at(0, "test", 0), 0.0)[0].backward()
-    reached = gradients[0].abs().sum(1, keepdim=True) > 0
+    hook.remove()
+    return gradients[0]
+
+
+def test_what_is_outside_the_roi_does_not_count(random_model: Components, latents: tuple[Latents, Latents]) -> None:
+    masks = latents[0].roi_mask[:8].bool()
+    reached = gradient_of_the_prediction(random_model, latents).abs().sum(1, keepdim=True) > 0
     assert torch.equal(reached, masks)
     assert not masks.all()
+
+
+def test_structures_count_with_their_weight(random_model: Components, latents: tuple[Latents, Latents]) -> None:
+    plain, weighted = (
+        gradient_of_the_prediction(random_model, latents, structure_weight=weight) for weight in (1.0, 6.0)
+    )
+    roi, inner = latents[0].roi_mask[:8].bool(), latents[0].structure_mask[:8].bool()
+    ratio = (weighted.abs().sum(1, keepdim=True) / plain.abs().sum(1, keepdim=True)).double()
+    elsewhere = ratio[roi & ~inner].median()
+    torch.testing.assert_close(ratio[roi & ~inner], elsewhere.expand(int((roi & ~inner).sum())), rtol=1e-3, atol=0)
+    torch.testing.assert_close(ratio[roi & inner], 6 * elsewhere.expand(int((roi & inner).sum())), rtol=1e-3, atol=0)
 
 
 def exchanged(latents: Latents, field: str) -> Latents:

@@ -13,17 +13,19 @@ from PIL import Image
 from training_helpers import encoded_images
 
 from fetalflex.anatomy import Canvas, default_registry, draw_layout_map, global_prompt
+from fetalflex.diffusion.inpainting import mask_to_latents
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.config import AugmentationConfig, DataConfig
 from fetalflex.training.images import Sample, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
+from fetalflex.training.roi import draw_inner_mask
 from phantoms import draw_phantom
 
 REGISTRY = default_registry()
 AUGMENTATION = AugmentationConfig(variants=2)
 RECORDS, FIRST_SHARD, SECOND_SHARD = 36, 32, 4
-FIELDS = ("image", "layout", "background", "roi_mask")
+FIELDS = ("image", "layout", "background", "roi_mask", "structure_mask")
 
 
 @pytest.fixture
@@ -69,6 +71,7 @@ def test_latents_are_those_of_the_images_and_their_conditions(folder: Path, rand
     assert len(latents) == count
     assert latents.image.shape == latents.layout.shape == latents.background.shape == (count, 4, 16, 16)
     assert latents.roi_mask.shape == (count, 1, 16, 16)
+    assert latents.structure_mask.shape == (count, 1, 16, 16)
     assert set(latents.roi_mask.unique().tolist()) <= {0, 1}
     for number, sample in enumerate(samples(folder)[:3]):
         canvas = Canvas(64, 64, 64)
@@ -80,6 +83,8 @@ def test_latents_are_those_of_the_images_and_their_conditions(folder: Path, rand
             expected_map = encode(random_model.vae, pixels_from_arrays([draw_layout_map(layout, REGISTRY)]))[0]
         torch.testing.assert_close(latents.image[2 * number].float(), expected, rtol=2e-3, atol=2e-3)
         torch.testing.assert_close(latents.layout[2 * number].float(), expected_map, rtol=2e-3, atol=2e-3)
+        inner = torch.from_numpy(draw_inner_mask(layout, REGISTRY))[None, None]
+        assert torch.equal(latents.structure_mask[2 * number], mask_to_latents(inner, 16)[0].to(torch.uint8))
         assert not torch.allclose(latents.image[2 * number], latents.image[2 * number + 1], atol=0.01)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from fetalflex.training.losses import masked_error, ssim, structure_error
+from fetalflex.training.losses import ssim, structure_error, weighted_error
 
 
 def pictures(shape: tuple[int, ...], noise: float = 0.2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,7 +58,7 @@ def test_only_the_roi_counts() -> None:
     noise = torch.zeros(1, 2, 1, 3)
     predicted = torch.tensor([[[[1.0, 2.0, 100.0]], [[3.0, 4.0, 100.0]]]], requires_grad=True)
     mask = torch.tensor([[[[1.0, 1.0, 0.0]]]])
-    loss = masked_error(predicted, noise, mask)
+    loss = weighted_error(predicted, noise, mask)
     assert loss.item() == pytest.approx(((1 + 9) / 2 + (4 + 16) / 2) / 2)
     loss.backward()
     assert predicted.grad is not None
@@ -66,21 +66,21 @@ def test_only_the_roi_counts() -> None:
     assert predicted.grad[..., :2].all()
 
 
-def test_the_background_counts_with_its_weight() -> None:
+def test_positions_count_with_their_weights() -> None:
     predicted = torch.tensor([[[[1.0, 2.0, 4.0]]]])
-    mask = torch.tensor([[[[1.0, 0.0, 0.0]]]])
-    loss = masked_error(predicted, torch.zeros(1, 1, 1, 3), mask, background_weight=0.5)
-    assert loss.item() == pytest.approx((1 + 0.5 * (4 + 16)) / 2)
+    weight = torch.tensor([[[[3.0, 0.5, 0.5]]]])
+    loss = weighted_error(predicted, torch.zeros(1, 1, 1, 3), weight)
+    assert loss.item() == pytest.approx((3 * 1 + 0.5 * (4 + 16)) / 4)
 
 
 def test_with_the_whole_image_as_roi_it_is_the_mean_squared_error() -> None:
     predicted, noise = torch.randn(2, 3, 4, 8, 8)
-    loss = masked_error(predicted, noise, torch.ones(3, 1, 8, 8))
+    loss = weighted_error(predicted, noise, torch.ones(3, 1, 8, 8))
     torch.testing.assert_close(loss, (predicted - noise).square().mean())
 
 
 def test_an_empty_roi_gives_zero_and_not_nan() -> None:
-    assert masked_error(torch.ones(1, 4, 8, 8), torch.zeros(1, 4, 8, 8), torch.zeros(1, 1, 8, 8)) == 0
+    assert weighted_error(torch.ones(1, 4, 8, 8), torch.zeros(1, 4, 8, 8), torch.zeros(1, 1, 8, 8)) == 0
 
 
 def test_the_structure_error_is_the_mean_dissimilarity_weighted_by_the_share_of_signal() -> None:

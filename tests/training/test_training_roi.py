@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, draw_roi_mask
-from fetalflex.training.roi import draw_training_roi
+from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
 REGISTRY = default_registry()
 STRUCTURES = (PlacedStructure("skull", Box(50, 50, 60, 40, 10)), PlacedStructure("thalami", Box(50, 50, 20, 15)))
@@ -46,3 +46,11 @@ def test_without_structures_the_whole_image_is_hidden(seed: int) -> None:
 
 def test_the_draw_depends_on_the_generator_alone() -> None:
     assert np.array_equal(draw(7), draw(7))
+
+
+def test_the_inner_mask_covers_all_structures_but_the_outline() -> None:
+    thalami = LAYOUT.with_structures(STRUCTURES[1:])
+    assert np.array_equal(draw_inner_mask(LAYOUT, REGISTRY), draw_roi_mask(thalami, REGISTRY, "structures", 0.0))
+    assert np.array_equal(draw_inner_mask(thalami, REGISTRY), draw_inner_mask(LAYOUT, REGISTRY))
+    assert not draw_inner_mask(LAYOUT.with_structures(STRUCTURES[:1]), REGISTRY).any()
+    assert not draw_inner_mask(LAYOUT.with_structures(()), REGISTRY).any()

@@ -123,6 +123,8 @@ class ControlStage(_Strict):
         layout_dropout: Probability that a layout is replaced by the null layout.
         prompt_dropout: Probability that a prompt is replaced by the null prompt.
         background_weight: Weight of the squared error outside the ROI, relative to inside; 0 as in the paper.
+        structure_weight: Weight of the squared error inside structures other than the plane's outline, relative to the
+            rest of the ROI; 1 as in the paper. Small structures, such as a stomach, are learnt sooner with more.
         ssim_weight: λ2 of equation 10, the weight of 1 - SSIM beside the squared error, whose weight is 1; 0 is off.
         ssim_space: Compare latents, which is cheap, or pixels, through the decoder.
         adherence_from: Share of the run from which on a model that ignores its layout is warned of.
@@ -133,6 +135,7 @@ class ControlStage(_Strict):
     layout_dropout: float = Field(0.3, ge=0, lt=1)
     prompt_dropout: float = Field(0.3, ge=0, lt=1)
     background_weight: float = Field(0.0, ge=0, le=1)
+    structure_weight: float = Field(1.0, ge=1, le=100)
     ssim_weight: float = Field(0.1, ge=0, le=100)
     ssim_space: Literal["latent", "pixel"] = "latent"
     adherence_from: float = Field(0.3, ge=0, le=1)

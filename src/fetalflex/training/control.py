@@ -25,7 +25,7 @@ from fetalflex.models.text import encode_prompts
 from fetalflex.training.config import ControlStage
 from fetalflex.training.denoiser import validation_noise
 from fetalflex.training.latent_cache import Latents
-from fetalflex.training.losses import masked_error, structure_error
+from fetalflex.training.losses import structure_error, weighted_error
 from fetalflex.training.monitoring import (
     NOISE_LEVELS,
     adherence_concern,
@@ -118,7 +118,8 @@ class ControlTraining(Stage):
         text = torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text)
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         predicted = self._predict(noisy, timesteps, layout, text, conditions)
-        error = self._masked(predicted, self.schedule.target(clean, noise, timesteps), conditions.roi_mask)
+        target = self.schedule.target(clean, noise, timesteps).to(self.device)
+        error = weighted_error(predicted, target, self._weight(self.training, indices, conditions.roi_mask))
         if self.settings.ssim_weight == 0:
             return error, {}
         structure = self._structure_error(predicted, noisy, clean, timesteps)
@@ -175,7 +176,7 @@ class ControlTraining(Stage):
         clean = latents.image[chosen].float()
         noise, timesteps = validation_noise(clean, self.schedule)
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
-        target = self.schedule.target(clean, noise, timesteps)
+        target = self.schedule.target(clean, noise, timesteps).to(self.device)
         levels = levels_of(timesteps, self.schedule.train_timesteps)
 
         def loss(layout: Tensor) -> list[float]:
@@ -183,7 +184,7 @@ class ControlTraining(Stage):
             predicted = self._predict(noisy, timesteps, layout, conditions.text, conditions)
             parts = [levels >= 0, levels >= NOISE_LEVELS // 2, *(levels == level for level in range(NOISE_LEVELS))]
             masks = conditions.roi_mask
-            return [self._masked(predicted[p], target[p], masks[p]).item() if p.any() else math.nan for p in parts]
+            return [weighted_error(predicted[p], target[p], masks[p]).item() if p.any() else math.nan for p in parts]
 
         true, true_noisy, *by_level = loss(conditions.layout)
         numbers = {"loss": true} | {f"loss_noise_{i}": value for i, value in enumerate(by_level)}
@@ -217,8 +218,12 @@ class ControlTraining(Stage):
         condition = self.prealignment(layout, given.background, given.roi_mask)
         return predict(self.unet, self.controlnet, noisy, timesteps, text, condition)
 
-    def _masked(self, predicted: Tensor, target: Tensor, roi_mask: Tensor) -> Tensor:
-        return masked_error(predicted, target.to(self.device), roi_mask, self.settings.background_weight)
+    def _weight(self, latents: Latents, indices: NDArray[np.int64], roi_mask: Tensor) -> Tensor:
+        """Return how much each position counts in training, (B, 1, h, w)."""
+        assert latents.structure_mask is not None
+        inner = latents.structure_mask[indices].float().to(self.device)
+        inside = 1 + (self.settings.structure_weight - 1) * inner
+        return roi_mask * inside + self.settings.background_weight * (1 - roi_mask)
 
     def _syntheses(self) -> tuple[Tensor, NDArray[np.uint8]]:
         """Return the latents of syntheses from true layouts, and the sheet that shows them."""

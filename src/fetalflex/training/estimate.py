@@ -99,7 +99,7 @@ def _noise_latents(count: int, components: Components, with_conditions: bool) ->
     if not with_conditions:
         return Latents(noise, prompts)
     mask = torch.ones((count, 1, *shape[2:]), dtype=torch.uint8)
-    return Latents(noise, prompts, noise.flip(0), noise.flip(1), mask)
+    return Latents(noise, prompts, noise.flip(0), noise.flip(1), mask, mask)
 
 
 @torch.no_grad()

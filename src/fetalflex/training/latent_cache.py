@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fetalflex.anatomy import Registry
+from fetalflex.anatomy import Layout, Registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.diffusion.inpainting import mask_to_latents
 from fetalflex.models.components import Components, weights_digest
@@ -25,11 +26,14 @@ from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample
-from fetalflex.training.roi import draw_training_roi
+from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
 _FORMAT = "fetalflex/latents/1"
 _RECORDS_PER_SHARD = 32
 _CHUNK = 16
+
+Variant = tuple[Layout, NDArray[np.uint8], Conditions]
+"""Layout, image and conditions on the canvas."""
 
 
 @dataclass
@@ -42,6 +46,8 @@ class Latents:
         layout: Latents of the layout maps, (N, C, h, w) float16; None if not asked for.
         background: Latents of the images with their ROI blanked, (N, C, h, w) float16; None if not asked for.
         roi_mask: 1 inside the ROI, (N, 1, h, w) uint8; None if not asked for.
+        structure_mask: 1 where a structure other than the plane's outline lies, (N, 1, h, w) uint8; None if not asked
+            for.
     """
 
     image: Tensor
@@ -49,6 +55,7 @@ class Latents:
     layout: Tensor | None = None
     background: Tensor | None = None
     roi_mask: Tensor | None = None
+    structure_mask: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -69,7 +76,7 @@ class LatentCache:
         augmentation: How images are varied.
         seed: Seed of the augmentation.
         device: Where to encode.
-        with_conditions: Also cache layout, background and ROI mask.
+        with_conditions: Also cache layout, background, ROI mask and structure mask.
     """
 
     def __init__(
@@ -128,22 +135,22 @@ class LatentCache:
         key = digest.hexdigest()[:32]
         kinds = {"image": self._encode_images}
         if self.with_conditions:
-            kinds["conditions"] = self._encode_conditions
+            kinds |= {"conditions": self._encode_conditions, "structures": self._draw_structures}
         tensors: dict[str, Tensor] = {}
         prompts: list[str] = []
-        variants: list[tuple[np.ndarray, Conditions]] = []
+        variants: list[Variant] = []
         for kind, encode_kind in kinds.items():
             path = self.folder / f"{key}.{kind}.safetensors"
             found = _read_shard(path)
             if found is None:
                 variants = variants or list(self._variants(samples, images))
-                found = encode_kind(variants), [conditions.prompt for _, conditions in variants]
+                found = encode_kind(variants), [conditions.prompt for *_, conditions in variants]
                 _write_shard(path, *found)
             tensors |= found[0]
             prompts = found[1]
         return Latents(prompts=prompts, **tensors)
 
-    def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[tuple[np.ndarray, Conditions]]:
+    def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[Variant]:
         size = self.config.image_size
         for sample, image in zip(samples, images, strict=True):
             content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
@@ -153,18 +160,22 @@ class LatentCache:
                 canvas = change.apply_to_image(image, size)
                 layout = change.apply_to_layout(sample.layout, size)
                 roi = draw_training_roi(layout, self.registry, rng)
-                yield canvas, build_conditions(layout, canvas, roi, self.registry)
+                yield layout, canvas, build_conditions(layout, canvas, roi, self.registry)
 
-    def _encode_images(self, variants: list[tuple[np.ndarray, Conditions]]) -> dict[str, Tensor]:
-        return {"image": self._encode_arrays([canvas for canvas, _ in variants])}
+    def _encode_images(self, variants: list[Variant]) -> dict[str, Tensor]:
+        return {"image": self._encode_arrays([canvas for _, canvas, _ in variants])}
 
-    def _encode_conditions(self, variants: list[tuple[np.ndarray, Conditions]]) -> dict[str, Tensor]:
-        masks = torch.from_numpy(np.stack([conditions.roi_mask for _, conditions in variants]))[:, None]
+    def _encode_conditions(self, variants: list[Variant]) -> dict[str, Tensor]:
+        masks = torch.from_numpy(np.stack([conditions.roi_mask for *_, conditions in variants]))[:, None]
         return {
-            "layout": self._encode_arrays([conditions.layout_map for _, conditions in variants]),
-            "background": self._encode_arrays([conditions.background for _, conditions in variants]),
+            "layout": self._encode_arrays([conditions.layout_map for *_, conditions in variants]),
+            "background": self._encode_arrays([conditions.background for *_, conditions in variants]),
             "roi_mask": mask_to_latents(masks, self.config.latent_size).to(torch.uint8),
         }
+
+    def _draw_structures(self, variants: list[Variant]) -> dict[str, Tensor]:
+        masks = torch.from_numpy(np.stack([draw_inner_mask(layout, self.registry) for layout, *_ in variants]))
+        return {"structure_mask": mask_to_latents(masks[:, None], self.config.latent_size).to(torch.uint8)}
 
     @torch.no_grad()
     def _encode_arrays(self, arrays: list[np.ndarray]) -> Tensor:
@@ -224,4 +235,4 @@ def _concatenate(shards: list[Latents]) -> Latents:
 
     image = torch.cat([shard.image for shard in shards])
     prompts = [prompt for shard in shards for prompt in shard.prompts]
-    return Latents(image, prompts, joined("layout"), joined("background"), joined("roi_mask"))
+    return Latents(image, prompts, joined("layout"), joined("background"), joined("roi_mask"), joined("structure_mask"))

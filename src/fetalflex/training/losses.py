@@ -40,16 +40,14 @@ def _blur(x: Tensor, window: int, sigma: float) -> Tensor:
     return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
 
 
-def masked_error(predicted: Tensor, target: Tensor, roi_mask: Tensor, background_weight: float = 0.0) -> Tensor:
-    """Return the mean squared error of the prediction inside the ROI: the first term of equation 10.
+def weighted_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean squared error of the prediction: with the ROI mask as weight, the first term of equation 10.
 
     Args:
         predicted: ε̂ (or v̂), (B, C, h, w).
         target: ε (or v), the same shape.
-        roi_mask: 1 inside the ROI, (B, 1, h, w).
-        background_weight: Weight of positions outside the ROI.
+        weight: How much a position counts, (B, 1, h, w).
     """
-    weight = roi_mask + background_weight * (1 - roi_mask)
     error = (predicted.float() - target).square().mean(dim=1, keepdim=True)
     return (error * weight).sum() / weight.sum().clamp_min(1.0)
 

@@ -1,4 +1,4 @@
-"""Which region is hidden from the model in training."""
+"""Which region is hidden from the model in training, and which of it matters most."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def draw_training_roi(layout: Layout, registry: Registry, rng: np.random.Generat
     if not layout.structures:
         mode = "full"
     return draw_roi_mask(layout, registry, mode, margin)
+
+
+def draw_inner_mask(layout: Layout, registry: Registry) -> NDArray[np.bool_]:
+    """Draw where structures other than the plane's outline lie, (H, W)."""
+    outline = layout.outline(registry)
+    inner = layout.with_structures(structure for structure in layout.structures if structure is not outline)
+    if not inner.structures:
+        return np.zeros((layout.height, layout.width), np.bool_)
+    return draw_roi_mask(inner, registry, "structures", 0.0)

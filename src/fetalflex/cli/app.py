@@ -16,6 +16,7 @@ from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.generate import generate
 from fetalflex.cli.info import info
+from fetalflex.cli.init import init
 from fetalflex.cli.pack import pack
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
@@ -72,6 +73,7 @@ def _root(
 
 app.command()(prepare)
 app.command()(pack)
+app.command()(init)
 app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)

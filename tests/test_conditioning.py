@@ -140,3 +140,17 @@ def test_copies_of_a_model_give_copies_of_its_denoiser(random_model: Components,
         other.controlnet.controlnet_mid_block.weight.add_(0.5)
     first, second = (ConditionedDenoiser(m, conditions, Guidance())(X, 500) for m in (random_model, other))
     assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+@torch.no_grad()
+def test_parts_of_the_conditions_predict_as_the_whole(
+    random_model: Components, conditions: LatentConditions, per_sample: bool
+) -> None:
+    if per_sample:  # as with negative prompts
+        conditions = replace(conditions, null_text=conditions.text.flip(0))
+    guidance = Guidance(prompt=2.0, layout=3.0)
+    whole = ConditionedDenoiser(random_model, conditions, guidance)(X, 400)
+    parts = [slice(0, 2), slice(2, 3)]
+    found = [ConditionedDenoiser(random_model, conditions.part(part), guidance)(X[part], 400) for part in parts]
+    torch.testing.assert_close(torch.cat(found), whole, rtol=1e-4, atol=1e-5)

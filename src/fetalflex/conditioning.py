@@ -35,6 +35,17 @@ class LatentConditions:
     null_text: Tensor
     null_layout: Tensor
 
+    def part(self, chosen: slice) -> LatentConditions:
+        """Return the conditions of some of the samples."""
+        return LatentConditions(
+            text=self.text[chosen],
+            layout=self.layout[chosen],
+            background=self.background[chosen],
+            roi_mask=self.roi_mask[chosen],
+            null_text=self.null_text if len(self.null_text) == 1 else self.null_text[chosen],
+            null_layout=self.null_layout,
+        )
+
 
 class ConditionedDenoiser:
     """Predict the noise under conditions: U-Net plus ControlNet, with guidance.

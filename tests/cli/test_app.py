@@ -15,7 +15,9 @@ from fetalflex.anatomy.drawing import ROI_MODES
 from fetalflex.cli import app as app_module
 from fetalflex.cli.options import Roi
 
-COMMANDS = ("prepare", "pack", "train", "generate", "edit", "measure", "grow", "info", "demo")
+COMMANDS = (
+    "prepare", "pack", "init", "train", "generate", "edit", "refine", "evaluate", "measure", "grow", "info", "demo",
+)  # fmt: skip
 
 
 def in_subprocess(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

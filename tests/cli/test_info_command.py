@@ -47,4 +47,4 @@ def test_bad_models(run: RunCommand, workplace: Path, name: str, message: str) -
 
 
 def test_an_unknown_model_lists_the_presets(run: RunCommand, workplace: Path) -> None:
-    assert run("info", "huge", code=2).stderr.endswith("or name a preset: mini, tiny\n")
+    assert run("info", "huge", code=2).stderr.endswith("or name a preset: mini, sd15, tiny\n")

@@ -118,6 +118,12 @@ def test_a_model_holds_no_pickle(saved: Path) -> None:
     assert endings <= {".json", ".safetensors", ".txt"}
 
 
+def test_a_model_does_not_tell_where_its_parts_lay(saved: Path, tmp_path: Path) -> None:
+    again = Components.load(saved).save(tmp_path / "again")
+    for path in again.rglob("*.json"):
+        assert str(saved.parent) not in path.read_text(), path
+
+
 def remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)

@@ -21,7 +21,7 @@ def test_presets_survive_a_round_trip_over_json(name: str) -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(FetalFlexError, match="model preset 'huge' is unknown; choose one of mini, tiny"):
+    with pytest.raises(FetalFlexError, match="model preset 'huge' is unknown; choose one of mini, sd15, tiny"):
         get_preset("huge")
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fetalflex.models.components import Components
-from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
+from fetalflex.models.latents import decode, decode_at_once, encode, grey_from_pixels, pixels_from_arrays
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))))
@@ -45,6 +46,25 @@ def test_latents_are_the_mean_and_do_not_vary(random_model: Components) -> None:
     assert latents.shape == (2, 4, 16, 16)
     assert torch.equal(latents, encode(random_model.vae, pixels))
     assert decode(random_model.vae, latents).shape == (2, 3, 64, 64)
+
+
+@torch.no_grad()
+def test_many_images_are_computed_part_by_part(random_model: Components, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    for half in (random_model.vae.encoder, random_model.vae.decoder):
+        half.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    pixels = torch.rand(5, 3, 64, 64) * 2 - 1
+    latents = encode(random_model.vae, pixels)
+    images = decode(random_model.vae, latents)
+    assert sizes == [5, 5]
+    sizes.clear()
+    monkeypatch.setattr("fetalflex.models.parts.LARGEST_FEATURE_MAP", 2 * 16 * 64 * 64)
+    torch.testing.assert_close(encode(random_model.vae, pixels), latents, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(decode(random_model.vae, latents), images, rtol=1e-4, atol=1e-5)
+    assert sizes == [4, 1, 2, 2, 1], "the encoder's largest feature map has 8 channels, the decoder's 16"
+    sizes.clear()
+    torch.testing.assert_close(decode_at_once(random_model.vae, latents), images)
+    assert sizes == [5]
 
 
 @torch.no_grad()

@@ -123,9 +123,12 @@ def test_normalising_gives_unit_variance_and_leaves_reconstructions(
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("scaling_factor", [1.0, 0.18215])
 def test_finishing_normalises_with_the_training_images(
-    random_model: Components, banks: tuple[ImageBank, ImageBank]
+    random_model: Components, banks: tuple[ImageBank, ImageBank], scaling_factor: float
 ) -> None:
+    random_model.vae.register_to_config(scaling_factor=scaling_factor)
     stage(random_model, banks).finish()
     latents = encode(random_model.vae, pixels_from_arrays(list(banks[0].images.numpy())))
     torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-3)

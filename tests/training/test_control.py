@@ -105,6 +105,27 @@ def test_validation_measures_how_the_model_reacts_to_layouts(
     assert numbers["nearest_real"] > 0
 
 
+def test_a_validation_in_parts_measures_the_same(
+    random_model: Components, latents: tuple[Latents, Latents], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    random_model.unet.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    monkeypatch.setattr("fetalflex.training.control._SHOWN_STEPS", 3)
+    monkeypatch.setattr("fetalflex.training.control._VALIDATION_SAMPLES", 12)
+    made = stage(random_model, latents)
+    with torch.no_grad():
+        whole = made.validate()
+        assert max(sizes) == 12
+        sizes.clear()
+        monkeypatch.setattr("fetalflex.models.parts.LARGEST_FEATURE_MAP", 5 * (16 + 32) * 16**2)
+        parted = made.validate()
+    assert max(sizes) == 5
+    assert parted.numbers == pytest.approx(whole.numbers, rel=1e-3, nan_ok=True)
+    assert whole.sheet is not None
+    assert parted.sheet is not None
+    assert np.abs(parted.sheet.astype(int) - whole.sheet.astype(int)).max() <= 1
+
+
 def test_syntheses_that_are_training_images_are_warned_of(
     random_model: Components, latents: tuple[Latents, Latents]
 ) -> None:

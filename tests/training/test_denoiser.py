@@ -46,6 +46,17 @@ def test_the_loss_falls(random_model: Components, latents: tuple[Latents, Latent
     assert after.sheet.shape[0] == 64
 
 
+@torch.no_grad()
+def test_a_validation_in_parts_measures_the_same(
+    random_model: Components, latents: tuple[Latents, Latents], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fetalflex.training.denoiser._SHOWN_STEPS", 1)
+    made = stage(random_model, latents)
+    whole = made.validate().numbers
+    monkeypatch.setattr("fetalflex.models.parts.LARGEST_FEATURE_MAP", 5 * (16 + 32) * 16**2)
+    assert made.validate().numbers == pytest.approx(whole, rel=1e-4)
+
+
 def test_only_u_net_and_text_encoder_are_trained(random_model: Components, latents: tuple[Latents, Latents]) -> None:
     before = copy.deepcopy(random_model)
     take_steps(stage(random_model, latents), 2)

@@ -17,6 +17,7 @@ from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.generate import generate
 from fetalflex.cli.grow import grow
 from fetalflex.cli.info import info
+from fetalflex.cli.init import init
 from fetalflex.cli.measure import measure
 from fetalflex.cli.pack import pack
 from fetalflex.cli.prepare import prepare
@@ -74,6 +75,7 @@ def _root(
 
 app.command()(prepare)
 app.command()(pack)
+app.command()(init)
 app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)

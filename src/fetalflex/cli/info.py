@@ -52,7 +52,7 @@ def info(
 
 
 def _load_or_build(model: str) -> tuple[Components, str | None]:
-    """Return the model of that name and its identity, or a preset with random weights and None."""
+    """Return the model of that name and its identity, or a preset without weights and None."""
     from fetalflex.models.configs import PRESETS
     from fetalflex.models.locate import find_model
 
@@ -62,10 +62,13 @@ def _load_or_build(model: str) -> tuple[Components, str | None]:
         if model not in PRESETS:
             raise FetalFlexError(f"{error}; or name a preset: {', '.join(sorted(PRESETS))}") from error
 
+        import torch
+
         from fetalflex.anatomy import default_registry, prompt_corpus
         from fetalflex.models.build import build_components
 
-        return build_components(PRESETS[model], prompt_corpus(default_registry())), None
+        with torch.device("meta"):  # shapes alone, so that a preset of any size is quick
+            return build_components(PRESETS[model], prompt_corpus(default_registry())), None
 
     from fetalflex.models.components import Components, model_identity
 

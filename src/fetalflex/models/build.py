@@ -29,7 +29,7 @@ def build_components(config: ModelConfig, corpus: Iterable[str], seed: int = 0) 
             config=config,
             vae=build_autoencoder(config.autoencoder, config.image_size),
             tokenizer=tokenizer,
-            text_encoder=build_text_encoder(config.text, len(tokenizer)),
+            text_encoder=build_text_encoder(config.text, config.text.pieces or len(tokenizer)),
             unet=unet,
             controlnet=build_controlnet(unet, config.control),
             prealignment=PreAlignment(config.autoencoder.latent_channels, config.control.alignment_channels),
@@ -38,7 +38,7 @@ def build_components(config: ModelConfig, corpus: Iterable[str], seed: int = 0) 
 
 
 def build_autoencoder(config: AutoencoderConfig, image_size: int) -> AutoencoderKL:
-    """Return an autoencoder without attention, so that what it does to a crop it does to the whole image."""
+    """Return the autoencoder; without attention, what it does to a crop it does to the whole image."""
     levels = len(config.channels)
     return AutoencoderKL(
         in_channels=3,
@@ -50,8 +50,8 @@ def build_autoencoder(config: AutoencoderConfig, image_size: int) -> Autoencoder
         latent_channels=config.latent_channels,
         norm_num_groups=config.norm_groups,
         sample_size=image_size,
-        scaling_factor=1.0,
-        mid_block_add_attention=False,
+        scaling_factor=config.scaling_factor,
+        mid_block_add_attention=config.attention,
     )
 
 
@@ -68,7 +68,7 @@ def build_denoiser(config: ModelConfig) -> UNet2DConditionModel:
         layers_per_block=unet.layers_per_block,
         cross_attention_dim=config.text.hidden_size,
         # diffusers calls the number of heads `attention_head_dim` here.
-        attention_head_dim=tuple(max(1, channels // unet.head_channels) for channels in unet.channels),
+        attention_head_dim=unet.heads or tuple(max(1, channels // unet.head_channels) for channels in unet.channels),
         norm_num_groups=unet.norm_groups,
     )
 
@@ -79,18 +79,31 @@ def build_controlnet(unet: UNet2DConditionModel, config: ControlConfig) -> Contr
     Its condition is the pre-alignment's output at latent resolution: 2C channels, no downsampling, and a projection
     that starts at zero.
     """
-    controlnet = ControlNetModel(
-        in_channels=unet.config.in_channels,
+    return ControlNetModel.from_unet(
+        unet,
         conditioning_channels=2 * unet.config.in_channels,
         conditioning_embedding_out_channels=(config.embedding_channels,),
-        down_block_types=unet.config.down_block_types,
-        block_out_channels=unet.config.block_out_channels,
-        layers_per_block=unet.config.layers_per_block,
-        cross_attention_dim=unet.config.cross_attention_dim,
-        attention_head_dim=unet.config.attention_head_dim,
-        norm_num_groups=unet.config.norm_num_groups,
     )
-    initialise_from_denoiser(controlnet, unet)
+
+
+def replace_hint_network(controlnet: ControlNetModel, config: ControlConfig) -> ControlNetModel:
+    """Let a published ControlNet take our condition, in place, and return it; only its hint network is given up.
+
+    A published ControlNet reads an RGB picture at image resolution through its hint network. Ours reads the
+    pre-alignment's output at latent resolution, through a projection that starts at zero.
+    """
+    latent, width = controlnet.config.in_channels, controlnet.config.block_out_channels[0]
+    projection = type(controlnet.controlnet_cond_embedding)
+    controlnet.controlnet_cond_embedding = projection(
+        conditioning_embedding_channels=width,
+        block_out_channels=(config.embedding_channels,),
+        conditioning_channels=2 * latent,
+    )
+    controlnet.register_to_config(
+        conditioning_channels=2 * latent,
+        conditioning_embedding_out_channels=(config.embedding_channels,),
+        controlnet_conditioning_channel_order="rgb",  # "bgr" would turn the order of our channels round
+    )
     return controlnet
 
 

@@ -20,6 +20,7 @@ from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.configs import ModelConfig
+from fetalflex.models.loading import first_line, load_network
 from fetalflex.models.prealignment import PreAlignment
 from fetalflex.models.quiet import quiet
 
@@ -100,6 +101,7 @@ class Components:
         for name, network in self.networks().items():
             stored: Any = copy.deepcopy(network).half() if half else network
             stored.save_pretrained(folder / name, safe_serialization=True)
+            _forget_origin(folder / name / "config.json")
         self.tokenizer.save_pretrained(folder / "tokenizer")
         self.scheduler.save_pretrained(folder / "scheduler")
         (folder / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -119,15 +121,9 @@ class Components:
         folder = Path(folder)
         config = _read_config(folder)
         parts: dict[str, Any] = {}
-        for name, (library, kind) in _CLASSES.items():
-            options: dict[str, Any] = {"local_files_only": True}
-            if name in NETWORKS:
-                options |= {"use_safetensors": True, "output_loading_info": True}
-                options |= {"add_pooling_layer": False} if library == "transformers" else {"low_cpu_mem_usage": False}
-            parts[name] = _load_part(folder, name, kind, options)
-            if name in NETWORKS:
-                parts[name] = parts[name].float().eval()
-        parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, {"local_files_only": True})
+        for name, (_, kind) in _CLASSES.items():
+            parts[name] = _load_part(folder, name, kind)
+        parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, trust_remote_code=False)
         _check_fit(folder, config, parts)
         planes = folder / PLANES_FILE
         return cls(config=config, **parts, planes=planes.read_text(encoding="utf-8") if planes.is_file() else None)
@@ -135,6 +131,13 @@ class Components:
     def parameter_count(self) -> dict[str, int]:
         """Return the number of parameters of each network."""
         return {name: sum(p.numel() for p in net.parameters()) for name, net in self.networks().items()}
+
+
+def _forget_origin(path: Path) -> None:
+    """Leave out of a network's config where on this machine it was read from."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values.pop("_name_or_path", None)
+    path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _read_config(folder: Path) -> ModelConfig:
@@ -147,23 +150,19 @@ def _read_config(folder: Path) -> ModelConfig:
     try:
         return ModelConfig.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
-        raise FetalFlexError(f"{path}: not a valid model config: {_first_line(error)}") from error
+        raise FetalFlexError(f"{path}: not a valid model config: {first_line(error)}") from error
 
 
-def _load_part(folder: Path, name: str, kind: Any, options: dict[str, Any]) -> Any:
+def _load_part(folder: Path, name: str, kind: Any, **options: Any) -> Any:
     path = folder / name
     if not path.is_dir():
         raise FetalFlexError(f"{path}: this part of the model is missing; fetch or train the model again")
     try:
-        loaded = kind.from_pretrained(str(path), **options)
-        if not options.get("output_loading_info"):
-            return loaded
-        network, report = loaded
-        if missing := sorted(report["missing_keys"]):  # the libraries would fill them with random numbers
-            raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
-        return network
+        if name in NETWORKS:
+            return load_network(kind, path)
+        return kind.from_pretrained(str(path), local_files_only=True, **options)
     except Exception as error:  # the libraries raise many kinds for a damaged file
-        reason = _first_line(error)
+        reason = first_line(error)
         raise FetalFlexError(f"{path}: cannot be loaded ({reason}); fetch or train the model again") from error
 
 
@@ -185,10 +184,6 @@ def _check_fit(folder: Path, config: ModelConfig, parts: dict[str, Any]) -> None
                     f"{folder / name}: belongs to another model: {field} is {came}, {CONFIG_FILE} says {value}; "
                     "fetch or train the model again"
                 )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _fsync_tree(folder: Path) -> None:

@@ -21,12 +21,17 @@ class AutoencoderConfig(_Strict):
         layers_per_block: Residual blocks per resolution in the encoder (the decoder has one more).
         latent_channels: Channels of the latent.
         norm_groups: Groups of every group normalisation.
+        attention: Attend over the whole latent in the middle; what it does to a crop is then not what it does to the
+            whole image.
+        scaling_factor: Latents times this are what the denoiser sees.
     """
 
     channels: tuple[int, ...]
     layers_per_block: int = Field(1, ge=1)
     latent_channels: int = Field(..., ge=1)
     norm_groups: int = Field(8, ge=1)
+    attention: bool = False
+    scaling_factor: float = Field(1.0, gt=0)
 
     @property
     def downsampling(self) -> int:
@@ -42,7 +47,9 @@ class TextConfig(_Strict):
         layers: Transformer layers.
         heads: Attention heads; divides `hidden_size`.
         vocabulary_size: Largest number of word pieces.
-        max_tokens: Every prompt is padded or cut to this many tokens.
+        max_tokens: Every prompt is padded to this many tokens; a longer one is refused.
+        pieces: Rows of the table of word pieces; as many as the vocabulary holds if None.
+        positions: Rows of the table of positions; `max_tokens` if None.
     """
 
     hidden_size: int = Field(..., ge=8)
@@ -50,6 +57,8 @@ class TextConfig(_Strict):
     heads: int = Field(4, ge=1)
     vocabulary_size: int = Field(1024, ge=64)
     max_tokens: int = Field(48, ge=8, le=512)
+    pieces: int | None = Field(None, ge=64)
+    positions: int | None = Field(None, ge=8)
 
 
 class DenoiserConfig(_Strict):
@@ -60,6 +69,7 @@ class DenoiserConfig(_Strict):
         attention: One flag per resolution: cross-attention to the prompt there.
         layers_per_block: Residual blocks per resolution in the encoder.
         head_channels: Channels per attention head.
+        heads: Attention heads at every resolution, in place of `head_channels`.
         norm_groups: Groups of every group normalisation.
     """
 
@@ -67,6 +77,7 @@ class DenoiserConfig(_Strict):
     attention: tuple[bool, ...]
     layers_per_block: int = Field(1, ge=1)
     head_channels: int = Field(32, ge=4)
+    heads: int | None = Field(None, ge=1)
     norm_groups: int = Field(16, ge=1)
 
     @model_validator(mode="after")
@@ -153,6 +164,39 @@ PRESETS: dict[str, ModelConfig] = {
         denoiser=DenoiserConfig(channels=(16, 32), attention=(False, True), head_channels=16, norm_groups=8),
         control=ControlConfig(embedding_channels=8, alignment_channels=8),
         noise=NoiseConfig(prediction="v_prediction"),
+    ),
+    # The paper's: Stable Diffusion 1.5, the KL-f8 autoencoder and a BERT base. `assemble` makes it of published parts.
+    "sd15": ModelConfig(
+        name="sd15",
+        image_size=512,
+        autoencoder=AutoencoderConfig(
+            channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            latent_channels=4,
+            norm_groups=32,
+            attention=True,
+            scaling_factor=0.18215,
+        ),
+        text=TextConfig(
+            hidden_size=768,
+            layers=12,
+            heads=12,
+            vocabulary_size=30522,
+            max_tokens=77,
+            pieces=30522,
+            positions=512,
+        ),
+        denoiser=DenoiserConfig(
+            channels=(320, 640, 1280, 1280),
+            attention=(True, True, True, False),
+            layers_per_block=2,
+            heads=8,
+            norm_groups=32,
+        ),
+        control=ControlConfig(embedding_channels=64, alignment_channels=64),
+        noise=NoiseConfig(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading"
+        ),
     ),
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +13,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fetalflex.models.components import Components
-from fetalflex.models.text import encode_prompts
 
 CONVENTION = (
     "1 multiply-add = 2 FLOPs; matrix products, convolutions and attention are counted, element-wise work is not"
@@ -69,11 +70,12 @@ class ModelCost:
 
 
 def measure_cost(components: Components) -> ModelCost:
-    """Run every part of a model once, on zeros, and count.
+    """Run every part of a model once and count; only shapes are computed, so that it is quick at any size.
 
     Args:
         components: The model, on any device.
     """
+    components = shapes_only(components)
     config, unet, controlnet = components.config, components.unet, components.controlnet
     device = unet.device
     channels = config.autoencoder.latent_channels
@@ -81,13 +83,14 @@ def measure_cost(components: Components) -> ModelCost:
     latents = torch.zeros(1, channels, config.latent_size, config.latent_size, device=device)
     roi_mask, condition = latents[:, :1], torch.cat([latents, latents], dim=1)
     text = torch.zeros(1, config.text.max_tokens, config.text.hidden_size, device=device)
+    tokens = torch.zeros(1, config.text.max_tokens, dtype=torch.int64, device=device)
     step = torch.tensor(0, device=device)
     projection = controlnet.controlnet_cond_embedding
 
     alignment_flops = _count(lambda: components.prealignment(latents, latents, roi_mask))
     projection_flops = _count(lambda: projection(condition))
     control_flops = _count(lambda: controlnet(latents, step, text, condition)) - projection_flops
-    text_flops = _count(lambda: encode_prompts(components.tokenizer, components.text_encoder, [""]))
+    text_flops = _count(lambda: components.text_encoder(input_ids=tokens))
     encoder, decoder = _halves(components.vae)
     projection_size = _size([projection])
     return ModelCost(
@@ -98,6 +101,18 @@ def measure_cost(components: Components) -> ModelCost:
         unet=PartCost(_size([unet]), _count(lambda: unet(latents, step, text))),
         controlnet=PartCost(_size([controlnet]) - projection_size, control_flops),
     )
+
+
+def shapes_only(components: Components) -> Components:
+    """Return the model with its weights replaced by their shapes, on torch's meta device."""
+    parts: dict[str, Any] = {name: _without_weights(network) for name, network in components.networks().items()}
+    return replace(components, **parts)
+
+
+def _without_weights(network: nn.Module) -> nn.Module:
+    parameters = {id(weight): nn.Parameter(weight.detach().to("meta")) for weight in network.parameters()}
+    buffers = {id(buffer): buffer.to("meta") for buffer in network.buffers()}
+    return copy.deepcopy(network, parameters | buffers)
 
 
 def _count(run: Callable[[], object]) -> int:

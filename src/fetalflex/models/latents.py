@@ -8,6 +8,8 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fetalflex.models.parts import decoder_values, encoder_values, parts_of
+
 
 def pixels_from_arrays(images: list[NDArray[np.uint8]]) -> Tensor:
     """Return (B, 3, H, W) float32 in [-1, 1] from uint8 arrays, each (H, W) grey or (H, W, 3) RGB."""
@@ -22,10 +24,25 @@ def grey_from_pixels(pixels: Tensor) -> NDArray[np.uint8]:
 
 
 def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
-    """Return the mean latents (B, C, h, w) of images (B, 3, H, W) in [-1, 1], scaled for the denoiser."""
-    return vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
+    """Return the mean latents (B, C, h, w) of images (B, 3, H, W) in [-1, 1], scaled for the denoiser.
+
+    Many images are computed part by part.
+    """
+    values = encoder_values(vae.config.block_out_channels, pixels.shape[-2:].numel())
+    parts = [vae.encode(pixels[part]).latent_dist.mode() for part in parts_of(len(pixels), values)]
+    return torch.cat(parts) * vae.config.scaling_factor
 
 
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Return images (B, 3, H, W), about [-1, 1], of scaled latents (B, C, h, w)."""
+    """Return images (B, 3, H, W), about [-1, 1], of scaled latents (B, C, h, w).
+
+    Many images are computed part by part.
+    """
+    channels = vae.config.block_out_channels
+    values = decoder_values(channels, latents.shape[-2:].numel() * 4 ** (len(channels) - 1))
+    return torch.cat([decode_at_once(vae, latents[part]) for part in parts_of(len(latents), values)])
+
+
+def decode_at_once(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Return what `decode` does, computed in one pass: for a loss, whose batch the run has divided already."""
     return vae.decode(latents / vae.config.scaling_factor).sample

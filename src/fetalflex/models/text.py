@@ -55,7 +55,7 @@ def build_text_encoder(config: TextConfig, vocabulary_size: int) -> BertModel:
             num_hidden_layers=config.layers,
             num_attention_heads=config.heads,
             intermediate_size=4 * config.hidden_size,
-            max_position_embeddings=config.max_tokens,
+            max_position_embeddings=config.positions or config.max_tokens,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),

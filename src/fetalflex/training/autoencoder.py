@@ -117,7 +117,9 @@ class AutoencoderTraining(Stage):
                 for part in np.array_split(chosen, max(1, count // _CHUNK))
             ]
         )
-        normalise_latents(self.vae, latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
+        # The layers make latents that are not scaled yet; what the denoiser sees is to have unit variance.
+        mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+        normalise_latents(self.vae, mean / self.vae.config.scaling_factor, std)
 
     def _check_crops(self) -> None:
         step, largest = self.components.config.autoencoder.downsampling, self.training.size
@@ -150,8 +152,7 @@ class AutoencoderTraining(Stage):
 def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
     """Fold z' = (z - mean) / std into the layers next to the latent, in place; reconstructions stay the same.
 
-    With unit variance in every channel the scaling factor is 1, and the forward noising (equation 1) destroys all
-    channels at the same rate.
+    With unit variance in every channel, the forward noising (equation 1) destroys all channels at the same rate.
 
     Args:
         vae: An autoencoder with `quant_conv` and `post_quant_conv`.

@@ -20,7 +20,8 @@ from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.build import has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components
-from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
+from fetalflex.models.latents import decode, decode_at_once, encode, grey_from_pixels, pixels_from_arrays
+from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import encode_prompts
 from fetalflex.training.config import ControlStage
 from fetalflex.training.denoiser import validation_noise
@@ -114,10 +115,13 @@ class ControlTraining(Stage):
         timesteps = torch.randint(0, self.schedule.train_timesteps, (len(clean),), generator=generator)
         no_layout = torch.rand(len(clean), generator=generator) < self.settings.layout_dropout
         no_prompt = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
-        layout = torch.where(no_layout.view(-1, 1, 1, 1).to(self.device), self._null_layout, conditions.layout)
-        text = torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text)
+        given = replace(
+            conditions,
+            layout=torch.where(no_layout.view(-1, 1, 1, 1).to(self.device), self._null_layout, conditions.layout),
+            text=torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text),
+        )
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
-        predicted = self._predict(noisy, timesteps, layout, text, conditions)
+        predicted = self._predict(noisy, timesteps, given)
         target = self.schedule.target(clean, noise, timesteps).to(self.device)
         error = weighted_error(predicted, target, self._weight(self.training, indices, conditions.roi_mask))
         if self.settings.ssim_weight == 0:
@@ -129,9 +133,9 @@ class ControlTraining(Stage):
         denoised = self.schedule.denoised_from_prediction(predicted.float(), noisy, timesteps)
         clean, data_range = clean.to(self.device), _LATENT_RANGE
         if self.settings.ssim_space == "pixel":
-            denoised, data_range = decode(self.components.vae, denoised), 2.0
+            denoised, data_range = decode_at_once(self.components.vae, denoised), 2.0
             with torch.no_grad():
-                clean = decode(self.components.vae, clean)
+                clean = decode_at_once(self.components.vae, clean)
         share = self.schedule.signal_share(timesteps).to(self.device)
         return structure_error(denoised, clean, share, data_range)
 
@@ -181,10 +185,13 @@ class ControlTraining(Stage):
 
         def loss(layout: Tensor) -> list[float]:
             """Return the loss over all, over the noisier half, and by level."""
-            predicted = self._predict(noisy, timesteps, layout, conditions.text, conditions)
-            parts = [levels >= 0, levels >= NOISE_LEVELS // 2, *(levels == level for level in range(NOISE_LEVELS))]
+            given = replace(conditions, layout=layout)
+            predicted = torch.cat(
+                [self._predict(noisy[part], timesteps[part], given.part(part)) for part in self._parts(len(noisy))]
+            )
+            groups = [levels >= 0, levels >= NOISE_LEVELS // 2, *(levels == level for level in range(NOISE_LEVELS))]
             masks = conditions.roi_mask
-            return [weighted_error(predicted[p], target[p], masks[p]).item() if p.any() else math.nan for p in parts]
+            return [weighted_error(predicted[g], target[g], masks[g]).item() if g.any() else math.nan for g in groups]
 
         true, true_noisy, *by_level = loss(conditions.layout)
         numbers = {"loss": true} | {f"loss_noise_{i}": value for i, value in enumerate(by_level)}
@@ -211,12 +218,13 @@ class ControlTraining(Stage):
             null_layout=self._null_layout,
         )
 
-    def _predict(
-        self, noisy: Tensor, timesteps: Tensor, layout: Tensor, text: Tensor, given: LatentConditions
-    ) -> Tensor:
+    def _predict(self, noisy: Tensor, timesteps: Tensor, given: LatentConditions) -> Tensor:
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        condition = self.prealignment(layout, given.background, given.roi_mask)
-        return predict(self.unet, self.controlnet, noisy, timesteps, text, condition)
+        condition = self.prealignment(given.layout, given.background, given.roi_mask)
+        return predict(self.unet, self.controlnet, noisy, timesteps, given.text, condition)
+
+    def _parts(self, count: int) -> list[slice]:
+        return parts_of(count, denoiser_values(self.components.config))
 
     def _weight(self, latents: Latents, indices: NDArray[np.int64], roi_mask: Tensor) -> Tensor:
         """Return how much each position counts in training, (B, 1, h, w)."""
@@ -230,13 +238,15 @@ class ControlTraining(Stage):
         text, rows = self._embed([self.validation.prompts[i] for i in self._shown])
         conditions = self._conditions(self.validation, self._shown, text[rows])
         truth = self.validation.image[self._shown].float().to(self.device)
-        made = [self._sample(truth, replace(conditions, layout=v)) for v in (conditions.layout, self._edited_layout)]
+        given = [replace(conditions, layout=layout) for layout in (conditions.layout, self._edited_layout)]
+        made = [torch.cat([self._sample(truth, each, part) for part in self._parts(len(truth))]) for each in given]
         sheet = [truth, conditions.layout, made[0], self._edited_layout, made[1]]
         images = [grey_from_pixels(decode(self.components.vae, latents)) for latents in sheet]
         return made[0], np.concatenate([np.concatenate(list(row), axis=1) for row in images])
 
-    def _sample(self, truth: Tensor, conditions: LatentConditions) -> Tensor:
-        generators = sample_generators(range(len(truth)))
+    def _sample(self, truth: Tensor, conditions: LatentConditions, part: slice) -> Tensor:
+        generators = sample_generators(range(len(truth))[part])
+        truth, conditions = truth[part], conditions.part(part)
         x = sample_noise(tuple(truth.shape[1:]), generators).to(self.device)
         inpainting = keep_background(truth, conditions.roi_mask, self.schedule, generators)
         denoiser = ConditionedDenoiser(self.components, conditions, Guidance())

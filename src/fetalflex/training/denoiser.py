@@ -15,6 +15,7 @@ from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, grey_from_pixels
+from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import tokenize
 from fetalflex.training.config import DenoiserStage
 from fetalflex.training.latent_cache import Latents
@@ -86,7 +87,9 @@ class DenoiserTraining(Stage):
         noise, timesteps = validation_noise(clean, self.schedule)
         text = self._encode([self.validation.prompts[i] for i in chosen])
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
-        predicted = self.unet(noisy, timesteps.to(self.device), text, return_dict=False)[0]
+        steps = timesteps.to(self.device)
+        parts = parts_of(len(clean), denoiser_values(self.components.config))
+        predicted = torch.cat([self.unet(noisy[p], steps[p], text[p], return_dict=False)[0] for p in parts])
         loss = F.mse_loss(predicted.float(), self.schedule.target(clean, noise, timesteps).to(self.device)).item()
         return Validation({"loss": loss}, self._sheet(text[:: max(1, len(text) // _SHOWN_IMAGES)][:_SHOWN_IMAGES]))
 

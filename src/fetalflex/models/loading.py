@@ -1,0 +1,33 @@
+"""Read one network from a folder: from safetensors alone, and never over the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+
+def load_network(kind: Any, folder: Path, variant: str | None = None) -> Any:
+    """Return a network as float32 on the CPU, in evaluation mode.
+
+    Args:
+        kind: Class of diffusers or transformers.
+        folder: Holds `config.json` and the weights.
+        variant: Which of several files of weights to read, such as `fp16`.
+
+    Raises:
+        ValueError: If a weight is missing; the libraries would fill it with random numbers.
+        Exception: Of many kinds, for a damaged file.
+    """
+    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+    options |= {"add_pooling_layer": False} if issubclass(kind, PreTrainedModel) else {"low_cpu_mem_usage": False}
+    network, report = kind.from_pretrained(str(folder), variant=variant, **options)
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
+    return network.float().eval()
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its name."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -59,7 +59,7 @@ def record_lists(draw: st.DrawFn, width: int | None = None, height: int | None =
 
 @st.composite
 def plane_layouts(draw: st.DrawFn, sticking_out: bool = False) -> Layout:
-    """Small layouts with structures of their plane, each at most once; boxes lie inside the image unless they may not."""
+    """Small layouts with structures of their plane, each at most once; boxes lie inside the image or may stick out."""
     plane = draw(st.sampled_from(default_registry().planes))
     width, height = draw(st.integers(8, 60)), draw(st.integers(8, 60))
     centre = st.floats(0.01, 0.99) if sticking_out else st.floats(0.3, 0.7)

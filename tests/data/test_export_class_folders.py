@@ -30,7 +30,12 @@ def test_planes_are_the_classes_by_default(tmp_path):
 def test_a_field_may_name_the_class(tmp_path):
     records = labelled("normal", "double bubble", 3, True, split="val")
     export_records(records, "class_folders", tmp_path / "out", class_field="class")
-    assert images_in(tmp_path / "out") == ["val/3/2.png", "val/double_bubble/1.png", "val/normal/0.png", "val/true/3.png"]
+    assert images_in(tmp_path / "out") == [
+        "val/3/2.png",
+        "val/double_bubble/1.png",
+        "val/normal/0.png",
+        "val/true/3.png",
+    ]
 
 
 @pytest.mark.parametrize("label", ["../../up", "/etc", "C:\\x", "a/b", "..", ".hidden", "con", "test", "masks", "名"])

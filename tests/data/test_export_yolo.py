@@ -60,7 +60,13 @@ def test_a_rotated_box_is_set_upright_or_keeps_its_corners(tmp_path):
 
 @pytest.mark.parametrize("format", ["yolo", "yolo_obb"])
 def test_every_line_of_a_file_has_the_same_count_and_fractions_from_0_to_1(tmp_path, format):
-    boxes = [Box(50, 40, 99.9, 79.9), Box(0.1, 40, 30, 20, 40), Box(99, 79, 30, 20), Box(50, 40, 100, 80), Box(3, 3, 6, 6)]
+    boxes = [
+        Box(50, 40, 99.9, 79.9),
+        Box(0.1, 40, 30, 20, 40),
+        Box(99, 79, 30, 20),
+        Box(50, 40, 100, 80),
+        Box(3, 3, 6, 6),
+    ]
     result = export_records([scan_with(*boxes)], format, tmp_path / "out")
     lines = numbers(tmp_path / "out")
     assert {len(line) for line in lines} == {5 if format == "yolo" else 9}
@@ -75,7 +81,8 @@ def test_an_image_without_boxes_has_an_empty_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("splits", "missing"), [(["train", "val"], None), (["train"], "val"), (["test"], "train and val"), ([None], "train")]
+    ("splits", "missing"),
+    [(["train", "val"], None), (["train"], "val"), (["test"], "train and val"), ([None], "train")],
 )
 def test_splits_that_trainers_would_miss_are_told(tmp_path, splits, missing):
     records = [replace(SCAN, file_name=f"{split}.png", split=split) for split in splits]

@@ -107,16 +107,19 @@ class TestRoundTrips:
         rest = box.clipped(layout.width, layout.height)
         return same_rectangle(read, rest if format == "yolo_obb" and rest is not None else box)
 
-    @pytest.mark.parametrize(("format", "reader", "options"), [(f, *READERS[f]) for f in READERS] + [("coco", "coco", {})])
+    @pytest.mark.parametrize(
+        ("format", "reader", "options"), [(f, *READERS[f]) for f in READERS] + [("coco", "coco", {})]
+    )
     def test_prepare_makes_the_data_set_again(self, tmp_path, format, reader, options):
         other = replace(SCAN, file_name="images/b.png", split="val", patient="p2")
         export_records([SCAN, other], format, tmp_path / "out")
-        report = prepare(
-            tmp_path / "out", reader, tmp_path / "again", ImportOptions(**options), keep_splits=True
-        )
+        report = prepare(tmp_path / "out", reader, tmp_path / "again", ImportOptions(**options), keep_splits=True)
         assert report.refused == []
         records = {record.file_name: record for record in open_dataset(tmp_path / "again")}
-        assert {name: record.patient for name, record in records.items()} == {"images/scan.png": "p1", "images/b.png": "p2"}
+        assert {name: record.patient for name, record in records.items()} == {
+            "images/scan.png": "p1",
+            "images/b.png": "p2",
+        }
         assert {record.split for record in records.values()} == {"train", "val"}
         again = records["images/scan.png"].layout
         assert again.with_structures(()) == SCAN.layout.with_structures(())

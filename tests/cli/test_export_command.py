@@ -49,6 +49,14 @@ def test_every_format_is_written(run: RunCommand, dataset: Path, format: str) ->
     assert (dataset / "out" / "README.md").is_file()
 
 
+def test_licences_come_along(run: RunCommand, dataset: Path) -> None:
+    annotations = dataset / "set" / "annotations.json"
+    content = json.loads(annotations.read_text()) | {"licenses": [{"id": 1, "name": "CC0"}]}
+    annotations.write_text(json.dumps(content))
+    run("export", "set", "--format", "voc", "--out", "out")
+    assert "Licences of the images: 1 CC0." in (dataset / "out" / "README.md").read_text()
+
+
 def test_yolo_goes_there_and_back(run: RunCommand, dataset: Path) -> None:
     run("export", "set", "--format", "yolo", "--out", "yolo")
     run("prepare", "yolo", "--format", "yolo", "--keep-splits", "--keep-unannotated", "--out", "again")

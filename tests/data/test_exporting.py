@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout
+from fetalflex.data.dataset import DatasetFolder
 from fetalflex.data.exporters import EXPORTERS, ExportOptions, get_exporter
 from fetalflex.data.exporting import export
 from fetalflex.data.image_files import read_image
@@ -137,6 +138,14 @@ class TestFolder:
         assert all(note in page for note in result.notes)
         assert all(str(tmp_path).encode() not in content for content in files.values())
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_it_names_the_licences(self, tmp_path, format):
+        licenses = [{"id": 1, "name": "CC BY\n4.0", "url": "https://example.org/by"}, {"id": 2, "name": "ours"}]
+        export_records([SCAN], format, tmp_path / "out", licenses=licenses)
+        page = (tmp_path / "out" / "README.md").read_text()
+        assert "Licences of the images: 1 CC BY 4.0 https://example.org/by, 2 ours.\n" in page
+        assert format != "coco" or DatasetFolder(tmp_path / "out").licenses == licenses
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_the_same_records_give_the_same_bytes(self, tmp_path, format):

@@ -22,7 +22,7 @@ def read(path):
     return read_record_lines(path, REGISTRY)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record_lists())
 def test_all_but_the_structures_comes_back(tmp_path, records):
     path = save_text(tmp_path / "records.jsonl", "".join(record_line(record, "x.png") for record in records))

@@ -61,19 +61,20 @@ def export(
     import json
 
     from fetalflex.cli.inputs import load_registry
+    from fetalflex.data.dataset import DatasetFolder
     from fetalflex.data.exporting import export as export_dataset
     from fetalflex.data.opening import open_dataset
 
     _check_apart(dataset, out)
     planes_and_structures = load_registry(registry)
+    opened = open_dataset(dataset, planes_and_structures)
     export_options = _options(
         format,
-        {"registry": planes_and_structures},
+        {"registry": planes_and_structures, "licenses": opened.licenses if isinstance(opened, DatasetFolder) else ()},
         class_field=("class_folders", "--class-field", class_field),
         shard_images=("webdataset", "--shard-images", shard_images),
         shard_bytes=("webdataset", "--shard-mib", shard_mib and shard_mib * _MIB),
     )
-    opened = open_dataset(dataset, planes_and_structures)
     chosen = opened.subset(split, None if plane is None else {planes_and_structures.plane(plane).name})
     if not chosen:
         raise FetalFlexError(f"{dataset} holds no such image; it has {len(opened)} in all")

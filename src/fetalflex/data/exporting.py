@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class ExportResult:
         splits: Number of images in each split that occurs, and as "unsplit" of those without one.
         notes: What the format could not hold, one sentence each.
         reads_back: What opens the folder again.
+        licenses: Licences of the images, for people.
     """
 
     format: str
@@ -43,6 +44,7 @@ class ExportResult:
     splits: dict[str, int]
     notes: tuple[str, ...]
     reads_back: str
+    licenses: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:
@@ -69,6 +71,8 @@ class ExportResult:
         """Return a page for the folder itself, which says nothing of where it lies."""
         lines = [f"# Data set in the format {self.format}", "", self.summary(), ""]
         lines += [f"- {note}" for note in self.notes] + [""] * bool(self.notes)
+        if self.licenses:
+            lines += [f"Licences of the images: {', '.join(self.licenses)}.", ""]
         lines += [f"Written by FetalFlex {__version__}. {self.reads_back}", ""]
         return "\n".join([*lines, "For research and education only, not for diagnosis."]) + "\n"
 
@@ -113,9 +117,16 @@ def export(
         if not counted.splits:
             raise FetalFlexError("there is no record to export")
         splits = {split: counted.splits[split] for split in (*SPLITS, UNSPLIT) if counted.splits[split]}
-        result = ExportResult(format, out, counted.boxes, splits, tuple(notes), exporter.reads_back)
+        licenses = tuple(_license_text(one) for one in options.licenses)
+        result = ExportResult(format, out, counted.boxes, splits, tuple(notes), exporter.reads_back, licenses)
         (folder / README).write_text(result.to_markdown(), encoding="utf-8", newline="\n")
     return result
+
+
+def _license_text(license: Mapping[str, Any]) -> str:
+    """Return number, name and address of a licence as one line."""
+    text = f"{license.get('id', '')} {license.get('name', '')} {license.get('url', '')}"
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 class _Counted:

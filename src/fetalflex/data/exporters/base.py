@@ -9,10 +9,10 @@ in `fetalflex.data.exporters.EXPORTERS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class ExportOptions:
         class_field: What names the class of an image in `class_folders`: "plane", or a field of `Record.extra`.
         shard_images: Most images in a shard of `webdataset`.
         shard_bytes: Largest shard in bytes; an image that is larger by itself gets a shard of its own.
+        licenses: The data set's licences as in COCO, which `license` in a record's extra fields refers to; every export
+            names them.
 
     Raises:
         FetalFlexError: If the field is empty or a number is not positive.
@@ -46,6 +48,7 @@ class ExportOptions:
     class_field: str = "plane"
     shard_images: int = 1000
     shard_bytes: int = 256 * 2**20
+    licenses: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         if not self.class_field:

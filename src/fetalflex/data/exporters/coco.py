@@ -13,7 +13,7 @@ from fetalflex.data.exporters.base import ExportOptions, Item
 class CocoExporter:
     """Write a data set folder: `annotations.json` and PNG files under the records' own names.
 
-    Nothing is lost. Planes, patients, splits and the records' extra fields, such as class labels, are further fields of
+    Nothing of the records is lost. Planes, patients, splits and the records' extra fields, such as class labels, are further fields of
     the image entries; a rotated box stands in `rotated_box`, beside the upright `bbox` that every COCO tool reads.
     """
 
@@ -24,5 +24,5 @@ class CocoExporter:
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:
         """Write records and images; see `Exporter.write`."""
         info = {"description": f"exported by FetalFlex {__version__}"}
-        DatasetFolder.write(folder, items, options.registry, info)
+        DatasetFolder.write(folder, items, options.registry, info, options.licenses)
         return []

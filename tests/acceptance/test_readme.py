@@ -92,6 +92,14 @@ def _shortened(command: str, folder: Path) -> str:
     return command.replace(found[1], str(short))
 
 
+def test_the_data_set_is_exported(workplace: Path) -> None:
+    (workplace / "data").mkdir()
+    (workplace / "data" / "mine").symlink_to(ROOT / "examples")
+    [command] = [line for line in COMMANDS if line.startswith("fetalflex export ")]
+    assert run(command) == 0
+    assert len(list(Path("out/mine-yolo/labels").rglob("*.txt"))) == len(DatasetFolder(ROOT / "examples"))
+
+
 def test_links_and_folders_exist() -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
     folders = re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE)

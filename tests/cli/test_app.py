@@ -16,7 +16,8 @@ from fetalflex.cli import app as app_module
 from fetalflex.cli.options import Roi
 
 COMMANDS = (
-    "prepare", "pack", "init", "train", "generate", "edit", "refine", "evaluate", "measure", "grow", "info", "demo",
+    "prepare", "pack", "export", "init", "train", "generate", "edit", "refine", "measure", "grow", "evaluate", "info",
+    "demo",
 )  # fmt: skip
 
 

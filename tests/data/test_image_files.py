@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fetalflex.data import image_files
-from fetalflex.data.image_files import decode_image, image_size, read_image, read_mask, read_png_text, write_png
+from fetalflex.data.image_files import (
+    decode_image,
+    encode_png,
+    image_size,
+    read_image,
+    read_mask,
+    read_png_text,
+    write_png,
+)
 from fetalflex.errors import FetalFlexError
 
 GREY = gradient(40, 30)
@@ -235,3 +243,9 @@ class TestReadMask:
         Image.fromarray(np.array([[[255, 0, 0]]], dtype=np.uint8)).save(tmp_path / "mask.png")
         with pytest.raises(FetalFlexError, match="give the colours"):
             read_mask(tmp_path / "mask.png", colour=False)
+
+
+def test_pixels_encoded_in_memory_come_back(tmp_path):
+    np.testing.assert_array_equal(decode_image(encode_png(GREY), "x"), GREY)
+    write_png(tmp_path / "a.png", GREY, {})
+    assert (tmp_path / "a.png").read_bytes() == encode_png(GREY)

@@ -36,6 +36,13 @@ def test_an_attribute_turns_the_box(tmp_path):
     assert boxes(item) == [("skull", 40.25, 40, 60.5, 40, -10)]
 
 
+def test_a_rotated_box_in_radians_goes_before_the_upright_one(tmp_path):
+    rotated = "<robndbox><cx>50</cx><cy>40</cy><w>30</w><h>20</h><angle>2.356194490192345</angle></robndbox>"
+    (item,), refusals = read(tmp_path, voc(thing(box=BOX + rotated) + thing("CSP", rotated)))
+    assert refusals == []
+    assert boxes(item) == [("skull", 50, 40, 30, 20, -45), ("cavum_septi_pellucidi", 50, 40, 30, 20, -45)]
+
+
 def test_without_file_name_and_size_the_annotation_names_the_image(tmp_path):
     (item,), _ = read(tmp_path, voc(thing(), filename="", size="<width>0</width><height>0</height>"))
     assert item.image_path.name == "a.png"
@@ -49,6 +56,7 @@ def test_without_file_name_and_size_the_annotation_names_the_image(tmp_path):
         (thing(box=""), "no bndbox"),
         (thing(box="<bndbox><xmin>1</xmin></bndbox>"), "ymin is missing"),
         (thing(box=BOX.replace("70.5", "NaN")), "xmax is 'NaN'"),
+        (thing(box=BOX + "<robndbox><cx>5</cx></robndbox>"), "cy is missing"),
         (thing(box=BOX.replace("70.5", "wide")), "xmax is 'wide'"),
         (thing(box=BOX.replace("70.5", "10")), "x0 < x1"),
         (thing(box=BOX.replace("10", "500").replace("70.5", "600")), "outside the image"),

@@ -31,7 +31,7 @@ def noise_latents(components: Components, count: int) -> Latents:
     image, layout, background = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0)).half()
     roi_mask = torch.zeros(count, 1, *shape[2:], dtype=torch.uint8)
     roi_mask[..., : shape[3] // 2] = 1
-    return Latents(image, ["fetal heart"] * count, layout, background, roi_mask)
+    return Latents(image, ["fetal heart"] * count, layout, background, roi_mask, torch.zeros_like(roi_mask))
 
 
 def control_training(components: Components, count: int, **settings: bool) -> ControlTraining:

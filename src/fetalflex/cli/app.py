@@ -14,6 +14,7 @@ from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.exit_codes import ExitCode
+from fetalflex.cli.export import export
 from fetalflex.cli.generate import generate
 from fetalflex.cli.grow import grow
 from fetalflex.cli.info import info
@@ -76,6 +77,7 @@ def _root(
 app.command()(prepare)
 app.command()(pack)
 app.command()(init)
+app.command()(export)
 app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)

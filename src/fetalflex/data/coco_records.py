@@ -45,7 +45,7 @@ def coco_from_records(
         if record.file_name in names:
             raise FetalFlexError(f"two images have the file name {record.file_name}; rename one")
         names.add(record.file_name)
-        images.append(_image_entry(record, image_id))
+        images.append({"id": image_id, **image_entry(record)})
         for placed in record.layout.structures:
             if placed.name not in category_ids:
                 raise FetalFlexError(f"{record.file_name}: {placed.name!r} is no structure of the registry")
@@ -83,7 +83,7 @@ def records_from_coco(coco: Any, registry: Registry, where: str) -> tuple[Record
         if image_id in ids:
             raise FetalFlexError(f"{place}: the id {image_id} is used twice")
         ids.add(image_id)
-        record = _record(entry, tuple(structures.pop(image_id, ())), registry, place)
+        record = record_of_entry(entry, tuple(structures.pop(image_id, ())), registry, place)
         if record.file_name in names:
             raise FetalFlexError(f"{place}: the file name {record.file_name} is used twice")
         names.add(record.file_name)
@@ -93,7 +93,8 @@ def records_from_coco(coco: Any, registry: Registry, where: str) -> tuple[Record
     return tuple(records)
 
 
-def _image_entry(record: Record, image_id: int) -> dict[str, Any]:
+def image_entry(record: Record) -> dict[str, Any]:
+    """Return a record without its structures as an entry of COCO's `images`, save for the `id`."""
     layout = record.layout
     named = {
         "plane": layout.plane,
@@ -104,7 +105,6 @@ def _image_entry(record: Record, image_id: int) -> dict[str, Any]:
         "pixel_spacing_mm": layout.pixel_spacing_mm,
     }
     entry: dict[str, Any] = {
-        "id": image_id,
         "file_name": record.file_name,
         "width": layout.width,
         "height": layout.height,
@@ -196,7 +196,20 @@ def _numbers(value: Any, count: int, field: str) -> list[float]:
     return [finite_number(one, field) for one in value]
 
 
-def _record(entry: dict[str, Any], structures: tuple[PlacedStructure, ...], registry: Registry, place: str) -> Record:
+def record_of_entry(
+    entry: Mapping[str, Any], structures: tuple[PlacedStructure, ...], registry: Registry, place: str
+) -> Record:
+    """Return the record of an entry of COCO's `images`.
+
+    Args:
+        entry: Parsed JSON; nothing is taken for granted.
+        structures: The record's structures, from the annotations.
+        registry: Registry that knows the plane, if only by a synonym.
+        place: File and entry, for messages.
+
+    Raises:
+        FetalFlexError: If a field is missing or wrong.
+    """
     try:
         layout = Layout(
             plane=registry.plane(_text(entry.get("plane"), "plane")).name,

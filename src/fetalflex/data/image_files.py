@@ -134,6 +134,17 @@ def write_png(path: Path, pixels: NDArray[np.uint8], text: Mapping[str, str], fo
         Image.fromarray(pixels).save(file, format="PNG", pnginfo=fields, optimize=False)
 
 
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return the content of a PNG file without text fields.
+
+    Args:
+        pixels: `(H, W)` grey, uint8, not empty.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=False)
+    return buffer.getvalue()
+
+
 def read_png_text(path: Path) -> dict[str, str]:
     """Return the text fields of a PNG file.
 

@@ -10,15 +10,19 @@ from fetalflex.data.records import Dataset
 
 
 def open_dataset(path: Path, registry: Registry | None = None) -> Dataset:
-    """Open a data set folder or a packed file.
+    """Open a data set folder, a packed file, or WebDataset shards.
 
     Args:
-        path: Folder with `annotations.json`, or file that `pack` wrote.
+        path: Folder with `annotations.json`, file that `pack` wrote, folder with `shards.json`, or a single shard.
         registry: Planes and structures that the annotations may name; the built-in ones by default.
 
     Raises:
-        FetalFlexError: If it is neither, or it is damaged.
+        FetalFlexError: If it is none of these, or it is damaged.
     """
+    if (path.is_file() and path.suffix == ".tar") or (path / "shards.json").is_file():
+        from fetalflex.data.shards import ShardedDataset
+
+        return ShardedDataset(path, registry)
     if path.is_file():
         from fetalflex.data.packed import PackedDataset
 

@@ -35,8 +35,8 @@ class CvatImporter:
 
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
         """Yield items and refusals; see `Importer.read`."""
-        options.plane_of(None)
         place = Source(source, options)
+        place.check_plane()
         roots = []
         refusals = []
         for path in place.annotation_files([".xml"]):

@@ -35,8 +35,8 @@ class LabelMeImporter:
 
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
         """Yield items and refusals; see `Importer.read`."""
-        options.plane_of(None)
         place = Source(source, options)
+        place.check_plane()
         for path in place.annotation_files([".json", ".xml"]):
             read_file = _read_xml_file if path.suffix.lower() == ".xml" else _read_json_file
             try:

@@ -9,6 +9,7 @@ from typing import Any
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
 
 _PRINTED_ROUNDING = 0.05  # pixels; what a rounded decimal may stick out without being worth a note
@@ -24,9 +25,11 @@ class LayoutBuilder:
         size: Width and height in pixels.
         plane: Plane that the source names for this image, None if it names none.
         pixel_spacing_mm: Side of a pixel, mm.
+        known: What the source says of the image apart from its annotations; goes before what they say or suggest.
 
     Raises:
-        FetalFlexError: If the plane is unknown, or the size or spacing is out of range.
+        FetalFlexError: If the plane is unknown, the size or spacing is out of range, or what is known of the image is
+            about another size.
     """
 
     def __init__(
@@ -37,12 +40,17 @@ class LayoutBuilder:
         size: tuple[int, int],
         plane: str | None = None,
         pixel_spacing_mm: float | None = None,
+        known: Record | None = None,
     ) -> None:
         self._options = options
         self._image = image
         self._name = name
+        self._known = known
         self.width, self.height = size
-        self._empty = Layout(options.plane_of(plane), *size, pixel_spacing_mm=pixel_spacing_mm)
+        if known is None:
+            self._empty = Layout(options.plane_of(plane), *size, pixel_spacing_mm=pixel_spacing_mm)
+        else:
+            self._empty = _layout_of_size(known, size)
         self._placed: list[PlacedStructure] = []
         self._refusals: list[Refusal] = []
 
@@ -97,6 +105,9 @@ class LayoutBuilder:
         if not self._placed and not self._options.keep_unannotated:
             yield Refusal(self._name, "the image has no usable box")
             return
+        if (known := self._known) is not None:
+            patient, source, split, quality = known.patient, known.source, known.split, known.quality
+            extra = {**(extra or {}), **known.extra}
         yield ImportedItem(
             image_path=self._image,
             layout=self._empty.with_structures(self._placed),
@@ -124,3 +135,13 @@ class LayoutBuilder:
             return box
         self.refuse(where, f"the box of {label!r} {extent} sticks out of the image; {share:.0%} is kept", kept=True)
         return clipped
+
+
+def _layout_of_size(known: Record, size: tuple[int, int]) -> Layout:
+    """Return the layout without structures of what is known of an image, if it is about this size."""
+    layout = known.layout
+    if (layout.width, layout.height) != size:
+        raise FetalFlexError(
+            f"{known.file_name} has {size[0]} x {size[1]} pixels, but its record says {layout.width} x {layout.height}"
+        )
+    return layout

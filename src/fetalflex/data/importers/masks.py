@@ -40,8 +40,8 @@ class MasksImporter:
 
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
         """Yield items and refusals; see `Importer.read`."""
-        options.plane_of(None)
         place = Source(source, options)
+        place.check_plane()
         if options.annotations is None and not any((place.root / folder).is_dir() for folder in _FOLDERS):
             raise FetalFlexError(
                 f"{source} has no folder of masks named {', '.join(_FOLDERS)}; name it with the option annotations"

@@ -11,6 +11,7 @@ from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.data.importers.reading import files_ending
 from fetalflex.data.paths import inside, safe_relative
+from fetalflex.data.record_lines import RECORD_LINES, read_record_lines
 from fetalflex.errors import FetalFlexError
 
 _NO_IMAGES = frozenset({"segmentationclass", "segmentationobject", "masks", "mask", "labels", "annotations"})
@@ -28,6 +29,9 @@ _SPLIT_FOLDERS = {
 class Source:
     """Hold a source folder and pair its images with the names that annotations give them.
 
+    If the folder holds a `records.jsonl`, as exports do, it says everything but the boxes of the images that it lists:
+    plane, patient, split and so on; see `fetalflex.data.record_lines`.
+
     Args:
         path: Folder, or a single annotation file inside it.
         options: `images` and `annotations` say where to look; without them the whole folder is searched, except that
@@ -38,7 +42,7 @@ class Source:
         images: The images found in it, sorted.
 
     Raises:
-        FetalFlexError: If the folder, or one that the options name, does not exist.
+        FetalFlexError: If the folder, or one that the options name, does not exist, or `records.jsonl` is wrong.
     """
 
     def __init__(self, path: Path, options: ImportOptions) -> None:
@@ -49,12 +53,23 @@ class Source:
         self._options = options
         self._image_folder = self._named(options.images, "images") if options.images else self.root
         self._annotations = self._named(options.annotations, "annotations") if options.annotations else None
+        lines = inside(self.root, RECORD_LINES)
+        self._records = read_record_lines(lines, options.registry) if lines.is_file() else {}
         self.images = tuple(path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path))
         self._by_name: dict[str, list[Path]] = {}
         for image in self.images:
             self._by_name.setdefault(image.name, []).append(image)
             self._by_name.setdefault(image.stem, []).append(image)
         self._claimed: set[Path] = set()
+
+    def check_plane(self) -> None:
+        """Check that a plane is known of some image: from the options, or from the source's `records.jsonl`.
+
+        Raises:
+            FetalFlexError: If it is not.
+        """
+        if not self._records:
+            self._options.plane_of(None)
 
     def annotation_files(self, suffixes: Sequence[str], usual: Sequence[str] = ()) -> list[Path]:
         """Return the annotation files, sorted.
@@ -135,7 +150,8 @@ class Source:
             raise FetalFlexError(
                 f"the annotation is for {declared[0]:g} x {declared[1]:g} pixels, but {name} has {width} x {height}"
             )
-        return LayoutBuilder(self._options, image, name, (width, height), plane, pixel_spacing_mm)
+        known = self._records.get(name)
+        return LayoutBuilder(self._options, image, name, (width, height), plane, pixel_spacing_mm, known)
 
     def refusal(self, path: Path, error: Exception, detail: str = "") -> Refusal:
         """Return a refusal for an error, with paths relative to the source.
@@ -159,6 +175,8 @@ class Source:
         return path
 
     def _may_be_photo(self, path: Path) -> bool:
+        if self.name(path) in self._records:
+            return True
         parents = path.relative_to(self._image_folder).parts[:-1]
         return not any(part.lower() in _NO_IMAGES for part in parents)
 

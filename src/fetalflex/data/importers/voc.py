@@ -1,7 +1,8 @@
-"""Pascal VOC: an XML file for each image, with a `bndbox` for each object."""
+"""Pascal VOC: an XML file for each image, with a `bndbox` or `robndbox` for each object."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,15 +22,16 @@ class VocImporter:
     """Read Pascal VOC files, from the folder `Annotations` if there is one.
 
     `xmin`, `ymin`, `xmax` and `ymax` are taken as the box's edges, as today's tools write them. An attribute `rotation`
-    (degrees clockwise, as CVAT writes it) turns the box about its centre.
+    (degrees clockwise, as CVAT writes it) turns the box about its centre. A `robndbox` with `cx`, `cy`, `w`, `h` and
+    `angle` (radians clockwise, as roLabelImg writes it) goes before the `bndbox`.
     """
 
     name = "voc"
 
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
         """Yield items and refusals; see `Importer.read`."""
-        options.plane_of(None)
         place = Source(source, options)
+        place.check_plane()
         for path in place.annotation_files([".xml"], usual=["Annotations"]):
             try:
                 yield from _read_file(place, path)
@@ -62,6 +64,10 @@ def _declared_size(root: Element) -> tuple[float, float] | None:
 
 
 def _box(element: Element) -> Box:
+    if element.find("robndbox") is not None:
+        keys = ("cx", "cy", "w", "h", "angle")
+        cx, cy, width, height, radians = (number(child_text(element, f"robndbox/{key}"), key) for key in keys)
+        return Box.from_centre(cx, cy, width, height, math.degrees(radians))
     if element.find("bndbox") is None:
         raise FetalFlexError("the object has no bndbox")
     edges = [number(child_text(element, f"bndbox/{edge}"), edge) for edge in ("xmin", "ymin", "xmax", "ymax")]

@@ -34,8 +34,8 @@ class YoloImporter:
 
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
         """Yield items and refusals; see `Importer.read`."""
-        options.plane_of(None)
         place = Source(source, options)
+        place.check_plane()
         names = _class_names(place.root)
         files = place.annotation_files([".txt"], usual=["obj_train_data"])
         for path in files:

@@ -1,0 +1,167 @@
+"""From records and images to a folder in a format that other tools read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fetalflex import __version__
+from fetalflex.data.exporters import ExportOptions, Item, get_exporter
+from fetalflex.data.exporters.base import UNSPLIT, split_name
+from fetalflex.data.new_folder import new_folder
+from fetalflex.data.records import SPLITS, Record, check_size
+from fetalflex.errors import FetalFlexError
+
+README = "README.md"
+
+Progress = Callable[[int], None]
+"""Told how many images are written."""
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """Say what an export wrote.
+
+    Args:
+        format: Format name.
+        folder: Folder of the export.
+        boxes: Number of boxes of the records.
+        splits: Number of images in each split that occurs, and as "unsplit" of those without one.
+        notes: What the format could not hold, one sentence each.
+        reads_back: What opens the folder again.
+        licenses: Licences of the images, for people.
+    """
+
+    format: str
+    folder: Path
+    boxes: int
+    splits: dict[str, int]
+    notes: tuple[str, ...]
+    reads_back: str
+    licenses: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return sum(self.splits.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "format": self.format,
+            "folder": str(self.folder),
+            "images": self.images,
+            "boxes": self.boxes,
+            "splits": self.splits,
+            "notes": list(self.notes),
+        }
+
+    def summary(self) -> str:
+        """Return one sentence with the totals."""
+        shares = ", ".join(f"{count} {split}" for split, count in self.splits.items())
+        return f"{self.images} images ({shares}) with {self.boxes} boxes."
+
+    def to_markdown(self) -> str:
+        """Return a page for the folder itself, which says nothing of where it lies."""
+        lines = [f"# Data set in the format {self.format}", "", self.summary(), ""]
+        lines += [f"- {note}" for note in self.notes] + [""] * bool(self.notes)
+        if self.licenses:
+            lines += [f"Licences of the images: {', '.join(self.licenses)}.", ""]
+        lines += [f"Written by FetalFlex {__version__}. {self.reads_back}", ""]
+        return "\n".join([*lines, "For research and education only, not for diagnosis."]) + "\n"
+
+
+def export(
+    items: Iterable[Item],
+    format: str,
+    out: Path,
+    options: ExportOptions | None = None,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> ExportResult:
+    """Write records and images as a folder in one of the export formats, wholly or not at all.
+
+    What each format holds and loses is said by its class in `fetalflex.data.exporters`, and by the notes of the result.
+    The notes and totals are also in the folder, as `README.md`. Images are written as grey PNG without metadata. The
+    same items and options give the same bytes.
+
+    Args:
+        items: Records with distinct file names, each with its image, `(H, W) uint8` of its layout's size. They are
+            taken one by one, so they need not fit in memory together.
+        format: One of `fetalflex.data.exporters.EXPORTERS`.
+        out: Folder to make; it may exist if it is empty.
+        options: What the user says about the export.
+        force: Replace an export in the same format that is at `out`.
+        progress: Called after each image.
+
+    Raises:
+        FetalFlexError: If the format is unknown, something is in the way at `out`, there is no record, or one has no
+            image, or an image that does not fit it. Then nothing is written.
+
+    Example:
+        >>> dataset = DatasetFolder(Path("brains"))                                              # doctest: +SKIP
+        >>> export(((record, dataset.image(record)) for record in dataset), "yolo", Path("out")) # doctest: +SKIP
+    """
+    exporter = get_exporter(format)
+    options = options or ExportOptions()
+    counted = _Counted(items, options, progress)
+    with new_folder(out, force, exporter.marker) as folder:
+        notes = exporter.write(folder, counted, options)
+        if not counted.splits:
+            raise FetalFlexError("there is no record to export")
+        splits = {split: counted.splits[split] for split in (*SPLITS, UNSPLIT) if counted.splits[split]}
+        licenses = tuple(_license_text(one) for one in options.licenses)
+        result = ExportResult(format, out, counted.boxes, splits, tuple(notes), exporter.reads_back, licenses)
+        (folder / README).write_text(result.to_markdown(), encoding="utf-8", newline="\n")
+    return result
+
+
+def _license_text(license: Mapping[str, Any]) -> str:
+    """Return number, name and address of a licence as one line."""
+    text = f"{license.get('id', '')} {license.get('name', '')} {license.get('url', '')}"
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+class _Counted:
+    """Hand on items after a check of each, and count what was handed on."""
+
+    def __init__(self, items: Iterable[Item], options: ExportOptions, progress: Progress | None) -> None:
+        self._items = items
+        self._registry = options.registry
+        self._progress = progress
+        self._names: set[str] = set()
+        self.splits: Counter[str] = Counter()
+        self.boxes = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        for number, (record, pixels) in enumerate(self._items, start=1):
+            self._check(record, pixels)
+            yield record, pixels
+            self.splits[split_name(record)] += 1
+            self.boxes += len(record.layout.structures)
+            if self._progress is not None:
+                self._progress(number)
+
+    def _check(self, record: Record, pixels: Any) -> None:
+        where = record.file_name
+        if where in self._names:
+            raise FetalFlexError(f"two images have the file name {where}; rename one")
+        self._names.add(where)
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2:
+            got = "no image" if pixels is None else f"a {type(pixels).__name__} as its image"
+            raise FetalFlexError(f"{where} has {got}; give (H, W) uint8 for each record")
+        check_size(pixels, record, where)
+        try:
+            record.layout.validate(self._registry, strict=False)
+            json.dumps(dict(record.extra), allow_nan=False)
+        except FetalFlexError as error:
+            raise FetalFlexError(f"{where}: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise FetalFlexError(f"{where}: its extra fields hold what JSON cannot: {error}") from error

@@ -13,8 +13,8 @@ from fetalflex.data.exporters.base import ExportOptions, Item
 class CocoExporter:
     """Write a data set folder: `annotations.json` and PNG files under the records' own names.
 
-    Nothing of the records is lost. Planes, patients, splits and the records' extra fields, such as class labels, are further fields of
-    the image entries; a rotated box stands in `rotated_box`, beside the upright `bbox` that every COCO tool reads.
+    Nothing of the records is lost. Planes, patients, splits and extra fields, such as class labels, are further fields
+    of the image entries; a rotated box stands in `rotated_box`, beside the upright `bbox` that every COCO tool reads.
     """
 
     name = "coco"

@@ -15,7 +15,7 @@ from fetalflex.anatomy.drawing import ROI_MODES
 from fetalflex.cli import app as app_module
 from fetalflex.cli.options import Roi
 
-COMMANDS = ("prepare", "pack", "train", "generate", "edit", "info", "demo")
+COMMANDS = ("prepare", "pack", "train", "generate", "edit", "anomaly", "info", "demo")
 
 
 def in_subprocess(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

@@ -65,6 +65,14 @@ def test_a_layout_is_measured_and_grown(tmp_path: Path, monkeypatch: pytest.Monk
     assert replayed.structures == grown.structures
 
 
+def test_anomalies_are_shown_and_applied(workplace: Path) -> None:
+    commands = [line for line in COMMANDS if line.startswith("fetalflex anomaly ")]
+    assert [line.split()[2] for line in commands] == ["list", "show", "apply"]
+    assert [run(command) for command in commands] == [0, 0, 0]
+    assert Path("out/atresia.recipe.json").is_file()
+    assert Path("out/atresia.organs.png").is_file()
+
+
 @pytest.mark.slow
 def test_own_data_lead_to_images(workplace: Path) -> None:
     (workplace / "scans").symlink_to(ROOT / "examples")

@@ -9,10 +9,14 @@ import pytest
 from fetalflex.anatomy.checks import (
     did_you_mean,
     finite_number,
+    items,
     mapping_with_keys,
+    named_entries,
     one_of,
     positive_number,
     shown,
+    text,
+    texts,
     whole_number,
 )
 from fetalflex.errors import FetalFlexError
@@ -82,3 +86,29 @@ def test_mapping_with_keys():
         mapping_with_keys({3: 1}, "box", ("width",))
     with pytest.raises(FetalFlexError, match="box must be a mapping"):
         mapping_with_keys([1], "box", ("width",))
+
+
+@pytest.mark.parametrize("value", [3, None, "", " ", ["a"]])
+def test_text_refuses_what_is_none_and_what_is_blank(value):
+    assert text("a b", "title") == "a b"
+    with pytest.raises(FetalFlexError, match="title must be a text, got"):
+        text(value, "title")
+
+
+def test_lists_of_texts():
+    assert items([1, "a"], "x") == (1, "a")
+    assert texts(["a", "b"], "x") == ("a", "b")
+    for value in ("ab", None, {"a": 1}):
+        with pytest.raises(FetalFlexError, match="x must be a list, got"):
+            texts(value, "x")
+    with pytest.raises(FetalFlexError, match="x must be a text, got 1"):
+        texts(["a", 1], "x")
+
+
+def test_named_entries():
+    assert named_entries({"planes": {"a": 1}}, "planes") == [("a", 1)]
+    assert named_entries({"planes": None}, "planes") == named_entries({}, "planes") == []
+    with pytest.raises(FetalFlexError, match="planes must be a mapping of names to entries, got 3"):
+        named_entries({"planes": 3}, "planes")
+    with pytest.raises(FetalFlexError, match="planes: the name 3 is no text; put it in quotes"):
+        named_entries({"planes": {3: 1}}, "planes")

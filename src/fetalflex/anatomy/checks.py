@@ -94,3 +94,39 @@ def mapping_with_keys(
         if key not in value:
             raise FetalFlexError(f"{what} lacks the key {key!r}; it needs {', '.join(required)}")
     return value
+
+
+def text(value: Any, field: str) -> str:
+    """Return `value` if it is a text with more than white space, or raise FetalFlexError."""
+    if not isinstance(value, str) or not value.strip():
+        raise FetalFlexError(f"{field} must be a text, got {shown(value)}")
+    return value
+
+
+def items(value: Any, field: str) -> tuple[Any, ...]:
+    """Return the items of a list as a tuple, or raise FetalFlexError."""
+    if not isinstance(value, (list, tuple)):
+        raise FetalFlexError(f"{field} must be a list, got {shown(value)}")
+    return tuple(value)
+
+
+def texts(value: Any, field: str) -> tuple[str, ...]:
+    """Return the items of a list of texts as a tuple, or raise FetalFlexError."""
+    return tuple(text(item, field) for item in items(value, field))
+
+
+def named_entries(data: Mapping[str, Any], section: str) -> list[tuple[str, Any]]:
+    """Return the pairs of the mapping that is a section of `data`, none if it is missing or empty.
+
+    Raises:
+        FetalFlexError: the section is no mapping, or a name in it is no text.
+    """
+    entries = data.get(section)
+    if entries is None:
+        return []
+    if not isinstance(entries, Mapping):
+        raise FetalFlexError(f"{section} must be a mapping of names to entries, got {shown(entries)}")
+    for name in entries:
+        if not isinstance(name, str):
+            raise FetalFlexError(f"{section}: the name {shown(name)} is no text; put it in quotes")
+    return list(entries.items())

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from fetalflex import __version__
+from fetalflex.cli.anomaly import anomaly
 from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
@@ -84,6 +85,7 @@ app.command(cls=EditCommand)(edit)
 app.command()(refine)
 app.command()(measure)
 app.command()(grow)
+app.add_typer(anomaly, name="anomaly")
 app.command()(evaluate)
 app.command()(info)
 app.command()(demo)

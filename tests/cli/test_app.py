@@ -16,8 +16,8 @@ from fetalflex.cli import app as app_module
 from fetalflex.cli.options import Roi
 
 COMMANDS = (
-    "prepare", "pack", "export", "init", "train", "generate", "edit", "refine", "anomaly", "measure", "grow", "evaluate",
-    "info", "demo",
+    "prepare", "pack", "export", "init", "train", "generate", "edit", "refine", "anomaly", "measure", "grow",
+    "evaluate", "info", "demo",
 )  # fmt: skip
 
 

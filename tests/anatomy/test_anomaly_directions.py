@@ -37,6 +37,13 @@ def test_the_second_pair_of_landmarks_helps_out(directions, registry):
         directions.find("posterior", without(abdomen, "umbilical_vein"), registry)
 
 
+def test_a_face_looks_away_from_the_neck_whatever_of_it_is_marked(directions, registry):
+    face = example_layout("facial_sagittal")
+    nose, palate = ("nasal_bone", "nasal_tip", "nasal_skin"), ("palate",)
+    for hidden in ((), nose, palate, nose + palate, (*nose, *palate, "cisterna_magna")):
+        assert directions.find("anterior", without(face, *hidden), registry)[1] < -0.8
+
+
 def test_left_needs_no_front(directions, registry):
     abdomen = without(example_layout("abdominal_transverse"), "spine", "umbilical_vein")
     assert directions.find("left", abdomen, registry)[1] > 0.9

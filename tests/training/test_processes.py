@@ -513,5 +513,4 @@ def test_what_cannot_be_trained_is_told_once(tmp_path: Path, phantom_folder: Pat
     told = process.communicate(timeout=120)[1]
     assert process.returncode != 0
     assert told.count("error: batch_size 9 cannot be divided among 2 processes") == told.count("error: ") == 1
-    assert "Traceback (most recent call last):\n  File" not in told.split("ChildFailedError")[0].split("error: ")[0]
     assert not (tmp_path / "run").exists()

@@ -70,7 +70,7 @@ def train(
 
         from fetalflex.training.run import train as train_run
 
-        complete = train_run(run, registry, processes=processes)
+        complete = train_run(run, registry, None, processes)
     if not complete:
         raise typer.Exit(ExitCode.INTERRUPTED)
 

@@ -458,7 +458,12 @@ def test_accelerate_starts_two_that_do_what_one_does(tmp_path: Path, phantom_fol
     process = launch(tmp_path / "two.yaml", "denoiser")
     told = process.communicate(timeout=240)[1]
     assert process.returncode == 0, told
-    assert told.count("on cpu, one of 2 processes") == told.count("wrote ") == told.count("320 images, ") == 1
+    assert (
+        told.count("2 processes share each batch of 8 images")
+        == told.count("wrote ")
+        == told.count("320 images, ")
+        == 1
+    )
     assert_same_models(tmp_path / "one", tmp_path / "two")
     assert losses(tmp_path / "one") == losses(tmp_path / "two")
     assert not list((tmp_path / "two").rglob("*.partial"))

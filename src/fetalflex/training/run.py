@@ -74,9 +74,11 @@ def _train(config: RunConfig, registry: Registry | None, console: Console, proce
     _check_same_run(record, config.output / CONFIG_COPY)
     for name, value in record.items():
         processes.check_same(name.replace("_", " "), json.dumps(value))
+    if processes.count > 1:
+        console.print(f"{processes.count} processes share each batch of {config.batch_size} images")
     console.print(
         f"{config.stage}: {len(parts.training)} training and {len(parts.validation)} validation images, "
-        f"on {parts.device}" + (f", one of {processes.count} processes" if processes.count > 1 else "")
+        f"on {parts.device}"
     )
 
     def latents_of(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:

@@ -19,9 +19,10 @@ from fetalflex.anatomy import default_registry
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components, model_identity
+from fetalflex.models.device import choose_device
 from fetalflex.training.config import DataConfig, RunConfig
 from fetalflex.training.images import select_samples
-from fetalflex.training.run import choose_device, data_fingerprint, train
+from fetalflex.training.run import data_fingerprint, train
 from phantoms import write_phantoms
 
 

@@ -21,6 +21,7 @@ from fetalflex.training.config import AugmentationConfig, DataConfig, RunConfig
 from fetalflex.training.images import select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.order import generator_at
+from fetalflex.training.processes import Processes
 from fetalflex.training.stage import Stage, Validation
 
 
@@ -119,12 +120,20 @@ class AlignmentStage(Stage):
         self.finished += 1
 
 
-def cached_latents(folder: Path, cache: Path, components: Components, split: str, with_conditions: bool) -> Latents:
+def cached_latents(
+    folder: Path,
+    cache: Path,
+    components: Components,
+    split: str,
+    with_conditions: bool,
+    processes: Processes | None = None,
+) -> Latents:
     """Return the latents of one split of a data set folder, one variant each."""
     registry, augmentation = default_registry(), AugmentationConfig(variants=1)
     device = torch.device("cpu")
     samples = select_samples(DataConfig(paths=(folder,)), split, registry)
-    return LatentCache(cache, components, registry, augmentation, 0, device, with_conditions).load(samples)
+    latents = LatentCache(cache, components, registry, augmentation, 0, device, with_conditions)
+    return latents.load(samples, processes=processes)
 
 
 def take_steps(stage: Stage, steps: int, batch: int = 8, rate: float = 3e-3) -> list[float]:

@@ -25,7 +25,7 @@ from fetalflex.cli.pack import pack
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
 from fetalflex.cli.train import train
-from fetalflex.errors import FetalFlexError
+from fetalflex.errors import FetalFlexError, OtherProcessFailed
 
 _SURROUNDINGS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG})
 """What the machine may refuse without anybody's mistake in the code: permissions, read-only and full disks."""
@@ -41,6 +41,8 @@ class _Commands(TyperGroup):
             _stop(f"error: {error}", ExitCode.BAD_INPUT, error)
         except FloatingPointError as error:
             _stop(f"error: training diverged: {error}", ExitCode.DIVERGED, error)
+        except OtherProcessFailed as error:
+            raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             _stop("interrupted", ExitCode.INTERRUPTED, error)
         except OSError as error:

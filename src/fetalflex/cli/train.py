@@ -14,6 +14,8 @@ from fetalflex.cli.options import RegistryFile
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
+    from fetalflex.anatomy import Registry
+    from fetalflex.training.config import RunConfig
     from fetalflex.training.estimate import Estimate
 
 
@@ -50,31 +52,41 @@ def train(
     """Train one stage of a model, or resume it.
 
     The same command resumes: checkpoints lie in the run folder, and so does the finished model, as model/. Ctrl-C
-    finishes the step, saves a checkpoint and leaves with exit code 130.
+    finishes the step, saves a checkpoint and leaves with exit code 130. Several GPUs share the work under
+    `accelerate launch --multi_gpu -m fetalflex train ...`.
     """
+    from fetalflex.training.processes import joined
+
+    overrides = {"stage": stage.value, "max_minutes": max_minutes, "output": output, "device": device}
+    with joined() as processes:
+        run, registry = _read_run(config, overrides, registry_file)
+        if dry_run:
+            from fetalflex.training.estimate import estimate_run
+
+            estimate = estimate_run(run, registry, processes=processes)
+            if processes.main:
+                typer.echo(_described(estimate))
+            return
+
+        from fetalflex.training.run import train as train_run
+
+        complete = train_run(run, registry, None, processes)
+    if not complete:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _read_run(config: Path, overrides: dict[str, Any], registry_file: Path | None) -> tuple[RunConfig, Registry | None]:
+    """Return the run that a file and the options describe, and the planes and structures if they were given."""
     from fetalflex.cli.inputs import load_registry
-
-    overrides: dict[str, Any] = {"max_minutes": max_minutes, "output": output, "device": device}
-    overrides = {name: value for name, value in overrides.items() if value is not None}
-    in_file = _stage_in_file(config)
-    if in_file is not None and in_file != stage.value:
-        raise FetalFlexError(f"{config} describes the stage {in_file}, not {stage.value}; give the file of this stage")
-    registry = None if registry_file is None else load_registry(registry_file)
-
     from fetalflex.training.config import load_run_config
 
-    run = load_run_config(config, overrides | {"stage": stage.value})
-
-    if dry_run:
-        from fetalflex.training.estimate import estimate_run
-
-        typer.echo(_described(estimate_run(run, registry)))
-        return
-
-    from fetalflex.training.run import train as train_run
-
-    if not train_run(run, registry):
-        raise typer.Exit(ExitCode.INTERRUPTED)
+    in_file = _stage_in_file(config)
+    if in_file is not None and in_file != overrides["stage"]:
+        raise FetalFlexError(
+            f"{config} describes the stage {in_file}, not {overrides['stage']}; give the file of this stage"
+        )
+    registry = None if registry_file is None else load_registry(registry_file)
+    return load_run_config(config, {name: value for name, value in overrides.items() if value is not None}), registry
 
 
 def _described(estimate: Estimate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +17,7 @@ from fetalflex.models.latents import encode
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.images import Sample, image_count
 from fetalflex.training.latent_cache import Latents
+from fetalflex.training.processes import Processes, joined
 from fetalflex.training.run import RunParts, build_stage, gather
 from fetalflex.training.trainer import Trainer
 
@@ -35,7 +37,7 @@ class Estimate:
         training_seconds: Time in training steps; validations and checkpoints come on top.
         encoding_seconds: Time to encode the data set once, if nothing is cached yet.
         memory_bytes: Peak memory of the measured steps, plus the latents held in memory: of the GPU if there is one,
-            else of the process.
+            else of the process. Of several processes each needs as much.
         cache_bytes: Latents on disk.
         run_bytes: Checkpoints and the finished model on disk.
         trained_parameters: Number of weights that are trained.
@@ -52,13 +54,22 @@ class Estimate:
     trained_parameters: int
 
 
-def estimate_run(config: RunConfig, registry: Registry | None = None, console: Console | None = None) -> Estimate:
+def estimate_run(
+    config: RunConfig,
+    registry: Registry | None = None,
+    console: Console | None = None,
+    processes: Processes | None = None,
+) -> Estimate:
     """Estimate what `train` would take, by a few steps on latents of noise; writes nothing.
 
     The arguments and errors are those of `train`.
     """
-    console = console or Console(stderr=True)
-    parts = gather(config, registry)
+    with nullcontext(processes) if processes else joined() as processes:
+        return _estimate(config, registry, processes.console(console), processes)
+
+
+def _estimate(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> Estimate:
+    parts = gather(config, registry, processes)
     few = replace(parts, training=parts.training[: max(64, config.batch_size)], validation=parts.validation[:8])
     shapes = parts.components.config
     per_latent = 2 * shapes.autoencoder.latent_channels * shapes.latent_size**2
@@ -68,7 +79,7 @@ def estimate_run(config: RunConfig, registry: Registry | None = None, console: C
 
     with console.status("taking a few steps"):
         stage = build_stage(config, few, noise_latents)
-        trainer = Trainer(stage, config, console, few.sample_weights(stage.sample_count))
+        trainer = Trainer(stage, config, console, few.sample_weights(stage.sample_count), processes)
         step_seconds, step_images = trainer.seconds_per_step()
         encoding = 0.0 if config.stage == "autoencoder" else _seconds_per_encoding(parts)
     rate = step_images / step_seconds
@@ -83,7 +94,7 @@ def estimate_run(config: RunConfig, registry: Registry | None = None, console: C
         shown_images=round(seconds * rate),
         images_per_second=rate,
         training_seconds=seconds,
-        encoding_seconds=count * kinds * encoding,
+        encoding_seconds=count * kinds * encoding / processes.count,
         memory_bytes=_peak_memory(parts.device) + count * kinds * per_latent,
         cache_bytes=count * kinds * per_latent,
         run_bytes=4 * (_KEPT_CHECKPOINTS * _STATES * trained + trained + model),

@@ -26,6 +26,7 @@ from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample
+from fetalflex.training.processes import Processes
 from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
 _FORMAT = "fetalflex/latents/1"
@@ -109,24 +110,39 @@ class LatentCache:
             ]
         )
 
-    def load(self, samples: list[Sample], on_progress: Callable[[int, int], None] | None = None) -> Latents:
+    def load(
+        self,
+        samples: list[Sample],
+        on_progress: Callable[[int, int], None] | None = None,
+        processes: Processes | None = None,
+    ) -> Latents:
         """Return the latents of all variants of all samples, computing what is missing.
+
+        Each of several processes computes its share of the shards, and then finds the others on disk.
 
         Args:
             samples: Views of images.
-            on_progress: Called with the number of samples done and the total.
+            on_progress: Called with the number of samples done, by all processes about as many, and the total.
+            processes: Those that call this together; by default this one alone.
         """
+        processes = processes or Processes()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._remove_leftovers()
-        shards, done = [], 0
+        with processes.main_first():  # what another process is writing is no leftover
+            self._remove_leftovers()
+        parts = list(_shards(samples))
+        shards: dict[int, Latents] = {}
+        done = 0
+        own = range(processes.index, len(parts), processes.count)
         with ThreadPoolExecutor() as pool:
-            for part in _shards(samples):
-                images = list(pool.map(lambda sample: sample.image(), part))
-                shards.append(self._shard(part, images))
-                done += len(part)
-                if on_progress:
-                    on_progress(done, len(samples))
-        return _concatenate(shards)
+            for numbers in (own, sorted(set(range(len(parts))) - set(own))):
+                for number in numbers:
+                    images = list(pool.map(lambda sample: sample.image(), parts[number]))
+                    shards[number] = self._shard(parts[number], images)
+                    done += len(parts[number])
+                    if on_progress:
+                        on_progress(min(done * processes.count, len(samples)), len(samples))
+                processes.wait()
+        return _concatenate([shards[number] for number in range(len(parts))])
 
     def _shard(self, samples: list[Sample], images: list[np.ndarray]) -> Latents:
         digest = hashlib.sha256(self._common_key.encode())

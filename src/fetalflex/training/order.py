@@ -1,6 +1,8 @@
 """Which samples a step sees and which random numbers it draws: functions of the seed and the position alone.
 
 Nothing random is stored in a checkpoint. A resumed run, or one with another batch size, continues the same stream.
+So do several processes: a step's samples are the same for any number of them, and each takes its parts of the batch.
+The random numbers of a part depend on its number within the whole batch, not on the process that computes it.
 """
 
 from __future__ import annotations

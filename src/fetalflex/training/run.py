@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,6 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
-from fetalflex.models.device import choose_device
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
@@ -32,42 +32,62 @@ from fetalflex.training.control import ControlTraining
 from fetalflex.training.denoiser import DenoiserTraining
 from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
+from fetalflex.training.processes import Processes, joined
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
 
 CONFIG_COPY = "run.yaml"
-_MAY_CHANGE = {"output", "max_minutes", "device", "checkpoint_every", "log_every"}
+_MAY_CHANGE = {"output", "max_minutes", "device", "accumulation", "parallel", "checkpoint_every", "log_every"}
 
 
-def train(config: RunConfig, registry: Registry | None = None, console: Console | None = None) -> bool:
+def train(
+    config: RunConfig,
+    registry: Registry | None = None,
+    console: Console | None = None,
+    processes: Processes | None = None,
+) -> bool:
     """Run, or resume, one training stage.
+
+    Started by `accelerate launch`, several processes share the work; see `Processes`.
 
     Args:
         config: The run.
         registry: Planes and structures; by default those of the model that the run starts from, or the built-in ones.
-        console: Where to show progress.
+        console: Where the main process shows progress.
+        processes: Those that train together; by default those that were launched together.
 
     Returns:
         True if the run is complete; False if it was interrupted.
 
     Raises:
-        FetalFlexError: If data or model are not usable, or the output folder belongs to another run.
+        FetalFlexError: If data or model are not usable, the batch cannot be divided among the processes, or the
+            output folder belongs to another run.
+        OtherProcessFailed: If another process failed.
     """
-    console = console or Console(stderr=True)
-    parts = gather(config, registry)
-    record = _run_record(config, data_fingerprint(parts.training), model_identity(parts.components))
+    with nullcontext(processes) if processes else joined() as processes:
+        return _train(config, registry, processes.console(console), processes)
+
+
+def _train(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> bool:
+    parts = gather(config, registry, processes)
+    record = _run_record(config, data_fingerprint(parts.training), model_identity(parts.components), processes.count)
     _check_same_run(record, config.output / CONFIG_COPY)
+    for name, value in record.items():
+        processes.check_same(name.replace("_", " "), json.dumps(value))
+    if processes.count > 1:
+        console.print(f"{processes.count} processes share each batch of {config.batch_size} images")
     console.print(
         f"{config.stage}: {image_count(parts.training)} training and {image_count(parts.validation)} validation "
         f"images, {len(parts.training)} and {len(parts.validation)} views of them, on {parts.device}"
     )
 
     def latents_of(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
-        return _load_latents(latent_cache(config, parts, augmentation), samples, console)
+        return _load_latents(latent_cache(config, parts, augmentation), samples, console, processes)
 
     stage = build_stage(config, parts, latents_of)
-    _write_record(record, config.output / CONFIG_COPY)
-    return Trainer(stage, config, console, parts.sample_weights(stage.sample_count)).run()
+    if processes.main:
+        _write_record(record, config.output / CONFIG_COPY)
+    return Trainer(stage, config, console, parts.sample_weights(stage.sample_count), processes).run()
 
 
 @dataclass(frozen=True)
@@ -86,10 +106,11 @@ class RunParts:
         return weights.repeat(sample_count // len(weights))
 
 
-def gather(config: RunConfig, registry: Registry | None) -> RunParts:
+def gather(config: RunConfig, registry: Registry | None, processes: Processes) -> RunParts:
     """Return planes, device, samples and model of a run; see `train` for the arguments and errors."""
     registry = registry or (model_registry(config.init) if config.init else default_registry())
-    device = choose_device(config.device)
+    processes.check_batch(config.batch_size, config.accumulation)
+    device = processes.take_device(config.device)
     annotated = config.stage == "control"  # an image without boxes teaches the control branch nothing
     training = select_samples(config.data, config.data.train_split, registry, annotated)
     shown = ["close_up"] if "close_up" in config.data.views and annotated else None
@@ -128,11 +149,11 @@ def build_stage(
     return ControlTraining(components, parts.device, training, validation, layouts, parts.registry, config.control)
 
 
-def _load_latents(cache: LatentCache, samples: list[Sample], console: Console) -> Latents:
+def _load_latents(cache: LatentCache, samples: list[Sample], console: Console, processes: Processes) -> Latents:
     columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=len(samples))
-        return cache.load(samples, lambda done, _: bar.update(task, completed=done))
+        return cache.load(samples, lambda done, _: bar.update(task, completed=done), processes)
 
 
 def _components(config: RunConfig, registry: Registry) -> Components:
@@ -144,11 +165,12 @@ def _components(config: RunConfig, registry: Registry) -> Components:
     return components
 
 
-def _run_record(config: RunConfig, fingerprint: str, initial_model: str) -> dict[str, Any]:
+def _run_record(config: RunConfig, fingerprint: str, initial_model: str, processes: int) -> dict[str, Any]:
     return {
         "config": json.loads(config.model_dump_json()),
         "data_fingerprint": fingerprint,
         "initial_model": initial_model,
+        "processes": processes,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "transformers", "numpy")},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +22,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from fetalflex.data import write_png
+from fetalflex.errors import FetalFlexError
 from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.config import RunConfig
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.log import RunLog
 from fetalflex.training.memory_layout import in_layout_of
 from fetalflex.training.order import ShuffledOrder, generator_at
+from fetalflex.training.processes import Processes
 from fetalflex.training.stage import Stage
 
 MODEL_FOLDER = "model"
@@ -45,13 +48,18 @@ class Trainer:
     """Train a stage: AdamW, warm-up and cosine decay, moving average, checkpoints, validation.
 
     Progress counts images. Every random number is a function of the seed and the number of images seen, so that a run
-    that was killed and started again continues as if nothing had happened.
+    that was killed and started again continues as if nothing had happened. Several processes may share the work, as
+    `Processes` says; one that resumes may have another number of them.
 
     Args:
         stage: What to train.
         config: How.
         console: Where to show progress.
         sample_weights: How often each training sample is shown relative to the others, (N,); by default all alike.
+        processes: Those that train together; by default this one alone.
+
+    Raises:
+        FetalFlexError: If a batch has fewer images than there are processes.
     """
 
     def __init__(
@@ -60,10 +68,12 @@ class Trainer:
         config: RunConfig,
         console: Console | None = None,
         sample_weights: NDArray[np.float64] | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self.stage = stage
         self.config = config
-        self.console = console or Console(stderr=True)
+        self.processes = processes or Processes()
+        self.console = self.processes.console(console)
         self.folder = Path(config.output)
         self.networks = stage.networks()
         self.networks.requires_grad_(True).train()
@@ -76,6 +86,7 @@ class Trainer:
         self.store = CheckpointStore(self.folder / "checkpoints")
         weights = np.ones(stage.sample_count) if sample_weights is None else sample_weights
         self.order = ShuffledOrder(weights, config.seed)
+        self._check_batches()
         self._stop = False
         self._map: Callable[..., Iterable[Any]] = map
 
@@ -85,22 +96,21 @@ class Trainer:
         Returns:
             True if the run is complete and the model is written; False if it was interrupted and can be resumed.
         """
-        progress, passed_over = self.store.restore(self.networks, self.average, self.optimizer)
-        for line in passed_over:
-            self.console.print(f"[yellow]{line}")
-        if progress.images:
-            self.console.print(f"resuming at {progress.images} images")
-        log = RunLog(self.folder, progress.images)
+        progress = self._restore()
+        log = RunLog(self.folder, progress.images) if self.processes.main else None
         try:
             with self._graceful_stop(), self._workers():
                 self._train(progress, log)
             if self._done(progress) < 1:
                 self.console.print(f"interrupted at {progress.images} images; the same command continues from there")
                 return False
-            self._finish(progress, log)
+            if log:
+                self._finish(progress, log)
+            self.processes.wait()
             return True
         finally:
-            log.close()
+            if log:
+                log.close()
 
     def seconds_per_step(self, steps: int = 3) -> tuple[float, float]:
         """Take a few steps without keeping anything on disk; return the seconds and the images that one takes."""
@@ -112,12 +122,23 @@ class Trainer:
                 self._step(progress)
             return (time.monotonic() - started) / steps, (progress.images - before) / steps
 
-    def _train(self, progress: Progress, log: RunLog) -> None:
+    def _restore(self) -> Progress:
+        with self.processes.main_first():  # it also removes what a run that died has left
+            progress, passed_over = self.store.restore(self.networks, self.average, self.optimizer)
+        self.processes.check_same("the newest checkpoint", str(progress.images))
+        for line in passed_over:
+            self.console.print(f"[yellow]{line}")
+        if progress.images:
+            self.console.print(f"resuming at {progress.images} images")
+        return progress
+
+    def _train(self, progress: Progress, log: RunLog | None) -> None:
+        """Take steps until the run is done or is to stop; only the main process has a log, validates and saves."""
         config = self.config
         recent: dict[str, list[torch.Tensor]] = {}
         saved = progress.images
         with self._bar(progress) as advance:
-            while self._done(progress) < 1 and not self._stop:
+            while self._goes_on(progress):
                 before, started = progress.images, time.monotonic()
                 numbers = self._step(progress)
                 for name, value in numbers.items():
@@ -126,22 +147,29 @@ class Trainer:
                 advance(progress)
                 if _crossed(before, progress.images, config.log_every):
                     values = self._checked_means(recent, progress)
-                    self._check_growth(values, progress, log)
-                    log.add(progress, values | {"learning_rate": self.optimizer.param_groups[0]["lr"]})
+                    if log:
+                        self._check_growth(values, progress, log)
+                        log.add(progress, values | {"learning_rate": self.optimizer.param_groups[0]["lr"]})
                     recent.clear()
-                if _crossed(before, progress.images, config.validate_every):
+                if log and _crossed(before, progress.images, config.validate_every):
                     self._validate(progress, log)
                 if _crossed(before, progress.images, config.checkpoint_every):
                     self._save(progress, recent)
                     saved = progress.images
         if saved != progress.images:
             self._save(progress, recent)
+        self.processes.wait()
+
+    def _goes_on(self, progress: Progress) -> bool:
+        """Say whether another step is to follow; all processes say the same."""
+        stop, progress.seconds = self.processes.agree(self._stop, progress.seconds)
+        return self._done(progress) < 1 and not stop
 
     def _step(self, progress: Progress) -> dict[str, torch.Tensor]:
         config, done = self.config, self._done(progress)
         batch = self.stage.batch_size(config.batch_size, done)
         indices = self.order.indices(progress.images, batch)
-        parts = max(1, min(config.accumulation, batch))
+        own, parts = self.processes.parts(config.accumulation, batch)
         images = progress.images
 
         def compute(part: int) -> tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]:
@@ -157,10 +185,11 @@ class Trainer:
 
         totals: dict[str, torch.Tensor] = {}
         self.optimizer.zero_grad(set_to_none=True)
-        for gradients, numbers in self._map(compute, range(parts)):
+        for gradients, numbers in self._map(compute, own):
             _add_gradients(self.parameters, gradients)
             for name, value in numbers.items():
                 totals[name] = totals[name] + value if name in totals else value
+        totals = self.processes.add_up(self.parameters, totals)
         totals["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
         progress.images += batch
         progress.steps += 1
@@ -169,6 +198,16 @@ class Trainer:
         self.optimizer.step()
         self.average.update(progress.images, batch)
         return totals
+
+    def _check_batches(self) -> None:
+        config, count = self.config, self.processes.count
+        smallest = min(self.stage.batch_size(config.batch_size, percent / 100) for percent in range(101))
+        if smallest < count:
+            raise FetalFlexError(
+                f"batch_size {config.batch_size}: some steps, with larger crops, have only {smallest} images, fewer "
+                f"than the {count} processes; choose a batch_size {math.ceil(count / smallest)} times as large, or "
+                "fewer processes"
+            )
 
     def _done(self, progress: Progress) -> float:
         shown = progress.images / self.config.images
@@ -228,7 +267,8 @@ class Trainer:
 
     def _save(self, progress: Progress, recent: dict[str, list[torch.Tensor]]) -> None:
         self._checked_means(recent, progress)  # a checkpoint is always one to go on from
-        self.store.save(progress, self.networks, self.average, self.optimizer)
+        if self.processes.main:
+            self.store.save(progress, self.networks, self.average, self.optimizer)
 
     def _finish(self, progress: Progress, log: RunLog) -> None:
         if not log.validated(progress.images):
@@ -258,7 +298,10 @@ class Trainer:
 
     @contextmanager
     def _graceful_stop(self) -> Iterator[None]:
-        """Finish the step and save a checkpoint on SIGINT or SIGTERM."""
+        """Finish the step and save a checkpoint on SIGINT or SIGTERM, which reach only a program's main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def stop(*_: object) -> None:
             self._stop = True

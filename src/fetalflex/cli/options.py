@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fetalflex.diffusion.resampling import Resampling
 
 
-DEFAULT_GUIDANCE_LAYOUT = 3.0
+DEFAULT_GUIDANCE_LAYOUT = 2.0
 """That of the pipeline, named again because importing it there takes seconds."""
 
 

@@ -51,5 +51,5 @@ class Guidance:
         return total
 
 
-DEFAULT_GUIDANCE = Guidance(layout=3.0)
+DEFAULT_GUIDANCE = Guidance(layout=2.0)
 """What is used where nobody says otherwise: the layout is strengthened, which draws structures clearly."""

@@ -138,7 +138,7 @@ class StoppedOnSecond(AlignmentStage):
     def loss(
         self, indices: NDArray[np.int64], generator: torch.Generator, done: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        if self.trainer.processes.index == 1 and len(self.seen) == 36:
+        if self.trainer.processes.index == 1 and len(self.seen) == 12:
             self.trainer._stop = True
         return super().loss(indices, generator, done)
 
@@ -147,22 +147,22 @@ class StoppedOnSecond(AlignmentStage):
 def test_a_stop_on_one_is_a_stop_on_all_and_any_number_of_processes_goes_on(
     tmp_path: Path, random_model: Components, count: int
 ) -> None:
-    run_alone(run_config(tmp_path / "whole", accumulation=4), random_model)
+    run_alone(run_config(tmp_path / "whole", accumulation=4, images=64), random_model)
 
     def stopped(processes: Processes) -> tuple[bool, Trainer]:
         stage = StoppedOnSecond(copy.deepcopy(random_model), noise=0.1)
-        trainer = Trainer(stage, run_config(tmp_path / "run", accumulation=2), silent(), processes=processes)
+        trainer = Trainer(stage, run_config(tmp_path / "run", accumulation=2, images=64), silent(), processes=processes)
         stage.trainer = trainer
         return trainer.run(), trainer
 
     results = together(stopped)
     assert [complete for complete, _ in results] == [False, False]
-    assert [len(trainer.stage.seen) for _, trainer in results] == [40, 40]
-    assert results[0][1].store.found()[0].name == "images-0000000080"
-    assert "interrupted at 80 images" in results[0][1].console.file.getvalue()
-    again = run_together(run_config(tmp_path / "run", accumulation=4 // count), random_model, count)
-    assert "resuming at 80 images" in again[0][1].console.file.getvalue()
-    assert all(complete and len(trainer.stage.seen) == 80 // count for complete, trainer in again)
+    assert [len(trainer.stage.seen) for _, trainer in results] == [16, 16]
+    assert results[0][1].store.found()[0].name == "images-0000000032"
+    assert "interrupted at 32 images" in results[0][1].console.file.getvalue()
+    again = run_together(run_config(tmp_path / "run", accumulation=4 // count, images=64), random_model, count)
+    assert "resuming at 32 images" in again[0][1].console.file.getvalue()
+    assert all(complete and len(trainer.stage.seen) == 32 // count for complete, trainer in again)
     assert_same_run(tmp_path / "whole", tmp_path / "run")
 
 
@@ -349,11 +349,14 @@ def test_a_process_by_itself_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         processes.wait()
 
 
-def test_a_launch_that_starts_one_process_in_the_place_of_several_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cpu", ["True", "False"])
+def test_a_launch_that_starts_one_process_in_the_place_of_several_is_refused(
+    monkeypatch: pytest.MonkeyPatch, cpu: str
+) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", cpu)
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")  # set by accelerate if --num_processes is above 1
-    with pytest.raises(FetalFlexError, match=r"starts one process.*give --multi_gpu in the place of --cpu"), joined():
+    with pytest.raises(FetalFlexError, match=r"started one; give it --multi_gpu, on the CPU too"), joined():
         pass
 
 
@@ -390,19 +393,19 @@ def test_processes_find_each_other_and_one_that_fails_ends_all_with_one_message(
     assert quiet.splitlines()[-1].endswith("OtherProcessFailed: process 1 failed, and says why")
 
 
-def write_run(folder: Path, name: str, data: Path, stage: str, **changes: Any) -> RunConfig:
-    """Write the YAML file of a run of several seconds."""
+def write_run(folder: Path, name: str, phantoms: Path, stage: str, **changes: Any) -> RunConfig:
+    """Write the YAML file of a run of a few seconds."""
     values: dict[str, Any] = {
         "stage": stage,
         "output": str(folder / name),
-        "data": {"paths": [str(data)]},
+        "data": {"paths": [str(phantoms)]},
         "model": "tiny",
-        "images": 640,
+        "images": 320,
         "batch_size": 8,
         "warmup_images": 80,
         "checkpoint_every": 64,
-        "validate_every": 320,
-        "log_every": 64,
+        "validate_every": 160,
+        "log_every": 8,
         "device": "cpu",
         "augmentation": {"variants": 1},
         "autoencoder": {"crops": [{"until": 1, "size": 32}]},
@@ -461,7 +464,7 @@ def test_accelerate_starts_two_that_do_what_one_does(tmp_path: Path, phantom_fol
     assert (
         told.count("2 processes share each batch of 8 images")
         == told.count("wrote ")
-        == told.count("320 images, ")
+        == told.count("160 images, ")
         == 1
     )
     assert_same_models(tmp_path / "one", tmp_path / "two")
@@ -482,7 +485,7 @@ def test_both_stop_at_one_signal_and_one_process_continues(tmp_path: Path, phant
     newest = max((tmp_path / "run" / "checkpoints").glob("images-*"))
     images = json.loads((newest / "state.json").read_text())["progress"]["images"]
     assert f"interrupted at {images} images" in told
-    assert 0 < images < 640
+    assert 0 < images < 320
     console = silent()
     assert train(write_run(tmp_path, "run", phantom_folder, "autoencoder", accumulation=2), console=console)
     assert f"resuming at {images} images" in console.file.getvalue()

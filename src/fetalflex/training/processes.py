@@ -204,11 +204,11 @@ def joined() -> Iterator[Processes]:
 
 
 def _check_alone() -> None:
-    """Refuse what `accelerate launch --cpu --num_processes 2` starts: one process, or by MPI several unconnected."""
-    if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" and "MASTER_ADDR" in os.environ:
+    """Refuse what accelerate starts when asked for several processes without --multi_gpu: one, or some unconnected."""
+    if "ACCELERATE_USE_CPU" in os.environ and "MASTER_ADDR" in os.environ:
         raise FetalFlexError(
-            "accelerate launch --cpu starts one process whatever --num_processes says; for several processes on the "
-            "CPU, give --multi_gpu in the place of --cpu, and --device cpu to fetalflex train"
+            "accelerate launch was asked for several processes and started one; give it --multi_gpu, on the CPU too, "
+            "there in the place of --cpu and with --device cpu for fetalflex train"
         )
 
 

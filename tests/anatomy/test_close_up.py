@@ -76,6 +76,14 @@ def test_a_box_cut_by_the_side_stays_if_enough_of_it_is_seen(inside: float, kept
     assert ("spine" in layout.names()) is kept
 
 
+def test_the_whole_image_keeps_every_box_and_a_close_up_those_that_the_images_border_cuts() -> None:
+    cut = PlacedStructure("spine", Box.from_xywh(-15, 80, 20, 20))
+    layout = LAYOUT.with_structures((STOMACH, cut))
+    assert CloseUp.whole(layout).layout(layout) == layout
+    assert CloseUp(0, 30, 200, 200).layout(layout).names() == ("spine", "stomach")
+    assert CloseUp(10, 30, 200, 200).layout(layout).names() == ("stomach",)
+
+
 def test_putting_back_changes_the_part_alone() -> None:
     part, image = CloseUp(80, 30, 120, 110), np.random.default_rng(0).integers(0, 256, (240, 400), np.uint8)
     assert np.array_equal(part.put_back(part.image(image), image), image)

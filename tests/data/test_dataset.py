@@ -102,14 +102,14 @@ def test_an_image_linked_from_outside_is_refused(tmp_path):
 
 
 def test_records_of_jpeg_files_are_written_as_png(tmp_path):
-    record = Record("images/scan.1.jpeg", head_layout())
-    folder = DatasetFolder.write(tmp_path / "set", [(record, gradient(100, 80))])
-    assert [written.file_name for written in folder] == ["images/scan.1.png"]
+    records = [Record(name, head_layout()) for name in ("images/scan.1.JPEG", "images/scan.2", "b.png")]
+    folder = DatasetFolder.write(tmp_path / "set", [(record, gradient(100, 80)) for record in records])
+    assert [written.file_name for written in folder] == ["images/scan.1.png", "images/scan.2.png", "b.png"]
     assert np.array_equal(folder.image(folder[0]), gradient(100, 80))
 
 
 def test_two_records_of_one_name_are_refused_and_nothing_is_left(tmp_path):
     records = [Record(name, head_layout()) for name in ("a.jpg", "a.png")]
-    with pytest.raises(FetalFlexError, match=r"a\.png"):
+    with pytest.raises(FetalFlexError, match=r"a\.png: another record is written as a\.png already"):
         DatasetFolder.write(tmp_path / "set", [(record, gradient(100, 80)) for record in records])
     assert list(tmp_path.iterdir()) == []

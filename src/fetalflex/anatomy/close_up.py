@@ -22,7 +22,7 @@ CONTEXT = 1.4
 """Side of a close-up relative to the longer side of what it is taken of."""
 
 LEAST_INSIDE = 0.3
-"""A box of which less than this lies in a picture is not part of its layout."""
+"""A box is not part of a picture's layout if the picture shows less than this of it."""
 
 _LEAST_SHARE = 0.25
 
@@ -75,11 +75,14 @@ class CloseUp:
         return image[self.y : self.y + self.height, self.x : self.x + self.width]
 
     def layout(self, layout: Layout) -> Layout:
-        """Return a layout in pixels of the close-up, without the boxes that lie mostly outside."""
+        """Return a layout in pixels of the close-up, without the boxes of which the image shows far more."""
+        if self == CloseUp.whole(layout):
+            return layout
         structures = []
         for structure in layout.structures:
             box = structure.box.translated(-self.x, -self.y)
-            if box.inside_fraction(self.width, self.height) >= LEAST_INSIDE:
+            seen = box.inside_fraction(self.width, self.height)
+            if seen > 0 and seen >= LEAST_INSIDE * structure.box.inside_fraction(layout.width, layout.height):
                 structures.append(PlacedStructure(structure.name, box))
         return Layout(layout.plane, self.width, self.height, tuple(structures), layout.pixel_spacing_mm)
 

@@ -17,7 +17,7 @@ from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
-from fetalflex.data.image_files import read_image, write_png
+from fetalflex.data.image_files import SUFFIXES, read_image, write_png
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
@@ -81,8 +81,8 @@ class DatasetFolder(Dataset):
         Args:
             root: Folder to make; it may exist if it is empty.
             items: Records, each with its image, `(H, W) uint8` of the layout's size. They are taken one by one, so they
-                need not fit in memory together. Images are written as PNG: a file name that ends otherwise, such as
-                that of a record of a data set of JPEG files, is given the suffix .png.
+                need not fit in memory together. Images are written as PNG, and a file name that ends otherwise, such as
+                in a data set of JPEG files, is given the suffix .png.
             registry: Registry that knows the records' planes and structures; the built-in one by default.
             info: COCO's `info`, such as a description.
             licenses: COCO's `licenses`.
@@ -110,6 +110,10 @@ class DatasetFolder(Dataset):
 
 
 def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8]) -> Record:
-    written = replace(record, file_name=str(PurePosixPath(record.file_name).with_suffix(".png")))
-    write_png(inside(root, written.file_name), check_size(pixels, record, record.file_name), {})
-    return written
+    path = PurePosixPath(record.file_name)
+    name = str(path.with_suffix(".png") if path.suffix.lower() in SUFFIXES else f"{path}.png")
+    target = inside(root, name)
+    if target.exists():
+        raise FetalFlexError(f"{record.file_name}: another record is written as {name} already; rename one of them")
+    write_png(target, check_size(pixels, record, record.file_name), {})
+    return replace(record, file_name=name)

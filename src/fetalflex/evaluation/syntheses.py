@@ -60,7 +60,8 @@ def synthesise_missing(
     """Synthesise what is not finished yet; each batch is written before the next begins.
 
     All images of a sample have the seed `seed` + the sample's position, so that what differs between them comes from
-    the edit. The region to synthesise covers the structures before and after the edit.
+    the edit, and, where an edit reaches beyond the outline, from the wider close-up that the model then sees. The
+    region to synthesise covers the structures before and after the edit.
 
     Args:
         pipeline: The model.

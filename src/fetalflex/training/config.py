@@ -32,8 +32,8 @@ class DataConfig(_Strict):
         plane_weights: How often images of a plane are shown relative to the others; 1 for a plane that is not named.
             So a plane with few images gets its share.
         views: How often each view of an annotated image is shown: `whole`, and `close_up`, cut round its anatomy, which
-            is what the model works on when it edits an image. Images without boxes are shown whole. A run validates
-            on close-ups if it has them.
+            is what the model works on when it edits an image. Images without boxes are shown whole, or not at all
+            without that view. The control stage validates on close-ups alone if it has them.
         min_quality: Leave out images whose quality grade is lower; ungraded images stay.
         cache: Folder of the latent cache; the run's folder by default.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -216,7 +216,7 @@ def _shards(samples: list[Sample]) -> Iterator[list[Sample]]:
 
 def _write_shard(path: Path, tensors: dict[str, Tensor], prompts: list[str]) -> None:
     metadata = {"name": path.name, "prompts": json.dumps(prompts), "sha256": _digest(tensors, prompts)}
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
+    temporary = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     save_file(tensors, temporary, metadata)
     temporary.replace(path)
 

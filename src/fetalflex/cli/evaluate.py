@@ -15,6 +15,7 @@ from fetalflex.errors import FetalFlexError
 
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
+    context: typer.Context,
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheets and syntheses.")],
     split: Annotated[str, typer.Option("--split", help="Split to evaluate: train, val or test.")] = "test",
@@ -85,7 +86,7 @@ def evaluate(
     """
     from fetalflex.cli.inputs import load_pipeline, load_registry
 
-    if without_layout and guidance_layout != options.DEFAULT_GUIDANCE_LAYOUT:
+    if without_layout and options.was_given(context, "guidance_layout"):
         raise FetalFlexError("--without-layout and --guidance-layout contradict each other; give one of them")
     sampling = options.sampling_settings(
         sampler=sampler,

@@ -118,6 +118,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace files that are the
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def was_given(context: typer.Context, name: str) -> bool:
+    """Say whether an option stands on the command line, even if with its default value."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def sampling_settings(
     sampler: str,
     steps: int,

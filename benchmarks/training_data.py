@@ -72,10 +72,9 @@ def _arrays(
     sample: Sample, registry: Registry, size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return image, layout map and background of a sample, augmented."""
-    dataset, record = sample
     change = Augmentation.draw(AUGMENTATION, size, rng)
-    canvas = change.apply_to_image(dataset.image(record), size)
-    layout = change.apply_to_layout(record.layout, size)
+    canvas = change.apply_to_image(sample.image(), size)
+    layout = change.apply_to_layout(sample.layout, size)
     roi = draw_training_roi(layout, registry, rng)
     conditions = build_conditions(layout, canvas, roi, registry)
     return canvas, conditions.layout_map, conditions.background

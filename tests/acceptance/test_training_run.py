@@ -19,6 +19,8 @@ from phantoms import write_phantoms
 
 pytestmark = pytest.mark.slow
 
+KINDS = ("image", "conditions", "structures")
+
 
 def run(folder: Path, stage: str, images: int, **changes: Any) -> list[dict[str, Any]]:
     """Write a run's YAML file, train, and return its log."""
@@ -84,5 +86,9 @@ def test_the_trained_model_makes_images_that_keep_their_background(folder: Path)
 
 
 def test_a_later_stage_reuses_the_latents_of_an_earlier_one(folder: Path) -> None:
-    kinds = [path.name.split(".")[1] for path in (folder / "cache").glob("*.safetensors")]
-    assert kinds.count("image") == kinds.count("conditions")
+    shards = list((folder / "cache").glob("*.safetensors"))
+    keys = {kind: {path.name.split(".")[0] for path in shards if path.name.split(".")[1] == kind} for kind in KINDS}
+    assert keys["conditions"] == keys["structures"]
+    assert keys["conditions"] <= keys["image"]
+    made = [path.stat().st_mtime for path in shards if path.name.split(".")[1] == "image"]
+    assert max(made) < (folder / "denoiser" / "model" / "model_index.json").stat().st_mtime

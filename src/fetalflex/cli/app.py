@@ -15,6 +15,7 @@ from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.exit_codes import ExitCode
+from fetalflex.cli.experiment import experiment
 from fetalflex.cli.export import export
 from fetalflex.cli.generate import generate
 from fetalflex.cli.grow import grow
@@ -89,6 +90,7 @@ app.command()(measure)
 app.command()(grow)
 app.add_typer(anomaly, name="anomaly")
 app.command()(evaluate)
+app.add_typer(experiment, name="experiment")
 app.command()(info)
 app.command()(demo)
 

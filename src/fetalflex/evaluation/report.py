@@ -15,6 +15,7 @@ from fetalflex.evaluation.intervals import Estimate, mean_of, share_estimate
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import METRICS, SAMPLE_METRICS
 from fetalflex.evaluation.results import AUDITS, PlaneResult, Results
+from fetalflex.evaluation.tables import table_row
 
 FORMAT = "fetalflex/evaluation-report"
 VERSION = 1
@@ -159,14 +160,14 @@ def _quality_table(results: Results) -> list[str]:
             arrow = {"higher": " ↑", "lower": " ↓", "": ""}[metric.better]
             estimates = [None if cell is None else cell.estimate for cell in cells] + [means.get(metric.name)]
             shown = [_shown(estimate, metric.factor, metric.digits) for estimate in estimates]
-            lines.append(_row([metric.title + arrow, *shown]))
+            lines.append(table_row([metric.title + arrow, *shown]))
     return lines
 
 
 def _adherence_table(results: Results) -> list[str]:
     lines = _table_head(["structure", "images", "present", "enlarged", "removed"])
     for structure, result in results.adherence.items():
-        lines.append(_row([structure, str(len(result.samples)), *map(_percent, result.shares().values())]))
+        lines.append(table_row([structure, str(len(result.samples)), *map(_percent, result.shares().values())]))
     return lines
 
 
@@ -178,7 +179,7 @@ def _audit_table(results: Results) -> list[str]:
         for kind, found in result.audits.items():
             numbers = (found.threshold, np.median(found.held_out_distances), np.median(found.distances))
             cells = [plane, AUDITS[kind], str(len(found.held_out_distances)), *(f"{number:.3f}" for number in numbers)]
-            lines.append(_row([*cells, _percent(found.share_far)]))
+            lines.append(table_row([*cells, _percent(found.share_far)]))
     return lines
 
 
@@ -214,11 +215,7 @@ def _cell(number: float) -> str:
 
 
 def _table_head(cells: Sequence[str]) -> list[str]:
-    return [_row(cells), "|" + "---|" * len(cells)]
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return [table_row(cells), "|" + "---|" * len(cells)]
 
 
 def _shown(estimate: Estimate | None, factor: float = 1.0, digits: int = 3) -> str:

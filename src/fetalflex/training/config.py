@@ -130,6 +130,9 @@ class ControlStage(_Strict):
         adherence_from: Share of the run from which on a model that ignores its layout is warned of.
         least_adherence: Adherence below which it counts as ignoring it.
         gradient_checkpointing: Compute activations again in the backward pass, to save memory.
+        start_anew: Forget what the control branch of `init` has learnt, and start from its denoiser.
+        prealignment: Modulate the layout by the visible background; without, as in an ablation, the ControlNet sees
+            the plain layout.
     """
 
     layout_dropout: float = Field(0.3, ge=0, lt=1)
@@ -141,6 +144,8 @@ class ControlStage(_Strict):
     adherence_from: float = Field(0.3, ge=0, le=1)
     least_adherence: float = Field(0.02, ge=0)
     gradient_checkpointing: bool = False
+    start_anew: bool = False
+    prealignment: bool = True
 
 
 class RunConfig(_Strict):

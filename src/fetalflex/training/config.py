@@ -91,12 +91,14 @@ class AutoencoderStage(_Strict):
         layout_share: Share of layout maps in a batch; the same VAE has to encode them.
         ssim_weight: Weight of 1 - SSIM beside the mean absolute error.
         kl_weight: Weight of the mean KL divergence per latent value.
+        decoder_only: Leave the encoder as it is, and so the latents, on which denoiser and control branch rest.
     """
 
     crops: tuple[CropPhase, ...] = (CropPhase(until=0.7, size=128), CropPhase(until=1.0, size=256))
     layout_share: float = Field(0.1, ge=0, lt=1)
     ssim_weight: float = Field(0.1, ge=0)
     kl_weight: float = Field(1e-4, ge=0)
+    decoder_only: bool = False
 
     @model_validator(mode="after")
     def _check_crops(self) -> AutoencoderStage:

@@ -11,10 +11,12 @@ from typer.core import TyperGroup
 
 from fetalflex import __version__
 from fetalflex.cli.anomaly import anomaly
+from fetalflex.cli.counterfactual import counterfactual
 from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.exit_codes import ExitCode
+from fetalflex.cli.experiment import experiment
 from fetalflex.cli.export import export
 from fetalflex.cli.generate import generate
 from fetalflex.cli.grow import grow
@@ -88,7 +90,9 @@ app.command()(refine)
 app.command()(measure)
 app.command()(grow)
 app.add_typer(anomaly, name="anomaly")
+app.command()(counterfactual)
 app.command()(evaluate)
+app.add_typer(experiment, name="experiment")
 app.command()(info)
 app.command()(demo)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import CHANGE_MARGIN, draw_change_mask
+from fetalflex.anatomy import CHANGE_MARGIN, CloseUp, draw_change_mask
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class CounterfactualPair:
     def difference(self) -> NDArray[np.int16]:
         """Return abnormal minus normal in grey levels, (H, W), -255 to 255."""
         return self.abnormal.image.astype(np.int16) - self.normal.image.astype(np.int16)
+
+    @property
+    def close_up(self) -> CloseUp:
+        """Return the part of the image that the model worked on."""
+        recorded = self.normal.settings["close_up"]
+        return CloseUp(*recorded) if recorded else CloseUp.whole(self.variant.before)
 
     def measures(self) -> dict[str, Any]:
         """Return how much differs, inside and outside of where it may, as plain values; all outside is 0."""

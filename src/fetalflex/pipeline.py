@@ -411,6 +411,9 @@ class FetalFlexPipeline:
 
     def edit_roi(self, before: Layout, after: Layout, mode: str = "auto") -> NDArray[np.bool_]:
         """Return the union of both layouts' ROI masks; a layout that has become empty adds nothing."""
+        if (before.width, before.height) != (after.width, after.height):
+            sizes = f"{before.width} x {before.height} and {after.width} x {after.height} px"
+            raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
         layouts = [layout for layout in (before, after) if layout.structures or mode == "full"]
         if not layouts:
             raise FetalFlexError("neither layout holds a structure, so no ROI can be drawn; use roi='full'")

@@ -190,7 +190,10 @@ def test_a_frame_that_does_not_fit_is_refused(pipeline: FetalFlexPipeline, close
         ({"prompt": ["a", "b"]}, "prompt has 3 values for 2 layouts"),
         ({"steps": 0}, "steps"),
         ({"image": np.zeros((3, 3), np.uint8)}, "image is uint8"),
-        ({"after": [Layout("abdominal_transverse", 9, 9, (PlacedStructure("stomach", Box(4, 4, 2, 2)),))]}, "and 9 x 9 px"),
+        (
+            {"after": [Layout("abdominal_transverse", 9, 9, (PlacedStructure("stomach", Box(4, 4, 2, 2)),))]},
+            "and 9 x 9 px",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(

@@ -10,7 +10,8 @@ import pytest
 from cli_helpers import LAYOUT, RunCommand
 from PIL import Image
 
-from fetalflex.anatomy import Layout, Recipe, default_registry, draw_roi_mask
+from fetalflex.anatomy import CHANGE_MARGIN, Layout, Recipe, default_registry, draw_roi_mask
+from fetalflex.cli.counterfactual import MARGIN
 from fetalflex.data import read_image, read_png_text
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -55,6 +56,7 @@ def test_a_pair_is_written_and_told(counterfactual: RunCommand) -> None:
     assert (story["anomaly"], story["severity"], story["seed"], story["source"]) == (
         *("dilated_stomach", "severe", 3, "scan.png"),
     )
+    assert story["margin"] == MARGIN == CHANGE_MARGIN
     assert story["measures"]["outside"]["changed_pixels"] == 0
     assert read_png_text(Path("pair/sheet.png"))["Synthetic"] == "true"
 

@@ -13,6 +13,9 @@ from fetalflex.cli.anomaly import AnomaliesFile
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
+MARGIN = 0.03
+"""That of `draw_change_mask`, named again because importing it there takes time."""
+
 
 def counterfactual(
     context: typer.Context,
@@ -51,7 +54,7 @@ def counterfactual(
             help="The images may differ where the anomaly changes structures, and this far round them, as a share of "
             "the longer image side.",
         ),
-    ] = 0.03,
+    ] = MARGIN,
     whole_region: Annotated[
         bool, typer.Option("--whole-region", help="Let the images differ in the whole region to synthesise.")
     ] = False,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,13 @@ def test_a_column_for_source_and_normal_and_one_for_each_grade(pairs: list[Count
     assert one.dtype == np.uint8
     assert two.shape[1] - one.shape[1] == 160
     assert one.shape[1] == pytest.approx(3 * 160, abs=50)
+
+
+def test_a_row_enlarges_what_differs_where_that_is_little(pairs: list[CounterfactualPair]) -> None:
+    height = pairs[0].close_up.height * 150 // pairs[0].close_up.width
+    whole = replace(pairs[0], may_differ=pairs[0].normal.roi_mask)
+    little, much = (draw_pair_sheet([pair], default_registry(), "", "", 150) for pair in (pairs[0], whole))
+    assert little.shape[0] - much.shape[0] == pytest.approx(height + 10, abs=2)
 
 
 def test_differences_are_shown_in_their_colours(pairs: list[CounterfactualPair]) -> None:

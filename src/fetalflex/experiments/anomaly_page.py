@@ -21,7 +21,8 @@ _INTRODUCTION = (
     "whose edge is drawn on the difference: round what the anomaly changes. Everywhere else they are equal, pixel for "
     "pixel.",
     "Pictures show the part of the image that the model works on. The layouts are what was asked for; how well a "
-    "synthesis follows them depends on the model's weights. No clinician has judged the images.",
+    "synthesis follows them depends on the model's weights. No clinician has judged the images. "
+    "Source images keep the licence of the data set that they come from (`examples/ATTRIBUTION.md`).",
 )
 _LAST = (
     "The command below each sheet makes its last grade as a pair of its own; where a grade changes the outline, the "

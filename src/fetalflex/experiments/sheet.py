@@ -70,7 +70,7 @@ def draw_sheet(sheet: Sheet) -> NDArray[np.uint8]:
     title_end = _GAP + _line_height(large) + _line_height(small)
     top = title_end + max(map(len, titles)) * _line_height(middle) + 2 * _GAP
     bottom = top + len(sheet.row_labels) * (height + _GAP)
-    notes = _lines(sheet.note, small, right - left)
+    notes = _lines(sheet.note, small, right - left - _GAP)
     end = bottom + _line_height(middle) + len(notes) * _line_height(small) + _GAP
 
     paper = Image.new("RGB", (right, end), _PAPER)

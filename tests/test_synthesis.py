@@ -10,7 +10,7 @@ from PIL import Image
 from fetalflex.anatomy import Box, Layout, PlacedStructure
 from fetalflex.data import read_png_text
 from fetalflex.errors import FetalFlexError
-from fetalflex.synthesis import Synthesis
+from fetalflex.synthesis import Synthesis, picture_metadata
 
 LAYOUT = Layout("femur", 40, 30, (PlacedStructure("femur", Box(20, 15, 20, 6, 12.5)),), 0.4)
 
@@ -58,3 +58,15 @@ def test_another_ending_than_png_is_refused(tmp_path: Path, synthesis: Synthesis
     with pytest.raises(FetalFlexError, match=r"made\.jpg does not end in \.png"):
         synthesis.save(tmp_path / "made.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_further_text_goes_into_the_png(tmp_path: Path, synthesis: Synthesis) -> None:
+    synthesis.save(tmp_path / "made.png", extra={"FetalFlex:role": "normal"})
+    text = read_png_text(tmp_path / "made.png")
+    assert (text["FetalFlex:role"], text["FetalFlex:seed"], text["Synthetic"]) == ("normal", "7", "true")
+
+
+def test_pictures_of_syntheses_say_what_they_are() -> None:
+    text = picture_metadata("real: the first column")
+    assert text["Synthetic"] == "true"
+    assert text["Description"].endswith("not for diagnosis; real: the first column")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from fetalflex.anatomy import CloseUp, Layout, Registry, default_registry, draw_roi_mask, model_registry
@@ -17,8 +17,9 @@ from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
 from fetalflex.diffusion.anisotropic import Smoothing, smooth_structures
+from fetalflex.diffusion.following import follow_leaders
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
-from fetalflex.diffusion.inpainting import keep_background, mask_to_latents
+from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.resampling import Resampling
 from fetalflex.diffusion.sampling import Callback, Transform, compose
@@ -27,7 +28,8 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
-from fetalflex.requests import Image, Request, Roi, check_requests, union_of_masks
+from fetalflex.pasting import paste
+from fetalflex.requests import Image, Request, Roi, check_requests, regions_that_may_differ, roi_mask_of, union_of_masks
 from fetalflex.sampling_settings import SamplingSettings
 from fetalflex.synthesis import Synthesis
 
@@ -98,7 +100,7 @@ class FetalFlexPipeline:
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
         feather: int = 0,
-        close_up: bool = True,
+        close_up: bool | CloseUp = True,
         batch_size: int = 4,
         callback: Callback | None = None,
         on_progress: Callable[[int], None] | None = None,
@@ -123,7 +125,8 @@ class FetalFlexPipeline:
             resampling: Go stretches of the way several times (RePaint).
             feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
             close_up: Let the model see the image round anatomy and ROI alone, enlarged to its canvas, and put the
-                result back; without it, or without an image, it works on the whole picture.
+                result back; without it, or without an image, it works on the whole picture. A `CloseUp` is used as it
+                is, so that several tasks on one image share their frame, and with it their noise.
             batch_size: Images that are computed together; the result does not depend on it beyond rounding.
             callback: Called after each sampling step with the latent and a description of the step, of which
                 `preview` makes images; an exception that it raises ends the sampling.
@@ -158,7 +161,7 @@ class FetalFlexPipeline:
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
         feather: int = 0,
-        close_up: bool = True,
+        close_up: bool | CloseUp = True,
         callback: Callback | None = None,
     ) -> Synthesis:
         """Work out organs of a draft once more: the second sampling stage, OSM.
@@ -255,10 +258,23 @@ class FetalFlexPipeline:
             transforms.append(keep_background(known, latent.roi_mask, self.schedule, generators))
             if settings.strength < 1:
                 x = self.schedule.add_noise(known, x, torch.full((len(x),), timesteps[0]))
+        if any(request.may_differ is not None for request in requests):
+            transforms.append(self._following(requests))
         denoiser = ConditionedDenoiser(self.components, latent, settings.guidance)
         sample = settings.choose()
         x = sample(denoiser, x, self.schedule, timesteps, generators, compose(*transforms), callback)
         return grey_from_pixels(decode(self.components.vae, x))
+
+    def _following(self, requests: list[Request]) -> Transform:
+        config = self.components.config
+        canvases = [
+            np.ones((config.image_size, config.image_size), bool)
+            if request.may_differ is None
+            else request.canvas(config.image_size).mask_to_canvas(request.may_differ)
+            for request in requests
+        ]
+        free = share_of_latents(torch.from_numpy(np.stack(canvases))[:, None].to(self.device), config.latent_size)
+        return follow_leaders([0] * len(requests), free)
 
     def latent_conditions(
         self, conditions: Sequence[Conditions], negative_prompts: Sequence[str] = ("",)
@@ -290,42 +306,119 @@ class FetalFlexPipeline:
     def _finish(self, request: Request, prompt: str, image: Image, settings: SamplingSettings) -> Synthesis:
         record, close_up = settings.record(), request.close_up
         if request.image is not None:
-            image = _paste(close_up.put_back(image, request.image), request.image, request.roi_mask, settings.feather)
+            image = paste(close_up.put_back(image, request.image), request.image, request.roi_mask, settings.feather)
         if request.negative_prompt:
             record["negative_prompt"] = request.negative_prompt
         whole = close_up == CloseUp.whole(request.layout)
         record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
         return Synthesis(image, request.layout, request.roi_mask, prompt, request.seed, self.identity, record)
 
-    def edit(self, image: Image, before: Layout, after: Layout, roi: str = "auto", **options: Any) -> Synthesis:
+    def edit(self, image: Image, before: Layout, after: Layout, roi: Roi = "auto", **options: Any) -> Synthesis:
         """Synthesise an image under an edited layout; the ROI covers what was there before and what is there now.
+
+        A close-up shows what both layouts show.
 
         Args:
             image: (H, W) uint8 grey.
             before: What the image shows.
             after: What it is to show.
-            roi: As for a call.
+            roi: Mode as for a call, or a mask, which is taken as it is.
             options: As for a call.
         """
-        return self(after, image=image, roi=self.edit_roi(before, after, roi), **options)
+        mask = self._edit_mask(image, before, [after], roi)
+        options["close_up"] = self._shared_close_up(options.get("close_up", True), [before, after], mask)
+        return self(after, image=image, roi=mask, **options)
+
+    @torch.no_grad()
+    def counterfactual(
+        self,
+        image: Image,
+        before: Layout,
+        after: Sequence[Layout],
+        may_differ: Sequence[NDArray[np.bool_]],
+        roi: Roi = "auto",
+        prompt: Sequence[str | None] | None = None,
+        seed: int = 0,
+        *,
+        negative_prompt: str | None = None,
+        callback: Callback | None = None,
+        **options: Any,
+    ) -> list[Synthesis]:
+        """Synthesise an image under its own layout, and under others that may differ from it in given regions alone.
+
+        All start from the same noise, in the same close-up and with the same background, and are computed as one batch.
+        Outside its region, each further synthesis follows the first after every sampling step, and in the end takes
+        over its pixels; so it equals it there bit for bit, and outside the ROI all equal the source.
+
+        Args:
+            image: (H, W) uint8 grey.
+            before: What the image shows.
+            after: What the further syntheses are to show.
+            may_differ: For each of them where it may differ from the first, (H, W) bool; what lies outside the ROI is
+                left out.
+            roi: Mode or mask, as for a call; a mode's region covers all layouts.
+            prompt: One for each further synthesis, None for that made from its layout.
+            seed: Seed of all.
+            negative_prompt: Text to steer away from.
+            callback: Called after each sampling step.
+            options: Sampling settings, as for a call.
+
+        Returns:
+            The synthesis under the image's own layout, then one per further layout.
+
+        Raises:
+            FetalFlexError: If image, layouts, masks or numbers do not fit together; the message names which.
+        """
+        if not after:
+            raise FetalFlexError("after is empty; give at least one layout to set against the image's own")
+        layouts = [before, *after]
+        roi_mask = self._edit_mask(image, before, after, roi)
+        close_up = self._shared_close_up(options.pop("close_up", True), layouts, roi_mask)
+        settings = SamplingSettings(**options, close_up=close_up)
+        prompts = [None, *([None] * len(after) if prompt is None else prompt)]
+        seeds = [seed] * len(layouts)
+        requests = check_requests(
+            self.registry, layouts, image, roi_mask, prompts, negative_prompt, seeds, settings.close_up
+        )
+        regions = regions_that_may_differ(may_differ, len(after), requests[0].roi_mask)
+        followers = [replace(it, may_differ=region) for it, region in zip(requests[1:], regions, strict=True)]
+        first, *others = self._synthesise([requests[0], *followers], settings, len(requests), callback, None)
+        frame = requests[0].close_up
+        return [first, *(self._joined(first, *pair, frame) for pair in zip(others, regions, strict=True))]
+
+    def _joined(
+        self, first: Synthesis, other: Synthesis, may_differ: NDArray[np.bool_], close_up: CloseUp
+    ) -> Synthesis:
+        """Return a synthesis with the pixels of the first where it may not differ from it.
+
+        Their latents are blended within one latent at the region's edge, their pixels over half of one.
+        """
+        blend = round(max(close_up.width, close_up.height) / self.components.config.latent_size / 2)
+        image = paste(other.image, first.image, may_differ, blend, kept=first.roi_mask & ~may_differ)
+        return replace(other, image=image, settings=other.settings | {"blend": blend})
+
+    def _edit_mask(self, image: Image, before: Layout, after: Sequence[Layout], roi: Roi) -> NDArray[np.bool_]:
+        """Return the region that a mode gives for all layouts, or the mask as it is, checked."""
+        if isinstance(roi, str):
+            roi = np.logical_or.reduce([self.edit_roi(before, layout, roi) for layout in after])
+        return roi_mask_of(self.registry, before, image, roi)
+
+    def _shared_close_up(
+        self, wanted: bool | CloseUp, layouts: Sequence[Layout], roi_mask: NDArray[np.bool_]
+    ) -> bool | CloseUp:
+        """Return the close-up that shows all layouts, unless one, or none, is asked for."""
+        return CloseUp.around_all(layouts, self.registry, roi_mask) if wanted is True else wanted
 
     def edit_roi(self, before: Layout, after: Layout, mode: str = "auto") -> NDArray[np.bool_]:
         """Return the union of both layouts' ROI masks; a layout that has become empty adds nothing."""
+        if (before.width, before.height) != (after.width, after.height):
+            sizes = f"{before.width} x {before.height} and {after.width} x {after.height} px"
+            raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
         layouts = [layout for layout in (before, after) if layout.structures or mode == "full"]
         if not layouts:
             raise FetalFlexError("neither layout holds a structure, so no ROI can be drawn; use roi='full'")
         masks = [draw_roi_mask(layout, self.registry, mode) for layout in layouts]
         return np.logical_or.reduce(masks)
-
-
-def _paste(synthetic: Image, source: Image, roi_mask: NDArray[np.bool_], feather: int) -> Image:
-    """Return the source with its ROI replaced; outside the ROI it stays bit for bit."""
-    if feather == 0 or roi_mask.all():
-        return np.where(roi_mask, synthetic, source)
-    depth = ndimage.distance_transform_edt(roi_mask)
-    weight = np.clip(depth / (feather + 1), 0, 1)
-    blended = np.rint(weight * synthetic + (1 - weight) * source).astype(np.uint8)
-    return np.where(roi_mask, blended, source)
 
 
 __all__ = ["FetalFlexPipeline", "Guidance", "Resampling", "Smoothing", "Synthesis"]

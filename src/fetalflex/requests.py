@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Canvas, CloseUp, Layout, Registry, draw_roi_mask
 from fetalflex.anatomy.checks import shown, whole_number
-from fetalflex.anatomy.close_up import region_of
 from fetalflex.errors import FetalFlexError
 
 Image = NDArray[np.uint8]
@@ -21,7 +20,11 @@ Roi = str | NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Request:
-    """Hold what is asked for one image, checked; see `FetalFlexPipeline.__call__` for the fields."""
+    """Hold what is asked for one image, checked; see `FetalFlexPipeline.__call__` for the fields.
+
+    Beside them, `may_differ`, (H, W) bool, is where the image may differ from the first of its batch, which it follows
+    elsewhere; None if it does not follow.
+    """
 
     layout: Layout
     image: Image | None
@@ -30,6 +33,7 @@ class Request:
     negative_prompt: str
     seed: int
     close_up: CloseUp
+    may_differ: NDArray[np.bool_] | None = None
 
     def canvas(self, size: int) -> Canvas:
         """Return where the image lies on the model's canvas of side `size`."""
@@ -44,6 +48,7 @@ class Request:
             image=None if self.image is None else np.ascontiguousarray(self.close_up.image(self.image)),
             roi_mask=np.ascontiguousarray(self.close_up.image(self.roi_mask)),
             close_up=CloseUp.whole(layout),
+            may_differ=None if self.may_differ is None else np.ascontiguousarray(self.close_up.image(self.may_differ)),
         )
 
 
@@ -55,11 +60,11 @@ def check_requests(
     prompt: Any,
     negative_prompt: Any,
     seed: Any,
-    close_up: bool,
+    close_up: bool | CloseUp,
 ) -> list[Request]:
     """Return one request per layout; every other argument is one value for all, or one per layout.
 
-    With `close_up`, images are worked on round their anatomy and ROI alone.
+    With `close_up`, images are worked on round their anatomy and ROI alone, or all in the close-up that is given.
 
     Raises:
         FetalFlexError: If layouts, images, masks, texts or seeds do not fit together; the message names which.
@@ -80,7 +85,7 @@ def check_requests(
 
 def _request(
     registry: Registry,
-    close_up: bool,
+    close_up: bool | CloseUp,
     layout: Layout,
     image: Image | None,
     roi: Roi,
@@ -95,8 +100,7 @@ def _request(
             f"image is {image.dtype} {image.shape}, the layout is for uint8 {shape} (height, width); "
             "give the grey image that the layout describes"
         )
-    mask = _roi_mask(registry, layout, image, roi)
-    region = region_of(layout, registry, mask) if close_up and not mask.all() else None
+    mask = roi_mask_of(registry, layout, image, roi)
     return Request(
         layout,
         image,
@@ -104,11 +108,30 @@ def _request(
         prompt,
         negative_prompt or "",
         whole_number(seed, "seed", 0, 2**63 - 1),
-        CloseUp.whole(layout) if region is None else CloseUp.around(region, layout),
+        _close_up(registry, layout, mask, close_up),
     )
 
 
-def _roi_mask(registry: Registry, layout: Layout, image: Image | None, roi: Roi) -> NDArray[np.bool_]:
+def _close_up(registry: Registry, layout: Layout, roi_mask: NDArray[np.bool_], close_up: bool | CloseUp) -> CloseUp:
+    if not isinstance(close_up, CloseUp):
+        return CloseUp.around_all([layout], registry, roi_mask) if close_up else CloseUp.whole(layout)
+    problem = None
+    if not close_up.lies_in(layout):
+        problem = f"does not lie in the image of {layout.width} x {layout.height} px"
+    elif not close_up.holds(roi_mask):
+        problem = "leaves out part of the region to synthesise"
+    if problem is not None:
+        where = f"{close_up.width} x {close_up.height} px from ({close_up.x}, {close_up.y})"
+        raise FetalFlexError(f"close_up, {where}, {problem}; choose one with CloseUp.around_all")
+    return close_up
+
+
+def roi_mask_of(registry: Registry, layout: Layout, image: Image | None, roi: Roi) -> NDArray[np.bool_]:
+    """Return the region to synthesise, (H, W) bool, of a mode or a mask; without an image it is everything.
+
+    Raises:
+        FetalFlexError: If it does not fit the layout, or marks nothing.
+    """
     shape = (layout.height, layout.width)
     if image is None:
         return np.ones(shape, bool)
@@ -119,6 +142,28 @@ def _roi_mask(registry: Registry, layout: Layout, image: Image | None, roi: Roi)
     if not mask.any():
         raise FetalFlexError("roi is empty, there is nothing to synthesise; mark a region or use roi='full'")
     return mask
+
+
+def regions_that_may_differ(masks: Any, count: int, roi_mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Return `count` masks, (H, W) bool, without what lies outside the ROI.
+
+    Args:
+        masks: One mask, (H, W) bool, for all, or one for each.
+        count: How many are needed.
+        roi_mask: (H, W) bool.
+
+    Raises:
+        FetalFlexError: If a mask is of another kind or size, or marks nothing inside the ROI.
+    """
+    regions = []
+    for mask in _per_layout(masks, count, "may_differ", np.ndarray):
+        if mask is None or mask.dtype != np.bool_ or mask.shape != roi_mask.shape:
+            came = None if mask is None else f"{mask.dtype} {mask.shape}"
+            raise FetalFlexError(f"may_differ is {came}; give a bool mask of shape {roi_mask.shape}")
+        if not (mask & roi_mask).any():
+            raise FetalFlexError("may_differ marks nothing inside the ROI, so nothing could change; mark what changes")
+        regions.append(mask & roi_mask)
+    return regions
 
 
 def union_of_masks(masks: Any, layout: Layout) -> NDArray[np.bool_]:

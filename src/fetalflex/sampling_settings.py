@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
+from fetalflex.anatomy import CloseUp
 from fetalflex.anatomy.checks import finite_number, positive_number, whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
 from fetalflex.diffusion.anisotropic import Smoothing
@@ -29,7 +30,8 @@ class SamplingSettings:
         resampling: RePaint's going back and forth; None is off.
         strength: Share of the steps that is gone, starting at the source image noised so far; 1 starts at pure noise.
         feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
-        close_up: Work on the image round anatomy and ROI alone, enlarged to the canvas, if there is an image.
+        close_up: Work on the image round anatomy and ROI alone, enlarged to the canvas, if there is an image; or on
+            this part of it.
 
     Raises:
         FetalFlexError: If a value is out of range, or two do not go together.
@@ -43,7 +45,7 @@ class SamplingSettings:
     resampling: Resampling | None = None
     strength: float = 1.0
     feather: int = 0
-    close_up: bool = True
+    close_up: bool | CloseUp = True
 
     def __post_init__(self) -> None:
         whole_number(self.steps, "steps", 1, 1_000_000)
@@ -78,7 +80,7 @@ class SamplingSettings:
             "feather": int(self.feather),
             "prompt_guidance": self.guidance.prompt,
             "layout_guidance": self.guidance.layout,
-            "close_up": bool(self.close_up),
+            "close_up": list(astuple(self.close_up)) if isinstance(self.close_up, CloseUp) else bool(self.close_up),
         }
         if self.strength != 1.0:
             record["strength"] = float(self.strength)

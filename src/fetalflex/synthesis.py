@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
 
 NOTICE = "Synthetic fetal ultrasound image made by FetalFlex; for research and education, not for diagnosis"
+
+
+def picture_metadata(what: str) -> dict[str, str]:
+    """Return text for a PNG that shows syntheses without being one; `what` ends its description."""
+    return {"Synthetic": "true", "Description": f"{NOTICE}; {what}", "Software": "FetalFlex"}
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,13 @@ class Synthesis:
             "FetalFlex:layout": self.layout.to_json(),
         }
 
-    def save(self, path: Path | str, force: bool = False) -> Path:
+    def save(self, path: Path | str, force: bool = False, extra: Mapping[str, str] | None = None) -> Path:
         """Write the image as PNG with its metadata, and the layout beside it as `<name>.layout.json`.
 
         Args:
             path: The PNG file.
             force: Overwrite files that are there.
+            extra: Further text for the PNG, by keyword.
 
         Returns:
             The path of the layout file.
@@ -69,6 +76,6 @@ class Synthesis:
         layout_path = path.with_suffix(".layout.json")
         if layout_path.exists() and not force:
             raise FetalFlexError(f"{layout_path}: exists already; choose another name or pass --force")
-        write_png(path, self.image, self.metadata(), force=force)
+        write_png(path, self.image, self.metadata() | dict(extra or {}), force=force)
         self.layout.save(layout_path)
         return layout_path

@@ -73,6 +73,15 @@ def test_anomalies_are_shown_and_applied(workplace: Path) -> None:
     assert Path("out/atresia.organs.png").is_file()
 
 
+def test_a_counterfactual_pair_is_made(workplace: Path) -> None:
+    [command] = [line for line in COMMANDS if line.startswith("fetalflex counterfactual ")]
+    assert run(f"{command} --steps 2") == 0
+    section = README.split("## Counterfactual pairs")[1].split("\n## ")[0]
+    names = re.findall(r"`([a-z-]+\.(?:png|json|safetensors))`", section)
+    assert len(names) == 5
+    assert all(Path("out/dilated", name).is_file() for name in names)
+
+
 @pytest.mark.slow
 def test_own_data_lead_to_images(workplace: Path) -> None:
     (workplace / "scans").symlink_to(ROOT / "examples")

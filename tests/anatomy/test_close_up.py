@@ -107,3 +107,30 @@ def test_without_outline_the_region_is_all_structures() -> None:
     layout = LAYOUT.with_structures((STOMACH, FAR))
     assert region_of(layout, REGISTRY) == Box.from_corners(120, 80, 320, 200)
     assert region_of(LAYOUT.with_structures(()), REGISTRY) is None
+
+
+def test_one_close_up_shows_what_all_layouts_show_and_the_roi() -> None:
+    moved = LAYOUT.with_structures((PlacedStructure("abdomen", Box.from_corners(140, 100, 220, 160)),))
+    roi = np.zeros((240, 400), bool)
+    roi[50, 150] = True
+    together = CloseUp.around_all([LAYOUT, moved], REGISTRY, roi)
+    assert together == CloseUp.around(Box.from_corners(100, 50, 220, 160), LAYOUT)
+    assert together == CloseUp.around_all([moved, LAYOUT], REGISTRY, roi)
+    assert CloseUp.around_all([LAYOUT], REGISTRY) == CloseUp.around(ABDOMEN.box, LAYOUT)
+
+
+def test_where_there_is_nothing_or_everything_to_show_it_is_the_whole_image() -> None:
+    assert CloseUp.around_all([LAYOUT], REGISTRY, np.ones((240, 400), bool)) == CloseUp.whole(LAYOUT)
+    assert CloseUp.around_all([LAYOUT.with_structures(())], REGISTRY) == CloseUp.whole(LAYOUT)
+
+
+def test_a_close_up_knows_what_it_holds_and_whether_it_lies_in_an_image() -> None:
+    part, mask = CloseUp(80, 30, 120, 110), np.zeros((240, 400), bool)
+    assert part.holds(mask)
+    mask[30, 80] = mask[139, 199] = True
+    assert part.holds(mask)
+    mask[140, 199] = True
+    assert not part.holds(mask)
+    assert part.lies_in(LAYOUT)
+    others = (CloseUp(-1, 0, 9, 9), CloseUp(0, 0, 9, 0), CloseUp(392, 0, 9, 9), CloseUp(0, 232, 9, 9))
+    assert not any(other.lies_in(LAYOUT) for other in others)

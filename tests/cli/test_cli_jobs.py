@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fetalflex.anatomy import default_registry
-from fetalflex.cli.jobs import Item, check_outputs, items_from_dataset, plan_jobs
+from fetalflex.cli.jobs import Item, check_not_inside, check_outputs, items_from_dataset, plan_jobs
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.errors import FetalFlexError
 
@@ -61,3 +61,10 @@ def test_a_folder_is_no_file_to_replace(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     with pytest.raises(FetalFlexError, match=r"a\.png is a folder"):
         check_outputs([tmp_path / "a.png"], [], force=True)
+
+
+def test_a_folder_that_holds_what_is_read_is_not_to_be_replaced(tmp_path: Path) -> None:
+    check_not_inside([tmp_path / "a.png", tmp_path / "out.png"], tmp_path / "out")
+    for path in (tmp_path / "out" / "a.png", tmp_path / "out", tmp_path / "x" / ".." / "out" / "b" / "a.png"):
+        with pytest.raises(FetalFlexError, match="is read by this command and would be replaced"):
+            check_not_inside([tmp_path / "a.png", path], tmp_path / "out")

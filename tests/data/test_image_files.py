@@ -19,6 +19,7 @@ from fetalflex.data.image_files import (
     read_image,
     read_mask,
     read_png_text,
+    write_jpeg,
     write_png,
 )
 from fetalflex.errors import FetalFlexError
@@ -249,3 +250,17 @@ def test_pixels_encoded_in_memory_come_back(tmp_path):
     np.testing.assert_array_equal(decode_image(encode_png(GREY), "x"), GREY)
     write_png(tmp_path / "a.png", GREY, {})
     assert (tmp_path / "a.png").read_bytes() == encode_png(GREY)
+
+
+def test_a_jpeg_is_written_with_its_comment_and_nothing_is_replaced_unasked(tmp_path):
+    pixels = np.repeat(GREY[..., None], 3, axis=2)
+    write_jpeg(tmp_path / "new" / "a.jpg", pixels, "synthetic é")
+    with Image.open(tmp_path / "new" / "a.jpg") as image:
+        assert image.info["comment"] == b"synthetic ?"
+        assert np.abs(np.asarray(image).astype(int) - pixels).mean() < 8
+    with pytest.raises(FetalFlexError, match="already there"):
+        write_jpeg(tmp_path / "new" / "a.jpg", pixels, "")
+    write_jpeg(tmp_path / "new" / "a.jpg", GREY, "", force=True)
+    with pytest.raises(FetalFlexError, match=r"does not end in \.jpg"):
+        write_jpeg(tmp_path / "a.png", pixels, "")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jpg", "new"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from fetalflex.diffusion.ddim import sample_ddim
-from fetalflex.diffusion.inpainting import keep_background, mask_to_latents
+from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
 from fetalflex.diffusion.noise import noise_like, sample_generators, sample_noise
 from fetalflex.diffusion.sampling import Step
 from fetalflex.diffusion.schedule import NoiseSchedule
@@ -107,3 +107,10 @@ def test_a_latent_is_in_the_roi_exactly_if_one_of_its_pixels_is(
 @pytest.mark.parametrize("fill", [False, True])
 def test_empty_and_full_masks_stay_so(fill: bool) -> None:
     assert (mask_to_latents(torch.full((2, 1, 64, 64), fill), 8) == fill).all()
+
+
+def test_a_latent_is_marked_by_the_share_of_its_pixels() -> None:
+    mask = torch.zeros((1, 1, 8, 8), dtype=torch.bool)
+    mask[0, 0, :4, :4] = True
+    mask[0, 0, 0, 4:] = True
+    assert share_of_latents(mask, 2)[0, 0].tolist() == [[1.0, 0.25], [0.0, 0.0]]

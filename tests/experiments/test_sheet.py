@@ -53,3 +53,15 @@ def test_long_titles_take_more_lines_and_no_more_width() -> None:
     short, long = draw_sheet(sheet()), draw_sheet(sheet(("one", "many words that do not fit above one picture")))
     assert long.shape[1] == short.shape[1]
     assert long.shape[0] > short.shape[0]
+
+
+def test_the_legend_stands_at_the_first_missing_picture_alone() -> None:
+    columns = (
+        Column("one", (picture(70), None)),
+        Column("two", (picture(90), None)),
+        Column("three", (picture(110), picture(130))),
+    )
+    drawn = draw_sheet(Sheet("Title", "subtitle", ("upper", "lower"), columns, ((RED, "entry"),), "footer", "note"))
+    marked = np.nonzero((drawn == RED).all(axis=2))[1]
+    assert len(marked)
+    assert marked.max() < places(drawn, 90)[0]

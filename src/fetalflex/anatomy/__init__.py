@@ -3,6 +3,7 @@
 from fetalflex.anatomy.biometry import MEASURES, measure, measure_all
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.canvas import Canvas
+from fetalflex.anatomy.changed import CHANGE_MARGIN, changed_structures, draw_change_mask
 from fetalflex.anatomy.close_up import CloseUp
 from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay, draw_roi_mask
 from fetalflex.anatomy.edit_text import parse_edit
@@ -18,6 +19,7 @@ from fetalflex.anatomy.recipe import Recipe
 from fetalflex.anatomy.registry import Registry, default_registry, model_registry
 
 __all__ = [
+    "CHANGE_MARGIN",
     "EDIT_KINDS",
     "GROWTH_CHARTS",
     "MEASURES",
@@ -42,8 +44,10 @@ __all__ = [
     "Structure",
     "biometry_recipe",
     "centile_of",
+    "changed_structures",
     "chart_of",
     "default_registry",
+    "draw_change_mask",
     "draw_layout_map",
     "draw_overlay",
     "draw_roi_mask",

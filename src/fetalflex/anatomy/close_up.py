@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -69,6 +69,38 @@ class CloseUp:
         y = (y0 + y1 - height) / 2 - off_centre[1] * (height - (y1 - y0))
         x, y = min(max(round(x), 0), layout.width - width), min(max(round(y), 0), layout.height - height)
         return cls(x, y, width, height)
+
+    @classmethod
+    def around_all(
+        cls, layouts: Sequence[Layout], registry: Registry, roi_mask: NDArray[np.bool_] | None = None
+    ) -> CloseUp:
+        """Return the one close-up that shows what each of several layouts of an image shows, and the ROI.
+
+        It is the whole image if the ROI is, or if there is nothing to show.
+
+        Args:
+            layouts: Layouts of one image, at least one.
+            registry: Knows the outline.
+            roi_mask: (H, W) bool.
+        """
+        if roi_mask is not None and roi_mask.all():
+            return cls.whole(layouts[0])
+        found = [region_of(layout, registry, roi_mask) for layout in layouts]
+        region = _hull([box.corners() for box in found if box is not None])
+        return cls.whole(layouts[0]) if region is None else cls.around(region, layouts[0])
+
+    def lies_in(self, layout: Layout) -> bool:
+        """Return whether it is a part of a layout's image, of at least one pixel."""
+        return (
+            min(self.x, self.y) >= 0
+            and min(self.width, self.height) >= 1
+            and self.x + self.width <= layout.width
+            and self.y + self.height <= layout.height
+        )
+
+    def holds(self, mask: NDArray[np.bool_]) -> bool:
+        """Return whether every pixel that a mask, (H, W), marks lies in the close-up."""
+        return int(np.count_nonzero(self.image(mask))) == int(np.count_nonzero(mask))
 
     def image(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
         """Return the part of an image or mask, (H, W), as a view."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -142,19 +142,12 @@ def _load(registry_file: Path | None, anomalies: Path | None) -> tuple[Registry,
 
 def _read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[Layout, list[Path]]:
     """Return a layout and the files that it was read from."""
-    from fetalflex.cli.inputs import load_layout
+    from fetalflex.cli.inputs import find_record, load_layout
 
     if dataset is None:
         return load_layout(Path(name), registry), [Path(name)]
-
-    from fetalflex.data import open_dataset
-
-    wanted = PurePosixPath(name)
-    for record in open_dataset(dataset, registry):
-        path = PurePosixPath(record.file_name)
-        if wanted in (path, PurePosixPath(path.name), PurePosixPath(path.stem)):
-            return record.layout, [dataset] if dataset.is_file() else []
-    raise FetalFlexError(f"{dataset} holds no image {name}; give a file name as its annotations have it")
+    _, record = find_record(dataset, name, registry)
+    return record.layout, [dataset] if dataset.is_file() else []
 
 
 def _write(

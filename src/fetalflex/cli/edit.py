@@ -115,10 +115,7 @@ def edit(
     pipeline = inputs.load_pipeline(model, registry, device)
     with progress_bar("synthesising", 100) as show:
         settings |= {"seed": seed, "callback": lambda _, step: show(100 * (step.index + 1) / step.count)}
-        if isinstance(region, str):
-            synthesis = pipeline.edit(pixels, before, after, roi=region, **settings)
-        else:
-            synthesis = pipeline(after, image=pixels, roi=region, **settings)
+        synthesis = pipeline.edit(pixels, before, after, roi=region, **settings)
     synthesis.save(out, force=force)
     if save_recipe is not None:
         save_recipe.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,19 @@
-"""`fetalflex experiment`: tables and figures, each by one command."""
+"""`fetalflex experiment`: figures and tables that show what a model does, each by one command."""
 
 from __future__ import annotations
 
 import typer
 
 from fetalflex.cli.ablation import ablation
+from fetalflex.cli.anomaly_sheets import anomalies
 
-experiment = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Make the tables and figures that show what the method is worth."
-)
+experiment = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@experiment.callback()
+def _experiment() -> None:
+    """Make figures and tables that show what a model does."""
+
+
 experiment.command()(ablation)
+experiment.command()(anomalies)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Layout, Registry, default_registry, model_registry
 from fetalflex.cli.options import Roi
 from fetalflex.cli.show import progress_console
-from fetalflex.data import read_image
+from fetalflex.data import Dataset, Record, open_dataset, read_image
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.locate import find_model
 
@@ -60,6 +60,70 @@ def load_layout(path: Path, registry: Registry) -> Layout:
     layout = Layout.load(path)
     check_known(layout, registry, str(path))
     return layout
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Hold an image with its layout.
+
+    Args:
+        name: What the image is called.
+        image: (H, W) uint8 grey.
+        layout: What it shows.
+        layout_origin: Where the layout comes from, for messages.
+        files: The files, or the data set, that it is read from.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    layout: Layout
+    layout_origin: str
+    files: tuple[Path, ...]
+
+
+def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:
+    """Read an image and its layout, from two files or from a data set.
+
+    Args:
+        image: Image file, or the name of an image in the data set.
+        layout: Layout file; None with a data set.
+        dataset: Data set folder or packed file.
+        registry: Planes and structures.
+
+    Raises:
+        FetalFlexError: If a file is missing or damaged, they do not fit together, or not exactly one of layout and
+            data set is given.
+    """
+    if layout is not None and dataset is None:
+        shown = load_layout(layout, registry)
+        pixels = read_image(Path(image))
+        check_shape(pixels, image, shown, str(layout))
+        return Scan(Path(image).name, pixels, shown, str(layout), (Path(image), layout))
+    if dataset is not None and layout is None:
+        opened, record = find_record(dataset, image, registry)
+        origin = f"{dataset}: {record.file_name}"
+        check_known(record.layout, registry, origin)
+        return Scan(record.file_name, opened.image(record), record.layout, origin, (dataset,))
+    raise FetalFlexError("what the image shows comes from --layout or from --dataset; give one of them")
+
+
+def find_record(path: Path, name: str, registry: Registry) -> tuple[Dataset, Record]:
+    """Return a data set and its record of an image.
+
+    Args:
+        path: Data set folder or packed file.
+        name: File name as the annotations have it; folders and ending may be left out.
+        registry: Planes and structures.
+
+    Raises:
+        FetalFlexError: If there is no such data set or image.
+    """
+    dataset, wanted = open_dataset(path, registry), PurePosixPath(name)
+    for record in dataset:
+        file = PurePosixPath(record.file_name)
+        if wanted in (file, PurePosixPath(file.name), PurePosixPath(file.stem)):
+            return dataset, record
+    raise FetalFlexError(f"{path} holds no image {name}; give a file name as its annotations have it")
 
 
 def load_spaced_layout(path: Path, registry: Registry, pixel_spacing_mm: float | None) -> Layout:

@@ -213,3 +213,10 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], force: bool) 
     if existing and not force:
         others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise FetalFlexError(f"{existing[0]} is already there{others}; write somewhere else, or pass --force")
+
+
+def check_not_inside(inputs: Sequence[Path], folder: Path) -> None:
+    """Raise a FetalFlexError if a folder that is to be replaced holds, or is, something that the command reads."""
+    for path in inputs:
+        if folder.resolve() in (path.resolve(), *path.resolve().parents):
+            raise FetalFlexError(f"{path} is read by this command and would be replaced with {folder}; write elsewhere")

@@ -134,6 +134,29 @@ def write_png(path: Path, pixels: NDArray[np.uint8], text: Mapping[str, str], fo
         Image.fromarray(pixels).save(file, format="PNG", pnginfo=fields, optimize=False)
 
 
+def write_jpeg(path: Path, pixels: NDArray[np.uint8], comment: str, quality: int = 85, force: bool = False) -> None:
+    """Write a JPEG file with a comment, wholly or not at all: for pictures for eyes, as it is lossy.
+
+    Args:
+        path: File to write; must end in ".jpg". Its folder is made if missing.
+        pixels: `(H, W)` grey or `(H, W, 3)` colour, uint8.
+        comment: ASCII text that goes into the file.
+        quality: 1 to 95.
+        force: Replace a file that is already there.
+
+    Raises:
+        FetalFlexError: If the name does not fit, or the file exists and `force` is false.
+    """
+    if path.suffix.lower() != ".jpg":
+        raise FetalFlexError(f"{path} does not end in .jpg")
+    if path.exists() and not force:
+        raise FetalFlexError(f"{path} is already there; choose another name or allow replacing it (force)")
+    with replacing(path) as file:
+        Image.fromarray(pixels).save(
+            file, format="JPEG", quality=quality, optimize=True, comment=comment.encode("ascii", "replace")
+        )
+
+
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """Return the content of a PNG file without text fields.
 

@@ -16,7 +16,7 @@ from fetalflex.data.atomic import replacing
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.page import Row, Section, gallery_page
 from fetalflex.experiments.panels import PanelPainter
-from fetalflex.experiments.sheet import Column, Sheet, draw_sheet
+from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.experiments.shown_edits import SHOWN_EDITS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from fetalflex.pipeline import FetalFlexPipeline
     from fetalflex.synthesis import Synthesis
 
-NOTICE = "Synthetic images, research and education only, not for diagnosis"
 PAGE = "index.html"
 _BATCH_SIZE = 3
 _ROW_LABELS = ("Layout", "Layout on the source", "Image", "Layout on the image")
@@ -225,14 +224,17 @@ def _sheet(scene: Scene, syntheses: Sequence[Synthesis], registry: Registry) -> 
         columns=tuple(columns),
         legend=tuple((structure.colour, structure.title) for structure in legend),
         footer=NOTICE,
-        note=f"Source image: {_origin(scene.record)}. Dashed: where a structure was before the edit.",
+        note=f"Source image: {origin_of(scene.record)}. Dashed: where a structure was before the edit.",
     )
 
 
-def _origin(record: Record) -> str:
+def origin_of(record: Record) -> str:
+    """Return the name of a record's image and of the data set that it comes from."""
     return f"{record.file_name} of {record.source}" if record.source else record.file_name
 
 
 def _section(scene: Scene, sheet: Sheet) -> Section:
     rows = tuple(Row(variant.title, _files_of(variant)) for variant in scene.variants)
-    return Section(sheet.title, f"{sheet.subtitle}. Source image: {_origin(scene.record)}.", f"{scene.name}.png", rows)
+    return Section(
+        sheet.title, f"{sheet.subtitle}. Source image: {origin_of(scene.record)}.", f"{scene.name}.png", rows
+    )

@@ -12,6 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
+NOTICE = "Synthetic images, research and education only, not for diagnosis"
+"""What nobody may miss; at the bottom of every sheet."""
+
 _GAP = 10
 _PAPER: Colour = (22, 24, 28)
 _FRAME: Colour = (44, 48, 56)
@@ -26,7 +29,8 @@ class Column:
 
     Args:
         title: Above the column; it is broken into lines.
-        pictures: One per row, each (h, w, 3) uint8 and of the same size everywhere; None is the place of the legend.
+        pictures: One per row, each (h, w, 3) uint8 and of the same size everywhere; the first None of a sheet is the
+            place of the legend, others stay empty.
     """
 
     title: str
@@ -42,7 +46,7 @@ class Sheet:
         subtitle: Small, below it.
         row_labels: One per row.
         columns: From left to right, each with a picture per row.
-        legend: Colour and name of what the pictures mark; it stands where a column has no picture.
+        legend: Colour and name of what the pictures mark; it stands where the first picture is missing.
         footer: At the bottom, in a colour that is seen.
         note: Below the footer, small.
     """
@@ -66,7 +70,7 @@ def draw_sheet(sheet: Sheet) -> NDArray[np.uint8]:
     title_end = _GAP + _line_height(large) + _line_height(small)
     top = title_end + max(map(len, titles)) * _line_height(middle) + 2 * _GAP
     bottom = top + len(sheet.row_labels) * (height + _GAP)
-    notes = _lines(sheet.note, small, right - left)
+    notes = _lines(sheet.note, small, right - left - _GAP)
     end = bottom + _line_height(middle) + len(notes) * _line_height(small) + _GAP
 
     paper = Image.new("RGB", (right, end), _PAPER)
@@ -75,13 +79,15 @@ def draw_sheet(sheet: Sheet) -> NDArray[np.uint8]:
     pen.text((left, _GAP + _line_height(large)), sheet.subtitle, fill=_PALE, font=small)
     for row, label in enumerate(sheet.row_labels):
         _write_upwards(paper, label, small, (_GAP, top + row * (height + _GAP)), height)
+    legend = sheet.legend
     for number, (column, lines) in enumerate(zip(sheet.columns, titles, strict=True)):
         x = left + number * (width + _GAP)
         _write_lines(pen, lines, middle, (x, top - _GAP // 2 - len(lines) * _line_height(middle)), _INK)
         for row, picture in enumerate(column.pictures):
             place = x, top + row * (height + _GAP)
             if picture is None:
-                _write_legend(pen, sheet.legend, place, height)
+                _write_legend(pen, legend, place, height)
+                legend = ()
             else:
                 paper.paste(Image.fromarray(picture), place)
     pen.text((left, bottom), sheet.footer, fill=_WARNING, font=middle)

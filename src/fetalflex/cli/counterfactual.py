@@ -1,0 +1,142 @@
+"""`fetalflex counterfactual`: an image normal and with an anomaly, and what differs between both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.anomaly import AnomaliesFile
+from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
+
+MARGIN = 0.03
+"""That of `draw_change_mask`, named again because importing it there takes time."""
+
+
+def counterfactual(
+    context: typer.Context,
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="Normal image; with --dataset, the name of an image in it.")
+    ],
+    anomaly: Annotated[str, typer.Option("--anomaly", metavar="NAME", help="Name or title of an anomaly.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
+    layout: Annotated[
+        Path | None, typer.Option("--layout", help="Layout file: what the image shows.", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            "--dataset", help="Data set folder or packed file to take image and layout from.", show_default=False
+        ),
+    ] = None,
+    severity: Annotated[
+        str | None, typer.Option("--severity", help="Grade of the anomaly; else one is drawn.", show_default=False)
+    ] = None,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            "--structure",
+            help="For displacement, size_change and absence: of which structure; else one is drawn.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of what is drawn, and of the noise.")] = 0,
+    margin: Annotated[
+        float,
+        typer.Option(
+            "--margin",
+            min=0,
+            max=1,
+            help="The images may differ where the anomaly changes structures, and this far round them, as a share of "
+            "the longer image side.",
+        ),
+    ] = MARGIN,
+    whole_region: Annotated[
+        bool, typer.Option("--whole-region", help="Let the images differ in the whole region to synthesise.")
+    ] = False,
+    plain_prompt: Annotated[
+        bool, typer.Option("--plain-prompt", help="Leave the anomaly's words out of the abnormal image's prompt.")
+    ] = False,
+    model: options.Model = "mini",
+    roi: options.RoiMode = None,
+    mask: options.Mask = None,
+    negative_prompt: options.NegativePrompt = None,
+    sampler: options.SamplerName = "ddim",
+    steps: options.Steps = 20,
+    eta: options.Eta = 0.0,
+    guidance_prompt: options.GuidancePrompt = 1.0,
+    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
+    ssa: options.Ssa = False,
+    ssa_weight: options.SsaWeight = 1.0,
+    resample: options.Resample = None,
+    feather: options.Feather = 0,
+    whole_image: options.WholeImage = False,
+    device: options.Device = "auto",
+    anomalies: AnomaliesFile = None,
+    registry_file: options.RegistryFile = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Synthesise an image twice, normal and with an anomaly.
+
+    Both have the same background and start from the same noise. They differ only round what the anomaly changes:
+    everywhere else in the region to synthesise they are equal, and outside it they equal the source, pixel for pixel.
+    OUT holds both images with their layouts, the anomaly's recipe, the mask of where they may differ, the difference
+    (exact, and as a picture), what was measured (pair.json), and a sheet that shows it all.
+    """
+    from fetalflex.anatomy.anomalies import default_library
+    from fetalflex.cli import inputs
+    from fetalflex.cli.jobs import check_not_inside
+    from fetalflex.counterfactuals import PAIR, synthesise_pairs, write_pair
+    from fetalflex.data.new_folder import check_new_folder, new_folder
+    from fetalflex.experiments.pair_sheet import write_pair_sheet
+
+    if whole_region and options.was_given(context, "margin"):
+        raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
+    settings = options.sampling_settings(
+        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
+    )
+    inputs.check_roi_options(True, roi, mask, feather)
+    registry = inputs.load_registry(registry_file, model)
+    library = default_library() if anomalies is None else default_library().extended_with(anomalies, registry)
+    scan = inputs.read_scan(image, layout, dataset, registry)
+    variant = library.anomaly(anomaly).sample(scan.layout, severity, seed, structure, registry)
+    region = inputs.read_region(mask, roi)
+    if not isinstance(region, str):
+        inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
+    check_new_folder(out, force, PAIR)
+    check_not_inside([*scan.files, *([] if mask is None else [mask])], out)
+
+    pipeline = inputs.load_pipeline(model, registry, device)
+    with progress_bar("synthesising", 100) as show:
+        [pair] = synthesise_pairs(
+            pipeline,
+            scan.image,
+            [variant],
+            None if whole_region else margin,
+            prompt_words=not plain_prompt,
+            seed=seed,
+            roi=region,
+            negative_prompt=negative_prompt,
+            callback=lambda _, step: show(100 * (step.index + 1) / step.count),
+            **settings,
+        )
+    with new_folder(out, force, PAIR) as folder:
+        story = write_pair(pair, folder, scan.name)
+        write_pair_sheet(folder / "sheet.png", [pair], registry, library.anomaly(anomaly).title, scan.name)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))
+        return
+    inside, outside = story["measures"]["inside"], story["measures"]["outside"]
+    typer.echo(f"{variant.anomaly}, {variant.severity}, seed {seed}")
+    for sentence in variant.repairs:
+        typer.echo(sentence)
+    typer.echo(
+        f"{inside['changed_pixels']} of {story['measures']['may_differ_pixels']} pixels that may differ do, "
+        f"by {inside['mean_absolute_difference']:.1f} grey levels on average; {outside['changed_pixels']} others do"
+    )
+    typer.echo(f"wrote {out}")

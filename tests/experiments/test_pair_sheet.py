@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from experiment_helpers import ABDOMEN
+
+from fetalflex.anatomy import default_registry
+from fetalflex.anatomy.anomalies import default_library
+from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
+from fetalflex.counterfactuals.difference import BRIGHTER, DARKER
+from fetalflex.data import read_image, read_png_text
+from fetalflex.experiments.pair_sheet import draw_pair_sheet, write_pair_sheet
+from fetalflex.pipeline import FetalFlexPipeline
+
+
+@pytest.fixture(scope="module")
+def pairs(pipeline: FetalFlexPipeline) -> list[CounterfactualPair]:
+    image = np.random.default_rng(0).integers(0, 255, (80, 120), dtype=np.uint8)
+    anomaly = default_library().anomaly("dilated_stomach")
+    variants = [anomaly.sample(ABDOMEN, grade, 1) for grade in ("mild", "severe")]
+    return synthesise_pairs(pipeline, image, variants, steps=1)
+
+
+def test_a_column_for_source_and_normal_and_one_for_each_grade(pairs: list[CounterfactualPair]) -> None:
+    one, two = (
+        draw_pair_sheet(some, default_registry(), "Dilated stomach", "scan.png", 150) for some in (pairs[:1], pairs)
+    )
+    assert one.dtype == np.uint8
+    assert two.shape[1] - one.shape[1] == 160
+    assert one.shape[1] == pytest.approx(3 * 160, abs=50)
+
+
+def test_a_row_enlarges_what_differs_where_that_is_little(pairs: list[CounterfactualPair]) -> None:
+    height = pairs[0].close_up.height * 150 // pairs[0].close_up.width
+    whole = replace(pairs[0], may_differ=pairs[0].normal.roi_mask)
+    little, much = (draw_pair_sheet([pair], default_registry(), "", "", 150) for pair in (pairs[0], whole))
+    assert little.shape[0] - much.shape[0] == pytest.approx(height + 10, abs=2)
+
+
+def test_differences_are_shown_in_their_colours(pairs: list[CounterfactualPair]) -> None:
+    drawn = draw_pair_sheet(pairs, default_registry(), "Dilated stomach", "scan.png").astype(int)
+    for colour in (BRIGHTER, DARKER):
+        assert (np.abs(drawn - colour).max(axis=2) < 3).any()
+
+
+def test_the_file_says_that_it_is_synthetic(pairs: list[CounterfactualPair], tmp_path: Path) -> None:
+    write_pair_sheet(tmp_path / "sheet.png", pairs[:1], default_registry(), "Dilated stomach", "scan.png")
+    assert read_png_text(tmp_path / "sheet.png")["Synthetic"] == "true"
+    assert read_image(tmp_path / "sheet.png").shape[0] > 500

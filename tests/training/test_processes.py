@@ -35,8 +35,8 @@ from training_helpers import (
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
+from fetalflex.processes import Processes, joined
 from fetalflex.training.config import RunConfig
-from fetalflex.training.processes import Processes, joined
 from fetalflex.training.run import train
 from fetalflex.training.trainer import Trainer
 
@@ -258,7 +258,7 @@ def test_gradients_keep_their_memory_layout_and_those_missing_everywhere_stay_so
 
 
 def test_the_sum_goes_through_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fetalflex.training.processes._BUCKET", 10)
+    monkeypatch.setattr("fetalflex.processes._BUCKET", 10)
 
     def summed(processes: Processes) -> list[Tensor]:
         parameters = [nn.Parameter(torch.zeros(size)) for size in (4, 5, 30, 1, 1)]
@@ -363,7 +363,7 @@ def test_a_launch_that_starts_one_process_in_the_place_of_several_is_refused(
 JOIN = """
 import sys, torch
 torch.set_num_threads(1)
-from fetalflex.training.processes import joined
+from fetalflex.processes import joined
 with joined() as processes:
     print(processes.index, processes.count, processes.agree(processes.index == 1, 5.0 + processes.index), flush=True)
     if processes.index == 1:

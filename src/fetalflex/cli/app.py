@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from fetalflex import __version__
 from fetalflex.cli.anomaly import anomaly
+from fetalflex.cli.augment import augment
 from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
@@ -88,6 +89,7 @@ app.command()(refine)
 app.command()(measure)
 app.command()(grow)
 app.add_typer(anomaly, name="anomaly")
+app.command()(augment)
 app.command()(evaluate)
 app.command()(info)
 app.command()(demo)

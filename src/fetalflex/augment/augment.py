@@ -23,7 +23,7 @@ from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.report import Report
 from fetalflex.augment.rounds import Duplicates, last_round, read_rounds, write_round
 from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import SHARD_FILE, Shard, clear_remains, divided, write_shard
+from fetalflex.augment.shard_files import SHARD_FILE, Shard, clear_remains, divided, seconds_of, write_shard
 from fetalflex.augment.shard_making import ShardMaker, is_missing
 from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.data import Dataset
@@ -140,7 +140,8 @@ class _Run:
                 started = time.monotonic()
                 progress = self.maker.make(shard, rounds, tell)
                 round_ = last_round(rounds, [sample.number for sample in shard.samples])
-                write_shard(self.root, shard, progress, round_, time.monotonic() - started)
+                seconds = seconds_of(self.root, shard) + time.monotonic() - started
+                write_shard(self.root, shard, progress, round_, seconds)
                 tell(0)
 
     @contextmanager

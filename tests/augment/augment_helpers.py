@@ -47,7 +47,7 @@ def abdomens(root: Path, count: int = 4, split: str = "train") -> DatasetFolder:
 
 
 def plan_of(*entries: dict[str, Any], **changes: Any) -> Plan:
-    values: dict[str, Any] = {"sampling": {"steps": 2}, "checks": NOT_CHECKED, "shard_size": 3} | changes
+    values: dict[str, Any] = {"sampling": {"steps": 1}, "checks": NOT_CHECKED, "shard_size": 3} | changes
     return Plan.model_validate(values | {"entries": list(entries)})
 
 

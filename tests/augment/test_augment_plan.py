@@ -29,7 +29,7 @@ def test_the_example_plans_name_what_there_is(path: Path) -> None:
         if entry.anomaly:
             anomaly = library.anomaly(entry.anomaly)
             assert plane in anomaly.planes
-            assert [anomaly.severity(name) for name in entry.severity] is not None
+            assert {anomaly.severity(name).name for name in entry.severity} == set(entry.severity)
 
 
 def test_the_balanced_plan_is_balanced() -> None:

@@ -57,8 +57,8 @@ def test_a_source_on_which_an_anomaly_is_impossible_is_passed_over(tmp_path: Pat
 def test_an_anomaly_without_any_source_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     dataset = abdomens(tmp_path / "set", 1)
     message = (
-        r"entries\.1 \(abdominal_transverse, absent stomach\): none of the 1 sources in split train will do for absent; "
-        r"of the last, images/0\.png: absent_stomach needs stomach"
+        r"entries\.1 \(abdominal_transverse, absent stomach\): none of the 1 sources in split train will do for "
+        r"absent; of the last, images/0\.png: absent_stomach needs stomach"
     )
     with pytest.raises(FetalFlexError, match=message):
         planned(

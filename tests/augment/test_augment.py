@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from augment_helpers import NOT_CHECKED, contents, made, small_plan
 
 from fetalflex.augment.report import Report
@@ -20,6 +17,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.processes import Processes
+from joined_threads import together
 
 CROWDED = NOT_CHECKED | {"attempts": 6, "duplicate_correlation": 0.75}
 """Images of the random model are often that alike, within shards and across them."""
@@ -30,26 +28,6 @@ def crowded(heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path_factory:
     """A finished set with near-copies across shards."""
     torch.set_num_threads(1)
     return made(heads, small_plan(checks=CROWDED), tmp_path_factory.mktemp("crowded") / "out", pipeline)
-
-
-def together(work: Callable[[Processes], Report], count: int = 2) -> list[Report | Exception]:
-    """Return what each of several connected processes makes of the work; here they are threads, to be fast."""
-    store, results = dist.HashStore(), [None] * count
-
-    def take_part(index: int) -> None:
-        torch.set_num_threads(1)
-        group = dist.ProcessGroupGloo(store, index, count, timedelta(seconds=60))
-        try:
-            results[index] = work(Processes(index, count, index, group))
-        except Exception as error:
-            results[index] = error.with_traceback(None)
-
-    threads = [threading.Thread(target=take_part, args=(index,)) for index in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def test_the_set_opens_with_labels_seeds_and_sources(
@@ -114,7 +92,7 @@ def test_any_number_of_processes_makes_the_same_files(
     assert contents(tmp_path / "out") == contents(crowded.folder)
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Stands for a process that ends at once."""
 
 
@@ -125,7 +103,7 @@ def stopping_after(steps: int) -> Callable[[str, int], Iterator[Callable[[float]
 
         def tell(done: float) -> None:
             if next(calls, None) is None:
-                raise Stopped
+                raise StoppedError
 
         yield tell
 
@@ -140,7 +118,7 @@ def test_it_goes_on_wherever_it_was_stopped(
         try:
             made(heads, small_plan(checks=CROWDED), tmp_path / "out", pipeline, show=stopping_after(steps))
             break
-        except Stopped:
+        except StoppedError:
             stops, steps = stops + 1, steps + 2
             assert not (tmp_path / "out" / "annotations.json").exists()
     assert stops > 2

@@ -10,11 +10,7 @@ import numpy as np
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
 from fetalflex.anatomy.anomalies import default_library
-from fetalflex.augment.augment import augment
-from fetalflex.augment.plan import Plan
-from fetalflex.augment.planning import plan_samples
-from fetalflex.augment.report import Report
-from fetalflex.augment.samples import Sample
+from fetalflex.augment import Plan, Report, Sample, augment, plan_samples
 from fetalflex.data import Dataset, DatasetFolder, Record
 from fetalflex.pipeline import FetalFlexPipeline
 

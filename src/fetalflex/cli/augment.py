@@ -16,9 +16,8 @@ from fetalflex.errors import FetalFlexError
 if TYPE_CHECKING:
     from fetalflex.anatomy import Registry
     from fetalflex.anatomy.anomalies import AnomalyLibrary
+    from fetalflex.augment import Plan, Sample
     from fetalflex.augment.estimate import Estimate
-    from fetalflex.augment.plan import Plan
-    from fetalflex.augment.samples import Sample
     from fetalflex.data import Dataset
     from fetalflex.pipeline import FetalFlexPipeline
     from fetalflex.processes import Processes
@@ -53,9 +52,9 @@ def augment(
     The same command goes on where it was interrupted. Several processes share the work under
     `accelerate launch --multi_gpu -m fetalflex augment ...`. The exit code is 4 if images are missing in the end.
     """
-    from fetalflex.augment.augment import augment as make_set
+    from fetalflex.augment import augment as make_set
+    from fetalflex.augment import load_plan
     from fetalflex.augment.estimate import estimate
-    from fetalflex.augment.plan import load_plan
     from fetalflex.cli.inputs import load_registry
     from fetalflex.data import open_dataset
     from fetalflex.processes import joined
@@ -104,7 +103,7 @@ def _planned(
     dataset: Dataset, plan: Plan, plan_file: Path, registry: Registry, library: AnomalyLibrary
 ) -> list[Sample]:
     """Return the samples of a plan; what does not fit is told with the plan's file."""
-    from fetalflex.augment.planning import plan_samples
+    from fetalflex.augment import plan_samples
 
     try:
         return plan_samples(dataset, plan, registry, library)

@@ -68,7 +68,6 @@ def augment(
         OtherProcessFailed: If another process failed.
 
     Example:
-        >>> from fetalflex.augment.plan import load_plan
         >>> pipeline = FetalFlexPipeline.from_pretrained("weights/mini")                            # doctest: +SKIP
         >>> augment(DatasetFolder(Path("data")), load_plan("plan.yaml"), "out/set", pipeline)       # doctest: +SKIP
     """

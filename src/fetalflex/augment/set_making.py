@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ from fetalflex.augment.rounds import Duplicates, last_round, read_rounds, write_
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import SHARD_FILE, Shard, clear_remains, divided, seconds_of, write_shard
 from fetalflex.augment.shard_making import ShardMaker, is_missing
-from fetalflex.augment.synthesising import Synthesiser
+from fetalflex.augment.synthesising import Synthesiser, Tell, after
 from fetalflex.data import Dataset
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.processes import Processes, joined
 
-Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
+Show = Callable[[str, int], AbstractContextManager[Tell]]
 """Opens a progress bar: label and number of things to do give a function that takes how many are done."""
 
 
@@ -133,33 +133,34 @@ class _Run:
 
     def _make_missing(self, rounds: list[Duplicates]) -> None:
         missing = [shard for shard in self.shards if is_missing(self.root, shard, rounds)]
+        stamps = [self._stamp(shard) for shard in missing]
         self.processes.wait()  # all have looked before one of them writes
-        with self._progress(missing) as tell:
-            for shard in missing[self.processes.index :: self.processes.count]:
+        mine = missing[self.processes.index :: self.processes.count]
+        with self._bar(is_shown=self.processes.main and bool(mine)) as bar:
+            for shard in mine:
                 started = time.monotonic()
-                progress = self.maker.make(shard, rounds, tell)
+                progress = self.maker.make(shard, rounds, after(self._done(missing, stamps), bar))
                 round_ = last_round(rounds, [sample.number for sample in shard.samples])
                 seconds = seconds_of(self.root, shard) + time.monotonic() - started
                 write_shard(self.root, shard, progress, round_, seconds)
-                tell(0)
 
-    @contextmanager
-    def _progress(self, missing: Sequence[Shard]) -> Iterator[Callable[[float], None]]:
-        """Show how many samples are done, of the shards on disk by whichever process, and of the one being made."""
-        if not (missing and self.processes.main):
-            yield lambda _: None
-            return
-        total = sum(len(shard.samples) for shard in self.shards)
-        there = total - sum(len(shard.samples) for shard in missing)
-        stamps = [_stamp(self.root / shard.folder) for shard in missing]
-        with self.show("synthesising", total) as bar:
+    def _bar(self, is_shown: bool) -> AbstractContextManager[Tell]:
+        if not is_shown:
+            return nullcontext(lambda _: None)
+        return self.show("synthesising", sum(len(shard.samples) for shard in self.shards))
 
-            def tell(done: float) -> None:
-                waiting = zip(missing, stamps, strict=True)
-                written = (len(shard.samples) for shard, old in waiting if _stamp(self.root / shard.folder) != old)
-                bar(min(there + sum(written) + done, total))
+    def _done(self, missing: Sequence[Shard], stamps: Sequence[int]) -> int:
+        """Return how many samples are done, in the shards that were missing by whichever process."""
+        waiting = zip(missing, stamps, strict=True)
+        left = sum(len(shard.samples) for shard, stamp in waiting if self._stamp(shard) == stamp)
+        return sum(len(shard.samples) for shard in self.shards) - left
 
-            yield tell
+    def _stamp(self, shard: Shard) -> int:
+        """Return when a shard was written, 0 if it is not there."""
+        try:
+            return (self.root / shard.folder / SHARD_FILE).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def _decide(self, rounds: list[Duplicates]) -> bool:
         """Find near-copies across shards, and write down what is to be made again; say whether there is anything."""
@@ -170,11 +171,3 @@ class _Run:
         if duplicates := find_duplicates(kept, limit):
             write_round(self.root, len(rounds) + 1, duplicates)
         return bool(duplicates)
-
-
-def _stamp(shard_folder: Path) -> int:
-    """Return when a shard was written, 0 if it is not there."""
-    try:
-        return (shard_folder / SHARD_FILE).stat().st_mtime_ns
-    except OSError:
-        return 0

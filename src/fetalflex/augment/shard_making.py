@@ -11,7 +11,7 @@ from fetalflex.augment.grey_vectors import grey_vector
 from fetalflex.augment.progress import Finished, Progress, Rejection
 from fetalflex.augment.rounds import Duplicates, last_round
 from fetalflex.augment.shard_files import Shard, read_shard
-from fetalflex.augment.synthesising import Draft, Synthesiser, Tell
+from fetalflex.augment.synthesising import Draft, Synthesiser, Tell, after
 from fetalflex.data.image_files import decode_image, encode_png
 
 
@@ -63,7 +63,7 @@ class ShardMaker:
             for start in range(0, len(waiting), size):
                 batch = waiting[start : start + size]
                 done = sum(one.finished is not None for one in progress)
-                drafts = self.synthesiser.drafts([(one.sample, one.attempt) for one in batch], _after(done, tell))
+                drafts = self.synthesiser.drafts([(one.sample, one.attempt) for one in batch], after(done, tell))
                 for one, draft in zip(batch, drafts, strict=True):
                     self._judge(one, draft, progress)
         tell(len(progress))
@@ -100,8 +100,3 @@ def is_missing(root: Path, shard: Shard, rounds: list[Duplicates]) -> bool:
     """Say whether a shard is yet to be made, or made again after the last decision on it."""
     content = read_shard(root, shard)
     return content is None or content.round < last_round(rounds, [sample.number for sample in shard.samples])
-
-
-def _after(done: int, tell: Tell) -> Tell:
-    """Return what tells of a batch that begins when so many samples are done."""
-    return lambda part: tell(done + part)

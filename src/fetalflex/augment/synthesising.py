@@ -18,7 +18,12 @@ from fetalflex.sampling_settings import SamplingSettings
 from fetalflex.synthesis import Synthesis
 
 Tell = Callable[[float], None]
-"""Takes how many images of a batch are done, parts of them included."""
+"""Takes how many images are done, parts of them included."""
+
+
+def after(done: int, tell: Tell) -> Tell:
+    """Return what tells of images that begin when so many others are done."""
+    return lambda part: tell(done + part)
 
 
 @dataclass(frozen=True)

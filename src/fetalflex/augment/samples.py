@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Layout, Recipe, Registry, draw_roi_mask
+from fetalflex.anatomy import Layout, PlacedStructure, Recipe, Registry, draw_roi_mask
 from fetalflex.anatomy.anomalies import Variant
 from fetalflex.data import Record
 
@@ -74,15 +73,17 @@ class Sample:
 
     def organ_mask(self, registry: Registry, margin: float) -> NDArray[np.bool_]:
         """Draw where the organs were and are, (H, W) bool; `margin` is a fraction of the longer image side."""
-        boxes = tuple(dict.fromkeys(self._organ_boxes()))
-        return draw_roi_mask(self.before.with_structures(boxes), registry, "structures", margin)
+        return draw_roi_mask(
+            self.before.with_structures(dict.fromkeys(self._organ_boxes())), registry, "structures", margin
+        )
 
     def has_organs(self) -> bool:
         """Say whether the layout before or after holds one of the organs."""
-        return any(True for _ in self._organ_boxes())
+        return bool(self._organ_boxes())
 
-    def _organ_boxes(self) -> Iterable[Any]:
-        return (item for layout in (self.before, self.after) for item in layout.structures if item.name in self.organs)
+    def _organ_boxes(self) -> list[PlacedStructure]:
+        placed = (item for layout in (self.before, self.after) for item in layout.structures)
+        return [item for item in placed if item.name in self.organs]
 
     def facts(self, registry: Registry) -> dict[str, Any]:
         """Return what the plan decided, as JSON values."""

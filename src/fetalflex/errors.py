@@ -12,4 +12,4 @@ class FetalFlexError(ValueError):
 
 
 class OtherProcessFailed(RuntimeError):  # noqa: N818 - what happened, to another process
-    """Signal that this process ends because another one, which trains with it, has failed and said why."""
+    """Signal that this process ends because another one, which shares its job, has failed and said why."""

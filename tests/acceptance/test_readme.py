@@ -131,6 +131,17 @@ def test_the_data_set_is_exported(workplace: Path) -> None:
     assert len(list(Path("out/mine-yolo/labels").rglob("*.txt"))) == len(DatasetFolder(ROOT / "examples"))
 
 
+def test_a_labelled_data_set_is_made(workplace: Path) -> None:
+    commands = [line for line in COMMANDS if line.startswith("fetalflex augment ")]
+    plan = Path("configs/augment/examples.yaml")
+    values = yaml.safe_load(plan.read_text(encoding="utf-8"))
+    Path("lenient.yaml").write_text(yaml.safe_dump(values | {"checks": {"layout": False}}), encoding="utf-8")
+    assert [run(command.replace(str(plan), "lenient.yaml")) for command in commands] == [0, 0]
+    made = DatasetFolder(workplace / "out" / "synthetic")
+    assert len(made) == sum(entry["count"] for entry in values["entries"]) == 12
+    assert sum(record.extra["label"] == "abnormal" for record in made) == 6
+
+
 def test_links_and_folders_exist() -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
     folders = re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE)

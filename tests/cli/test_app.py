@@ -17,7 +17,7 @@ from fetalflex.cli.options import Roi
 
 COMMANDS = (
     "prepare", "pack", "export", "init", "train", "generate", "edit", "refine", "anomaly", "measure", "grow",
-    "evaluate", "info", "demo",
+    "augment", "evaluate", "info", "demo",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from fetalflex.training.config import RunConfig, load_run_config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
-RECIPES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml"))
+RECIPES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml") if path.parent.name != "augment")
 FOLDERS = sorted({path.parent for path in RECIPES if path.stem == "autoencoder"})
 
 

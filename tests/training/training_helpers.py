@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from fetalflex.anatomy import default_registry
 from fetalflex.models.components import Components
+from fetalflex.processes import Processes
 from fetalflex.training.config import AugmentationConfig, DataConfig, RunConfig
 from fetalflex.training.images import select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.order import generator_at
-from fetalflex.training.processes import Processes
 from fetalflex.training.stage import Stage, Validation
 
 

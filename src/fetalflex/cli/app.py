@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from fetalflex import __version__
 from fetalflex.cli.anomaly import anomaly
+from fetalflex.cli.augment import augment
 from fetalflex.cli.counterfactual import counterfactual
 from fetalflex.cli.demo import demo
 from fetalflex.cli.edit import EditCommand, edit
@@ -91,6 +92,7 @@ app.command()(measure)
 app.command()(grow)
 app.add_typer(anomaly, name="anomaly")
 app.command()(counterfactual)
+app.command()(augment)
 app.command()(evaluate)
 app.add_typer(experiment, name="experiment")
 app.command()(info)

@@ -10,4 +10,5 @@ class ExitCode(IntEnum):
 
     BAD_INPUT = 2
     DIVERGED = 3
+    INCOMPLETE = 4
     INTERRUPTED = 130

@@ -55,7 +55,7 @@ def train(
     finishes the step, saves a checkpoint and leaves with exit code 130. Several GPUs share the work under
     `accelerate launch --multi_gpu -m fetalflex train ...`.
     """
-    from fetalflex.training.processes import joined
+    from fetalflex.processes import joined
 
     overrides = {"stage": stage.value, "max_minutes": max_minutes, "output": output, "device": device}
     with joined() as processes:

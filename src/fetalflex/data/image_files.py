@@ -157,14 +157,16 @@ def write_jpeg(path: Path, pixels: NDArray[np.uint8], comment: str, quality: int
         )
 
 
-def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return the content of a PNG file without text fields.
+def encode_png(pixels: NDArray[np.uint8], text: Mapping[str, str] | None = None) -> bytes:
+    """Return the content of a PNG file; the same pixels and text give the same bytes.
 
     Args:
         pixels: `(H, W)` grey, uint8, not empty.
+        text: Text fields, see `write_png`; none by default.
     """
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=False)
+    fields = _png_fields(Path("image"), text) if text else None
+    Image.fromarray(pixels).save(buffer, format="PNG", pnginfo=fields, optimize=False)
     return buffer.getvalue()
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Layout, Registry
 from fetalflex.data import Dataset, Record
 from fetalflex.data.file_names import portable_stem
+from fetalflex.data.fingerprint import records_fingerprint
 from fetalflex.data.records import SPLITS
 from fetalflex.errors import FetalFlexError
 
@@ -129,7 +129,7 @@ def select_samples(
         training=tuple(s for s in usable if s.record.split == "train" and s.plane in found),
         held_out=tuple(s for s in usable if s.record.split in ("val", "test") and s.plane in found),
         left_out=sum(not sample.layout.structures for sample in of_split),
-        fingerprint=_fingerprint(record for _, record in every),
+        fingerprint=records_fingerprint(record for _, record in every),
     )
 
 
@@ -161,11 +161,3 @@ def _nothing_to_evaluate(
         f"none of the {len(every)} images has a structure and {' and '.join(wanted)}; "
         f"annotated images are in {', '.join(splits) if splits else 'no split'}"
     )
-
-
-def _fingerprint(records: Iterable[Record]) -> str:
-    digest = hashlib.sha256()
-    for record in records:
-        facts = (record.file_name, record.split, record.source, record.patient_key, record.layout.to_json())
-        digest.update("\n".join(map(str, facts)).encode())
-    return digest.hexdigest()[:16]

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.field_errors import described
 
 StageName = Literal["autoencoder", "denoiser", "control"]
 
@@ -238,13 +239,4 @@ def load_run_config(path: Path | str, overrides: dict[str, Any] | None = None) -
     try:
         return RunConfig.model_validate(values | (overrides or {}))
     except ValidationError as error:
-        raise FetalFlexError(f"{path}: {_describe(error)}") from error
-
-
-def _describe(error: ValidationError) -> str:
-    problems = []
-    for problem in error.errors():
-        field = ".".join(str(part) for part in problem["loc"])
-        came = "" if problem["type"] in {"missing", "value_error"} else f" (got {problem['input']!r})"
-        problems.append(f"{field + ': ' if field else ''}{problem['msg'].removeprefix('Value error, ')}{came}")
-    return "; ".join(problems)
+        raise FetalFlexError(f"{path}: {described(error)}") from error

@@ -14,10 +14,10 @@ from rich.console import Console
 from fetalflex.anatomy import Registry
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
+from fetalflex.processes import Processes, joined
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.images import Sample, image_count
 from fetalflex.training.latent_cache import Latents
-from fetalflex.training.processes import Processes, joined
 from fetalflex.training.run import RunParts, build_stage, gather
 from fetalflex.training.trainer import Trainer
 

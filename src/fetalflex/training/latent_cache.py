@@ -23,10 +23,10 @@ from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.diffusion.inpainting import mask_to_latents
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.latents import encode, pixels_from_arrays
+from fetalflex.processes import Processes
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample
-from fetalflex.training.processes import Processes
 from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
 _FORMAT = "fetalflex/latents/1"

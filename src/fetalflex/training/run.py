@@ -25,6 +25,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
+from fetalflex.processes import Processes, joined
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
@@ -32,7 +33,6 @@ from fetalflex.training.control import ControlTraining
 from fetalflex.training.denoiser import DenoiserTraining
 from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
-from fetalflex.training.processes import Processes, joined
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
 

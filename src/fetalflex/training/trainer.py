@@ -23,13 +23,13 @@ from rich.progress import Progress as Bar
 
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.processes import Processes
 from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.config import RunConfig
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.log import RunLog
 from fetalflex.training.memory_layout import in_layout_of
 from fetalflex.training.order import ShuffledOrder, generator_at
-from fetalflex.training.processes import Processes
 from fetalflex.training.stage import Stage
 
 MODEL_FOLDER = "model"

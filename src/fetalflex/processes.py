@@ -1,4 +1,4 @@
-"""The processes that train one model together, and what they tell each other."""
+"""The processes that share one job, a training run or the making of a data set, and what they tell each other."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _joined_before = itertools.count()
 
 
 class Processes:
-    """Know the processes that train one model together, each on a GPU or on CPU threads of its own.
+    """Know the processes that share one job, each on a GPU or on CPU threads of its own.
 
-    How many there are changes nothing but the speed. All hold the same weights. A step's batch is the same for any
-    number of them, and so is its division into parts: N processes with `accumulation` A compute the parts that one
-    process with `accumulation` N·A computes one after the other, from the same random numbers; gradients are added
+    How many there are changes nothing but the speed. All hold the same weights. A training step's batch is the same
+    for any number of them, and so is its division into parts: N processes with `accumulation` A compute the parts that
+    one process with `accumulation` N·A computes one after the other, from the same random numbers; gradients are added
     up, and all take the same step. Results agree up to the rounding of that sum.
 
     The main process alone writes and shows. The others wait for it in the next exchange.
@@ -113,7 +113,7 @@ class Processes:
         if largest != -smallest:
             raise FetalFlexError(
                 f"{what}: not the same for all {self.count} processes; they need the same command, the same versions, "
-                "and on all machines the same files under the same paths, the run folder included"
+                "and on all machines the same files under the same paths, the folder of the results included"
             )
 
     def agree(self, stop: bool, seconds: float) -> tuple[bool, float]:
@@ -208,7 +208,7 @@ def _check_alone() -> None:
     if "ACCELERATE_USE_CPU" in os.environ and "MASTER_ADDR" in os.environ:
         raise FetalFlexError(
             "accelerate launch was asked for several processes and started one; give it --multi_gpu, on the CPU too, "
-            "there in the place of --cpu and with --device cpu for fetalflex train"
+            "there in the place of --cpu and with --device cpu for fetalflex"
         )
 
 
@@ -233,7 +233,7 @@ def _connected() -> Iterator[None]:
     except RuntimeError as error:
         raise FetalFlexError(
             "the connection to another process is lost: it was killed, or ran out of memory, or its machine cannot be "
-            "reached; the same command continues from the last checkpoint"
+            "reached; the same command continues from what was saved"
         ) from error
 
 

@@ -1,0 +1,133 @@
+"""Checks of finished images: empty, flat, disobedient, copied or doubled ones are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Registry
+from fetalflex.augment.grey_vectors import Vector, grey_vector, most_alike
+from fetalflex.augment.layout_check import ignored_structure, layout_numbers
+from fetalflex.augment.plan import Checks
+from fetalflex.augment.real_regions import RealRegions
+from fetalflex.augment.samples import Sample
+
+EMPTY, FLAT, LAYOUT, COPY, DUPLICATE = "empty", "flat", "layout", "copy", "duplicate"
+REASONS = {
+    EMPTY: "the region is black",
+    FLAT: "the region has no contrast",
+    LAYOUT: "the layout was ignored",
+    COPY: "copy of a real region",
+    DUPLICATE: "near-copy of another image of the set",
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Hold what later images are compared with: the sample's number, its plane and the vector of its region."""
+
+    number: int
+    plane: str
+    vector: Vector
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Say what the checks found.
+
+    Args:
+        reason: Why the image is rejected, a key of `REASONS`; None if it is good.
+        detail: The same for people.
+        numbers: What was measured until then, by name.
+        vector: Of the image's region.
+    """
+
+    reason: str | None
+    detail: str
+    numbers: dict[str, float]
+    vector: Vector
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Check images one by one, the cheapest check first; the first that fails decides.
+
+    Args:
+        checks: Which checks, and how strict.
+        registry: Planes and structures.
+        real: What must not be copied.
+    """
+
+    checks: Checks
+    registry: Registry
+    real: RealRegions
+
+    def judge(
+        self,
+        sample: Sample,
+        image: NDArray[np.uint8],
+        source: NDArray[np.uint8],
+        roi_mask: NDArray[np.bool_],
+        kept: Sequence[Kept],
+    ) -> Verdict:
+        """Return the verdict on an image.
+
+        Args:
+            sample: What it shall show.
+            image: (H, W) uint8.
+            source: The image that its background comes from, (H, W) uint8.
+            roi_mask: What was synthesised, (H, W) bool.
+            kept: Images of the same set that are kept.
+        """
+        grey = image[roi_mask]
+        vector = grey_vector(image, roi_mask)
+        numbers = {"grey": round(float(grey.mean()), 2), "contrast": round(float(grey.std()), 2)}
+        found = (
+            self._by_grey(numbers)
+            or self._by_layout(sample, image, numbers)
+            or self._by_copy(sample, vector, grey_vector(source, roi_mask), numbers)
+            or self._by_duplicate(sample, vector, kept, numbers)
+        )
+        reason, detail = found or (None, "")
+        return Verdict(reason, detail, numbers, vector)
+
+    def _by_grey(self, numbers: dict[str, float]) -> tuple[str, str] | None:
+        if numbers["grey"] < self.checks.least_grey:
+            return EMPTY, f"mean grey {numbers['grey']:g}"
+        if numbers["contrast"] < self.checks.least_contrast:
+            return FLAT, f"standard deviation {numbers['contrast']:g}"
+        return None
+
+    def _by_layout(self, sample: Sample, image: NDArray[np.uint8], numbers: dict[str, float]) -> tuple[str, str] | None:
+        if not self.checks.layout:
+            return None
+        measured = layout_numbers(image, sample.before, sample.after, self.registry)
+        numbers |= measured
+        structure = ignored_structure(measured)
+        return None if structure is None else (LAYOUT, structure)
+
+    def _by_copy(
+        self, sample: Sample, vector: Vector, source: Vector, numbers: dict[str, float]
+    ) -> tuple[str, str] | None:
+        if self.checks.copy_correlation is None:
+            return None
+        alike, name = self.real.most_alike(vector, sample.plane)
+        with_source, _ = most_alike(vector, [source])
+        if with_source >= alike:
+            alike, name = with_source, sample.record.file_name
+        numbers["real_correlation"] = round(alike, 4)
+        return (COPY, f"of {name}") if alike >= self.checks.copy_correlation else None
+
+    def _by_duplicate(
+        self, sample: Sample, vector: Vector, kept: Sequence[Kept], numbers: dict[str, float]
+    ) -> tuple[str, str] | None:
+        if self.checks.duplicate_correlation is None:
+            return None
+        others = [one for one in kept if one.plane == sample.plane]
+        alike, place = most_alike(vector, [one.vector for one in others])
+        if others:
+            numbers["shard_correlation"] = round(alike, 4)
+        return (DUPLICATE, f"of {others[place].number:06d}") if alike >= self.checks.duplicate_correlation else None

@@ -1,0 +1,51 @@
+"""Regions as vectors whose scalar product is the correlation of their grey values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.evaluation.canvas_images import roi_on_canvas
+from fetalflex.evaluation.memorisation import correlation_vectors
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Vector = NDArray[np.float32]
+
+_SIDE = 64
+_DIGITS = 4
+
+
+def grey_vector(image: Image, roi_mask: Mask) -> Vector:
+    """Return a vector of length 1, (4096,), of a region at 64 x 64 pixels; of 0 for a region without contrast.
+
+    Args:
+        image: (H, W) uint8.
+        roi_mask: (H, W) bool, not empty.
+    """
+    [vector] = correlation_vectors(roi_on_canvas(image, roi_mask, _SIDE)[None].astype(np.float64))
+    return np.asarray(vector * np.sqrt(2), np.float32)
+
+
+def mirrored(vector: Vector) -> Vector:
+    """Return the vector of the region mirrored left to right."""
+    return vector.reshape(_SIDE, _SIDE)[:, ::-1].ravel()
+
+
+def correlations(vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the correlation of each of (N, 4096) with each of (M, 4096), (N, M).
+
+    They are rounded to four digits, so that verdicts do not hang on the order in which a machine adds up.
+    """
+    return np.round(vectors @ others.T, _DIGITS)
+
+
+def most_alike(vector: Vector, others: Sequence[Vector] | NDArray[np.float32]) -> tuple[float, int]:
+    """Return the largest correlation with one of others, and which that is; -1 and -1 if there are none."""
+    if not len(others):
+        return -1.0, -1
+    found = correlations(vector[None], np.asarray(others))[0]
+    best = int(found.argmax())
+    return float(found[best]), best

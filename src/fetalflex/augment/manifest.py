@@ -1,0 +1,105 @@
+"""The manifest: everything that the images of a set depend on, written first and compared when a run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fetalflex.anatomy import Registry
+from fetalflex.anatomy.json_files import json_text, read_json
+from fetalflex.augment.plan import Plan
+from fetalflex.augment.samples import Sample
+from fetalflex.augment.shard_files import SHARD_FILE, SHARDS
+from fetalflex.data import Dataset
+from fetalflex.data.atomic import replacing
+from fetalflex.data.fingerprint import records_fingerprint
+from fetalflex.errors import FetalFlexError
+
+MANIFEST = "manifest.json"
+FORMAT, VERSION = "fetalflex/augment-manifest", 1
+_MAY_CHANGE = "versions"
+_SHOWN = 5
+
+
+def manifest_of(
+    dataset: Dataset, plan: Plan, samples: Sequence[Sample], model: str, registry: Registry
+) -> dict[str, Any]:
+    """Return the manifest, as JSON values.
+
+    Args:
+        dataset: Where sources come from.
+        plan: The plan.
+        samples: What follows from it; their digest stands for planes, structures and anomalies as they are now.
+        model: Identity of the model.
+        registry: Planes and structures.
+    """
+    digest = hashlib.sha256()
+    for sample in samples:
+        facts = sample.facts(registry) | {"after": sample.after.to_dict()}
+        digest.update(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode())
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model,
+        "data_fingerprint": records_fingerprint(dataset),
+        "samples_digest": digest.hexdigest()[:16],
+        "plan": json.loads(plan.model_dump_json()),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "numpy", "pillow")},
+    }
+
+
+def check_folder(root: Path, manifest: dict[str, Any]) -> None:
+    """Check that a set may be made, or gone on with, in a folder.
+
+    Raises:
+        FetalFlexError: If the folder holds other things, or a set that would be another one; what differs is named.
+    """
+    if root.exists() and not root.is_dir():
+        raise FetalFlexError(f"{root} is a file; give a folder to write to")
+    path = root / MANIFEST
+    if root.exists() and any(root.iterdir()) and not path.is_file():
+        raise FetalFlexError(f"{root} is not empty and holds no {MANIFEST}; give a new folder")
+    if not _has_shards(root):  # what stopped before its first shard binds nobody
+        return
+    before = read_json(path)
+    changes = list(_changes(before, manifest))
+    if changes:
+        more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+        raise FetalFlexError(
+            f"{root} holds another set ({'; '.join(changes[:_SHOWN])}{more}); give another folder, or undo the change "
+            "to go on"
+        )
+
+
+def write_manifest(root: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest of a new set; that of one that goes on stays."""
+    if not _has_shards(root):
+        with replacing(root / MANIFEST) as file:
+            file.write(json_text(manifest).encode())
+
+
+def _has_shards(root: Path) -> bool:
+    return any((root / SHARDS).glob(f"*/{SHARD_FILE}"))
+
+
+def _changes(before: Any, now: dict[str, Any]) -> Iterator[str]:
+    old, new = dict(_flat(before)), dict(_flat(now))
+    for name in dict.fromkeys((*old, *new)):
+        if name.split(".")[0] != _MAY_CHANGE and old.get(name) != new.get(name):
+            yield f"{name} was {old.get(name)!r}, now {new.get(name)!r}"
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all values in nested mappings and lists, each with its path."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if items is None:
+        yield name, value
+        return
+    for key, item in items:
+        yield from _flat(item, f"{name}.{key}" if name else str(key))

@@ -1,0 +1,61 @@
+"""The regions of real images, of which a synthetic one must be no copy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Registry, draw_roi_mask
+from fetalflex.augment.grey_vectors import Vector, grey_vector, mirrored, most_alike
+from fetalflex.augment.planning import SYNTHETIC
+from fetalflex.data import Dataset, Record
+
+
+class RealRegions:
+    """Find the real region that a synthetic one resembles most.
+
+    Compared are the annotated real images of the same plane, in the split train, on which models are trained, and in
+    the splits that sources come from. They are read when a plane is first asked for.
+
+    Args:
+        dataset: Where the images are.
+        splits: Splits that sources come from.
+        registry: Planes and structures.
+    """
+
+    def __init__(self, dataset: Dataset, splits: Collection[str], registry: Registry) -> None:
+        self._dataset = dataset
+        self._splits = {"train", *splits}
+        self._registry = registry
+        self._known: dict[str, tuple[list[Record], NDArray[np.float32]]] = {}
+
+    def most_alike(self, vector: Vector, plane: str) -> tuple[float, str]:
+        """Return the largest correlation of a region, as it is or mirrored, with a real one, and the name of that.
+
+        Args:
+            vector: Of `grey_vector`.
+            plane: Canonical name.
+        """
+        records, vectors = self._of(plane)
+        found = max(most_alike(view, vectors) for view in (vector, mirrored(vector)))
+        return found[0], records[found[1]].file_name if records else ""
+
+    def _of(self, plane: str) -> tuple[list[Record], NDArray[np.float32]]:
+        if plane not in self._known:
+            records = [record for record in self._dataset if self._is_compared(record, plane)]
+            vectors = [
+                grey_vector(self._dataset.image(record), draw_roi_mask(record.layout, self._registry))
+                for record in records
+            ]
+            self._known[plane] = records, np.array(vectors)
+        return self._known[plane]
+
+    def _is_compared(self, record: Record, plane: str) -> bool:
+        return (
+            record.layout.plane == plane
+            and bool(record.layout.structures)
+            and record.split in self._splits
+            and not record.extra.get(SYNTHETIC)
+        )

@@ -1,0 +1,141 @@
+"""`fetalflex augment`: a labelled data set of synthetic images, from a plan."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.exit_codes import ExitCode
+from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from fetalflex.anatomy import Registry
+    from fetalflex.anatomy.anomalies import AnomalyLibrary
+    from fetalflex.augment import Plan, Sample
+    from fetalflex.augment.estimate import Estimate
+    from fetalflex.data import Dataset
+    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.processes import Processes
+
+
+def augment(
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Data set folder, packed file, or WebDataset shards.")
+    ],
+    plan_file: Annotated[Path, typer.Option("--plan", metavar="PLAN.yaml", help="What to make.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new data set.")],
+    model: options.Model = "mini",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    device: options.Device = "auto",
+    anomalies: Annotated[
+        Path | None,
+        typer.Option("--anomalies", help="YAML file with anomalies beside the built-in ones.", show_default=False),
+    ] = None,
+    registry_file: options.RegistryFile = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Make a batch of each kind, estimate time and disk, and write nothing."),
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make a labelled data set of normal and abnormal synthetic images.
+
+    The plan says how many images of which plane, normal or with which anomaly. Images that fail a check (empty, flat,
+    layout ignored, copy of a real region or of another image) are made again from another seed. DIR becomes a data
+    set folder; DIR/report.md says what was made and rejected, DIR/sheet.png shows images beside their sources.
+
+    The same command goes on where it was interrupted. Several processes share the work under
+    `accelerate launch --multi_gpu -m fetalflex augment ...`. The exit code is 4 if images are missing in the end.
+    """
+    from fetalflex.augment import augment as make_set
+    from fetalflex.augment import load_plan
+    from fetalflex.augment.estimate import estimate
+    from fetalflex.cli.inputs import load_registry
+    from fetalflex.data import open_dataset
+    from fetalflex.processes import joined
+
+    with joined() as processes:
+        plan = load_plan(plan_file)
+        registry = load_registry(registry_file, model)
+        library = _library(anomalies, registry)
+        opened = open_dataset(dataset, registry)
+        samples = _planned(opened, plan, plan_file, registry, library)
+        pipeline = _pipeline(model, registry, device, processes)
+        if dry_run:
+            if processes.main:
+                cost = estimate(opened, plan, out, pipeline, samples, batch_size, processes.count)
+                typer.echo(json.dumps(cost.to_dict(), indent=2) if as_json else _described(cost, samples))
+            return
+        report = make_set(
+            opened,
+            plan,
+            out,
+            pipeline,
+            library,
+            samples=samples,
+            batch_size=batch_size,
+            processes=processes,
+            show=progress_bar,
+        )
+        if processes.main:
+            text = f"{report.summary()}\nwrote {out}, see {out / 'report.md'} and {out / 'sheet.png'}"
+            typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else text)
+            if report.failed:
+                typer.echo(
+                    f"{len(report.failed)} of {len(samples)} images are missing; see {out / 'report.md'}", err=True
+                )
+    if report.failed:
+        raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _library(anomalies: Path | None, registry: Registry) -> AnomalyLibrary:
+    from fetalflex.anatomy.anomalies import default_library
+
+    return default_library() if anomalies is None else default_library().extended_with(anomalies, registry)
+
+
+def _planned(
+    dataset: Dataset, plan: Plan, plan_file: Path, registry: Registry, library: AnomalyLibrary
+) -> list[Sample]:
+    """Return the samples of a plan; what does not fit is told with the plan's file."""
+    from fetalflex.augment import plan_samples
+
+    try:
+        return plan_samples(dataset, plan, registry, library)
+    except FetalFlexError as error:
+        raise FetalFlexError(f"{plan_file}: {error}") from error
+
+
+def _pipeline(model: str, registry: Registry, device: str, processes: Processes) -> FetalFlexPipeline:
+    """Load the model, where this process of several computes."""
+    from fetalflex.cli.inputs import load_pipeline
+
+    return load_pipeline(model, registry, device if processes.count == 1 else str(processes.take_device(device)))
+
+
+def _described(cost: Estimate, samples: list[Sample]) -> str:
+    counts: dict[tuple[str, str, str], int] = {}
+    for sample in samples:
+        key = (sample.plane, sample.labels["anomaly"], sample.labels["severity"])
+        counts[key] = counts.get(key, 0) + 1
+    lines = [
+        f"{count:>7}  {plane}, {'normal' if anomaly == 'none' else f'{anomaly}, {severity}'}"
+        for (plane, anomaly, severity), count in counts.items()
+    ]
+    lines += [
+        f"images   {cost.images}, of which {cost.missing} are yet to be made",
+        f"sources  {len({sample.record.file_name for sample in samples})}",
+        f"time     about {_duration(cost.seconds)}, {cost.seconds_per_image:.2f} s an image; rejected ones on top",
+        f"disk     about {cost.bytes / 1e6:.1f} MB",
+    ]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.1f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fetalflex.augment.report import Report
+
+
+def line(number: int, *rejected: str, is_made: bool = True, anomaly: str = "none") -> dict[str, Any]:
+    source = {"file_name": f"images/{number % 2}.png", "patient": "p"}
+    made = {"file": f"shards/00000/{number}.png"} if is_made else {}
+    reasons = [{"reason": reason, "detail": "so"} for reason in rejected]
+    labels = {"plane": "facial_sagittal", "anomaly": anomaly, "severity": anomaly}
+    return {"number": number, "source": source, "rejected": reasons} | labels | made
+
+
+@pytest.fixture
+def report() -> Report:
+    lines = [
+        line(1),
+        line(2, "layout", "copy"),
+        line(3, "layout", is_made=False, anomaly="cleft_palate"),
+        line(4, anomaly="cleft_palate"),
+    ]
+    return Report(Path("out"), "tiny-0", lines, 12.0, 1)
+
+
+def test_what_was_rejected_and_failed_is_counted(report: Report) -> None:
+    assert (report.made, [one["number"] for one in report.failed]) == (3, [3])
+    assert report.rejected == {"empty": 0, "flat": 0, "layout": 2, "copy": 1, "duplicate": 0}
+    values = json.loads(json.dumps(report.to_dict()))
+    assert (values["requested"], values["made"], values["sources"], values["patients"]) == (4, 3, 2, 1)
+    assert values["failed"] == [{"number": 3, "reasons": ["layout"]}]
+    assert [(count["anomaly"], count["requested"], count["made"]) for count in values["counts"]] == [
+        ("none", 2, 2),
+        ("cleft_palate", 2, 1),
+    ]
+
+
+def test_people_are_told_what_is_missing(report: Report) -> None:
+    summary = report.summary().splitlines()
+    assert summary[0] == "3 of 4 images made, in 6 attempts; rejected: 2 layout, 1 copy"
+    assert summary[1] == "12 s of synthesis, 2.0 s per attempt"
+    assert summary[2].startswith("MISSING: 1 images failed at every attempt")
+    text = report.to_markdown()
+    assert "| facial_sagittal | cleft_palate | cleft_palate | 2 | 1 |" in text
+    assert "- 000003, facial_sagittal, cleft_palate of images/1.png: layout so" in text
+    assert "not for diagnosis" in text
+
+
+def test_a_set_with_all_images_misses_none() -> None:
+    whole = Report(Path("out"), "tiny-0", [line(1)], 2.0, 0)
+    assert "MISSING" not in whole.summary()
+    assert "## Failed" not in whole.to_markdown()
+    assert "rejected: none" in whole.summary()

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from augment_helpers import abdomens, plan_of, planned
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import default_registry, draw_roi_mask
+from fetalflex.augment.checking import Checker, Kept, Verdict
+from fetalflex.augment.grey_vectors import grey_vector
+from fetalflex.augment.plan import Checks
+from fetalflex.augment.real_regions import RealRegions
+from fetalflex.augment.samples import Sample
+from fetalflex.data import DatasetFolder
+
+REGISTRY = default_registry()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> DatasetFolder:
+    return abdomens(tmp_path / "set")
+
+
+@pytest.fixture
+def sample(dataset: DatasetFolder) -> Sample:
+    [sample] = planned(dataset, plan_of({"plane": "abdominal_transverse", "normal": True, "count": 1}))
+    return sample
+
+
+def fresh(seed: int = 9) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 255, (80, 96), dtype=np.uint8)
+
+
+def judged(
+    dataset: DatasetFolder, sample: Sample, image: NDArray[np.uint8], kept: list[Kept] | None = None, **checks: Any
+) -> Verdict:
+    real = RealRegions(dataset, {"train"}, REGISTRY)
+    checker = Checker(Checks(**({"layout": False} | checks)), REGISTRY, real)
+    mask = draw_roi_mask(sample.after, REGISTRY)
+    return checker.judge(sample, image, dataset.image(sample.record), mask, kept or [])
+
+
+def test_a_good_image_passes_with_its_numbers(dataset: DatasetFolder, sample: Sample) -> None:
+    verdict = judged(dataset, sample, fresh())
+    assert verdict.reason is None
+    assert verdict.numbers["grey"] == pytest.approx(127, abs=3)
+    assert -1 < verdict.numbers["real_correlation"] < 0.5
+
+
+def test_black_and_flat_regions_are_told_apart(dataset: DatasetFolder, sample: Sample) -> None:
+    outside = ~draw_roi_mask(sample.after, REGISTRY)
+    black, flat = (np.where(outside, fresh(), value).astype(np.uint8) for value in (0, 90))
+    assert judged(dataset, sample, black).reason == "empty"
+    assert judged(dataset, sample, flat).reason == "flat"
+    assert judged(dataset, sample, black, least_grey=0, least_contrast=0).reason is None
+
+
+def test_an_image_that_ignores_its_layout_is_rejected_if_asked_for(dataset: DatasetFolder, sample: Sample) -> None:
+    assert sample.after.find("stomach")
+    verdict = judged(dataset, sample, (fresh() // 8 + 100).astype(np.uint8), layout=True)
+    assert (verdict.reason, verdict.detail) == ("layout", "stomach")
+    assert verdict.numbers["stomach_dark_share"] < 0.3
+
+
+def test_copies_are_found_mirrored_and_dimmed_too(dataset: DatasetFolder, sample: Sample) -> None:
+    other = next(record for record in dataset if record != sample.record)
+    for record in (sample.record, other):
+        dimmed = (dataset.image(record) // 2 + 20).astype(np.uint8)
+        for copied in (dimmed, np.ascontiguousarray(dimmed[:, ::-1])):
+            verdict = judged(dataset, sample, copied)
+            assert (verdict.reason, verdict.detail) == ("copy", f"of {record.file_name}")
+            assert verdict.numbers["real_correlation"] > 0.95
+            assert judged(dataset, sample, copied, copy_correlation=None).reason is None
+
+
+def test_images_of_other_splits_are_no_copies_unless_they_are_sources(tmp_path: Path, sample: Sample) -> None:
+    held_out = abdomens(tmp_path / "other", split="test")
+    vector = grey_vector(held_out.image(held_out[0]), draw_roi_mask(held_out[0].layout, REGISTRY))
+    for splits, known in (({"train"}, (-1.0, "")), ({"test"}, (1.0, "images/0.png"))):
+        assert RealRegions(held_out, splits, REGISTRY).most_alike(vector, "abdominal_transverse") == known
+
+
+def test_near_copies_of_kept_images_of_the_plane_are_rejected(dataset: DatasetFolder, sample: Sample) -> None:
+    vector = judged(dataset, sample, fresh()).vector
+    kept = [Kept(7, "abdominal_transverse", vector)]
+    verdict = judged(dataset, sample, (fresh() // 2).astype(np.uint8), kept)
+    assert (verdict.reason, verdict.detail) == ("duplicate", "of 000007")
+    assert judged(dataset, sample, fresh(10), kept).reason is None
+    assert judged(dataset, sample, fresh(), [Kept(7, "facial_sagittal", vector)]).reason is None
+    assert judged(dataset, sample, fresh(), kept, duplicate_correlation=None).reason is None

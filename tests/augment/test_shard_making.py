@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from augment_helpers import NOT_CHECKED, planned, small_plan
+
+from fetalflex.anatomy import default_registry
+from fetalflex.augment.checking import Checker
+from fetalflex.augment.plan import Plan
+from fetalflex.augment.progress import Progress
+from fetalflex.augment.real_regions import RealRegions
+from fetalflex.augment.shard_files import Shard, divided, write_shard
+from fetalflex.augment.shard_making import ShardMaker, is_missing
+from fetalflex.augment.synthesising import Synthesiser
+from fetalflex.data import DatasetFolder, read_png_text
+from fetalflex.pipeline import FetalFlexPipeline
+
+
+def maker_of(dataset: DatasetFolder, plan: Plan, pipeline: FetalFlexPipeline, root: Path, batch: int = 4) -> ShardMaker:
+    checker = Checker(plan.checks, default_registry(), RealRegions(dataset, {"val"}, default_registry()))
+    return ShardMaker(Synthesiser(pipeline, dataset, plan, batch), checker, root)
+
+
+def shards_of(dataset: DatasetFolder, plan: Plan) -> list[Shard]:
+    return divided(planned(dataset, plan), plan.shard_size)
+
+
+def outcome(progress: list[Progress]) -> list[Any]:
+    return [(one.line(), one.finished and one.finished.png) for one in progress]
+
+
+def test_an_image_depends_neither_on_its_shard_nor_on_its_batch(
+    heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
+) -> None:
+    from fetalflex.data.image_files import decode_image
+
+    plan = small_plan()
+    whole = Shard(0, tuple(planned(heads, plan)[:4]))
+    part = Shard(9, whole.samples[2:3])
+    [alone] = maker_of(heads, plan, pipeline, tmp_path, 1).make(part, [], lambda _: None)
+    among = maker_of(heads, plan, pipeline, tmp_path).make(whole, [], lambda _: None)[2]
+    assert alone.finished is not None
+    assert among.finished is not None
+    assert alone.finished.seed == among.finished.seed
+    first, second = (decode_image(one.finished.png, "x").astype(int) for one in (alone, among))
+    assert np.abs(first - second).max() <= 1
+
+
+def test_every_image_says_what_it_is(heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path) -> None:
+    plan = small_plan()
+    shard = shards_of(heads, plan)[2]
+    maker = maker_of(heads, plan, pipeline, tmp_path)
+    write_shard(tmp_path, shard, maker.make(shard, [], lambda _: None), 0, 0.0)
+    for sample in shard.samples:
+        text = read_png_text(tmp_path / shard.folder / sample.file)
+        assert text["Synthetic"] == "true"
+        assert "not for diagnosis" in text["Description"]
+        assert (text["FetalFlex:anomaly"], text["FetalFlex:severity"]) == ("microcephaly", "severe")
+        assert text["FetalFlex:source"] == sample.record.file_name
+        assert "microcephaly" in text["FetalFlex:prompt"]
+
+
+def test_what_fails_is_tried_from_other_seeds_and_then_given_up(
+    heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
+) -> None:
+    plan = small_plan(checks=NOT_CHECKED | {"attempts": 3, "least_contrast": 200})
+    shard, told = shards_of(heads, plan)[0], []
+    progress = maker_of(heads, plan, pipeline, tmp_path).make(shard, [], told.append)
+    for one in progress:
+        assert one.finished is None
+        assert [rejected.reason for rejected in one.rejected] == ["flat"] * 3
+        assert len({rejected.detail for rejected in one.rejected}) == 3
+    assert told[-1] == len(progress)
+
+
+def test_decisions_are_carried_out_alike_from_the_shard_on_disk_and_from_scratch(
+    heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
+) -> None:
+    plan = small_plan(checks=NOT_CHECKED | {"duplicate_correlation": None})
+    shard, rounds = shards_of(heads, plan)[0], [{2: 1}, {3: 1, 9: 1}]
+    maker = maker_of(heads, plan, pipeline, tmp_path)
+    first = maker.make(shard, [], lambda _: None)
+    write_shard(tmp_path, shard, first, 0, 0.0)
+    assert is_missing(tmp_path, shard, rounds)
+    again = maker.make(shard, rounds, lambda _: None)
+    elsewhere = replace(maker, root=tmp_path / "new")
+    assert is_missing(tmp_path / "new", shard, [])
+    assert outcome(again) == outcome(elsewhere.make(shard, rounds, lambda _: None))
+    assert [one.attempt for one in again] == [1, 2, 2]
+    assert again[1].rejected[0].detail == "of 000001"
+    assert outcome(again[:1]) == outcome(first[:1])
+    write_shard(tmp_path, shard, again, 2, 0.0)
+    assert not is_missing(tmp_path, shard, rounds)
+    assert [kept.number for kept in maker.kept(shard)] == [1, 2, 3]
+
+
+def test_near_copies_within_a_shard_are_made_again(
+    heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
+) -> None:
+    plan = small_plan(checks=NOT_CHECKED | {"attempts": 8, "duplicate_correlation": 0.7}, shard_size=4)
+    progress = maker_of(heads, plan, pipeline, tmp_path).make(shards_of(heads, plan)[0], [], lambda _: None)
+    reasons = [rejected.reason for one in progress for rejected in one.rejected]
+    assert reasons
+    assert set(reasons) == {"duplicate"}
+    vectors = [one.finished.vector for one in progress if one.finished]
+    products = np.stack(vectors) @ np.stack(vectors).T
+    assert (products[~np.eye(len(vectors), dtype=bool)] < 0.7).all()
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_organs_are_worked_out_once_more_and_nothing_else_changes(
+    heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path, margin: float
+) -> None:
+    entry = {"plane": "thalamic_transverse", "split": "val", "anomaly": "absent_cavum_septi_pellucidi", "count": 1}
+    plain, refined = (
+        Plan.model_validate({"sampling": {"steps": 2}, "checks": NOT_CHECKED, "entries": [entry | extra]})
+        for extra in ({}, {"refine": {"margin": margin, "strength": 0.5}})
+    )
+    drafts = []
+    for plan in (plain, refined):
+        [sample] = planned(heads, plan)
+        synthesiser = maker_of(heads, plan, pipeline, tmp_path).synthesiser
+        drafts += synthesiser.drafts([(sample, 1)], lambda _: None)
+    before, after = (draft.synthesis for draft in drafts)
+    mask = sample.organ_mask(default_registry(), margin) & before.roi_mask
+    assert (before.image[mask] != after.image[mask]).any()
+    assert np.array_equal(before.image[~mask], after.image[~mask])
+    assert after.settings["refinement"]["strength"] == 0.5
+    assert after.settings["refinement"]["seed"] != after.seed == before.seed

@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 from fetalflex import __version__
 from fetalflex.cli.anomaly import anomaly
 from fetalflex.cli.demo import demo
+from fetalflex.cli.detect import detect
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
+from fetalflex.cli.evaluate_detector import evaluate_detector
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.export import export
 from fetalflex.cli.generate import generate
@@ -80,6 +82,7 @@ def _root(
 app.command()(prepare)
 app.command()(pack)
 app.command()(init)
+app.command()(detect)
 app.command()(export)
 app.command()(train)
 app.command()(generate)
@@ -89,6 +92,7 @@ app.command()(measure)
 app.command()(grow)
 app.add_typer(anomaly, name="anomaly")
 app.command()(evaluate)
+app.command()(evaluate_detector)
 app.command()(info)
 app.command()(demo)
 

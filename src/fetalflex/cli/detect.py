@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
-from fetalflex.cli.show import progress_bar, progress_console
+from fetalflex.cli.show import progress_bar
 
 _SHOWN_REFUSALS = 10
 
@@ -17,7 +17,9 @@ _SHOWN_REFUSALS = 10
 def detect(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGES...", help="Image files, folders of them, or data sets, whose boxes are ignored."),
+        typer.Argument(
+            metavar="IMAGES...", help="Image files, folders of them, or data sets, whose boxes are ignored."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Data set folder to make.")],
     model: Annotated[
@@ -43,17 +45,14 @@ def detect(
     per image, for `fetalflex edit`; review-1.png and so on, the most doubtful images first; and detections.json. Boxes
     are upright, at most one per structure. They are proposals, to be looked at before they serve as labels.
     """
+    from fetalflex.cli.inputs import load_detector
     from fetalflex.data.new_folder import check_new_folder
     from fetalflex.detection.folder import DETECTIONS, DetectionSettings, detect_into_folder
     from fetalflex.detection.sources import image_sources
 
     settings = DetectionSettings(None if plane == "auto" else plane, min_score, review_below, batch_size)
     check_new_folder(out, force, DETECTIONS)
-    with progress_console().status("loading the detector"):
-        from fetalflex.detection import Detector
-        from fetalflex.models.device import choose_device
-
-        detector = Detector.from_pretrained(model, choose_device(device))
+    detector = load_detector(model, device)
     sources = image_sources(images, detector.registry)
     with progress_bar("detecting", len(sources)) as show:
         found = detect_into_folder(detector, sources, out, settings, force=force, progress=show)

@@ -49,7 +49,7 @@ class Judged:
 
 
 def precision_by_structure(judged: Sequence[Judged]) -> dict[str, AveragePrecision]:
-    """Return COCO's average precision of each structure that has a true box, over the images where it was looked for."""
+    """Return the average precision of each structure that has a true box, over the images where it was looked for."""
     names = dict.fromkeys(name for one in judged for name in sorted(one.looked_for))
     values = {
         name: average_precision([one.boxes_of(name) for one in judged if name in one.looked_for]) for name in names

@@ -41,9 +41,7 @@ class AnnotatedStructures:
             if record.layout.structures:
                 totals[_group(record)] += 1
                 counts.setdefault(_group(record), Counter()).update(record.layout.names())
-        return cls(
-            {group: {name: n / totals[group] for name, n in names.items()} for group, names in counts.items()}
-        )
+        return cls({group: {name: n / totals[group] for name, n in names.items()} for group, names in counts.items()})
 
     def looked_for(self, record: Record, registry: Registry) -> dict[str, float]:
         """Return what was looked for in an image, and how usual each of it is in images of its source and plane.

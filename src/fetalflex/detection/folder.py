@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from fetalflex import __version__
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import DatasetFolder, Record, write_png
-from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.file_names import FileNames
 from fetalflex.data.new_folder import new_folder
 from fetalflex.detection.detector import MIN_SCORE, Detector

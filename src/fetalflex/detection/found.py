@@ -31,9 +31,7 @@ class Detection:
 
     def at_least(self, score: float) -> Detection:
         """Return the detection without the boxes that score less."""
-        kept = [
-            (placed, own) for placed, own in zip(self.layout.structures, self.scores, strict=True) if own >= score
-        ]
+        kept = [(placed, own) for placed, own in zip(self.layout.structures, self.scores, strict=True) if own >= score]
         layout = self.layout.with_structures(placed for placed, _ in kept)
         return Detection(layout, tuple(own for _, own in kept), self.plane_score)
 

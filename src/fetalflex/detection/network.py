@@ -63,7 +63,6 @@ class DetectorNetwork(nn.Module):
         self.nowhere = nn.Linear(net.channels[-1], structures)
         self.plane = nn.Linear(net.channels[-1], len(config.planes))
         nn.init.zeros_(self.box.weight)
-        nn.init.zeros_(self.box.bias)
         # At first a structure is as likely anywhere as nowhere.
         nn.init.constant_(self.nowhere.bias, 2 * math.log(config.size / STRIDE))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +57,7 @@ def draw_review_sheet(
     return np.asarray(sheet)
 
 
-def _draw_item(
-    sheet: Image.Image, corner: tuple[int, int], item: ReviewItem, registry: Registry, below: float
-) -> None:
+def _draw_item(sheet: Image.Image, corner: tuple[int, int], item: ReviewItem, registry: Registry, below: float) -> None:
     pen, (x, y) = ImageDraw.Draw(sheet), corner
     picture = _picture(item, registry, below)
     place = x + (_PICTURE[0] - picture.width) // 2, y + (_PICTURE[1] - picture.height) // 2
@@ -99,7 +98,7 @@ def _draw_box(
     if not dashed:
         pen.line(corners, fill=colour, width=1)
         return
-    for (ax, ay), (bx, by) in zip(corners, corners[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(corners):
         pieces = max(1, round(math.hypot(bx - ax, by - ay) / _DASH))
         for piece in range(0, pieces, 2):
             start, end = piece / pieces, min(1.0, (piece + 1) / pieces)

@@ -208,7 +208,9 @@ def with_training(detector: Detector, samples: Sequence[Sample], fingerprint: st
                 f"{sample.layout.plane}; leave init out, to train a new one"
             )
         if sample.layout.plane not in config.planes:
-            raise FetalFlexError(f"{sample.record.file_name}: the detector of init lacks the plane {sample.layout.plane}")
+            raise FetalFlexError(
+                f"{sample.record.file_name}: the detector of init lacks the plane {sample.layout.plane}"
+            )
     if config.training is not None:
         patients = tuple(sorted({*facts.patients, *config.training.patients}))
         facts = facts.model_copy(update={"patients": patients})

@@ -127,7 +127,9 @@ def _box_distance(found: Tensor, true: Tensor, values: Tensor, near: Tensor, typ
         near: Centres of the cells, (N, 2, 9).
         typical: Typical sizes, pixels, (N, 2, 1).
     """
-    wanted = torch.cat([(true[:, :2] - near) / typical, (true[:, 2:] / typical).log().expand(-1, -1, near.shape[-1])], 1)
+    wanted = torch.cat(
+        [(true[:, :2] - near) / typical, (true[:, 2:] / typical).log().expand(-1, -1, near.shape[-1])], 1
+    )
     unit = torch.cat([true[:, 2:] / typical, torch.ones_like(typical)], 1)
     distance = F.smooth_l1_loss(values / unit, wanted / unit, reduction="none", beta=0.1).sum(dim=1)
     return 1 - _generalised_iou(found, true) + distance

@@ -96,5 +96,5 @@ class Stage(ABC, Generic[ModelT]):
         """Return warnings that follow from a validation's numbers at a share `done` of the run."""
         return []
 
-    def finish(self) -> None:  # noqa: B027 - most stages have nothing to do
+    def finish(self) -> None:
         """Complete the trained model, in place, before it is saved."""

@@ -75,9 +75,12 @@ def test_perfect_boxes_have_1_and_wrong_ones_0() -> None:
     perfect = average_precision([ImageBoxes((box,), (box,), (0.1,))] * 3)
     wrong = average_precision([ImageBoxes((box,), (far,), (0.9,))] * 3)
     missed = average_precision([ImageBoxes((box,), (), ())])
-    assert perfect is not None and (perfect.ap50, perfect.ap) == (1, 1)
-    assert wrong is not None and (wrong.ap50, wrong.ap) == (0, 0)
-    assert missed is not None and missed.ap50 == 0
+    assert perfect is not None
+    assert (perfect.ap50, perfect.ap) == (1, 1)
+    assert wrong is not None
+    assert (wrong.ap50, wrong.ap) == (0, 0)
+    assert missed is not None
+    assert missed.ap50 == 0
 
 
 def test_without_true_boxes_there_is_no_precision() -> None:

@@ -15,7 +15,7 @@ from fetalflex.detection import Detector
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.extractors import AutoencoderFeatures, FeatureExtractor
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.layout_fidelity import LayoutFidelity, looks, measure_layout_fidelity
+from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
 from fetalflex.evaluation.measuring import Measuring, Show
 from fetalflex.evaluation.results import PlaneResult, Results
 from fetalflex.evaluation.samples import Selection, select_samples
@@ -88,6 +88,8 @@ def evaluate(
     selection = select_samples(
         datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
     )
+    if detector is not None:
+        check_planes(detector, selection)
     kept = KeptSyntheses(out, _identity(pipeline, selection, settings))
     tasks = plan_tasks(selection.evaluated, settings.with_edits)
     with show("synthesising", len(tasks)) as tell:

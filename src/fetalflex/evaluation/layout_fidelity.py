@@ -12,6 +12,7 @@ from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_st
 from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE, Detector, patient_digest
+from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.adherence import adherence_test
 from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
@@ -111,12 +112,26 @@ def measure_layout_fidelity(
     plain = [task for task in known if _kind(task) == UNEDITED]
     seen = {REAL: looking.at(plain, real=True)}
     seen |= {kind: looking.at([task for task in known if _kind(task) == kind]) for kind in KINDS[1:]}
+    on_progress(looks(tasks))
     return LayoutFidelity(
         detector.identity,
-        {kind: _by_structure(images) for kind, images in seen.items() if images},
+        {kind: structures for kind, images in seen.items() if (structures := _by_structure(images))},
         _edits(seen),
         tuple(_notes(detector, selection)),
     )
+
+
+def check_planes(detector: Detector, selection: Selection) -> None:
+    """Check, before time is spent on syntheses, that a detector can judge any of them.
+
+    Raises:
+        FetalFlexError: If it knows none of their planes and structures.
+    """
+    if not any(set(s.layout.names()) & set(detector.config.planes.get(s.plane, ())) for s in selection.evaluated):
+        raise FetalFlexError(
+            f"the detector finds none of the structures of {', '.join(selection.planes)}; it knows the planes "
+            f"{', '.join(detector.config.planes)}"
+        )
 
 
 def looks(tasks: Sequence[Task]) -> int:

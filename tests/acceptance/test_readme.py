@@ -107,6 +107,20 @@ def _shortened(command: str, folder: Path) -> str:
     return command.replace(found[1], str(short))
 
 
+@pytest.mark.slow
+def test_a_model_is_measured(workplace: Path) -> None:
+    (workplace / "scans").symlink_to(ROOT / "examples")
+    steps = [line for line in COMMANDS if re.match(r"fetalflex (prepare|pack|evaluate|experiment) ", line)]
+    assert [line.split()[1] for line in steps] == ["prepare", "pack", "evaluate", "experiment"]
+    for command in steps[:2]:
+        assert run(command) == 0, command
+    for command in steps[2:]:
+        short = _shortened(command, workplace) + " --split train --limit 1 --steps 1"
+        assert run(short) == 0, command
+    assert Path("out/evaluation/report.md").is_file()
+    assert Path("out/ablation/ablation.md").is_file()
+
+
 def test_the_data_set_is_exported(workplace: Path) -> None:
     (workplace / "data").mkdir()
     (workplace / "data" / "mine").symlink_to(ROOT / "examples")

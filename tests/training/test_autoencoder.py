@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_helpers import changed_parts, take_steps
+from training_helpers import changed_parts, same_weights, take_steps, weights
 
 from fetalflex.anatomy import default_registry
 from fetalflex.errors import FetalFlexError
@@ -93,6 +93,18 @@ def test_only_the_autoencoder_is_trained(random_model: Components, banks: tuple[
     before = copy.deepcopy(random_model)
     take_steps(stage(random_model, banks), 2)
     assert changed_parts(before, random_model) == {"vae"}
+
+
+def test_the_decoder_can_be_trained_alone(random_model: Components, banks: tuple[ImageBank, ImageBank]) -> None:
+    made = stage(random_model, banks, decoder_only=True)
+    before = {name: weights(part) for name, part in random_model.vae.named_children()}
+    losses = take_steps(made, 12)
+    made.finish()
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    changed = {
+        name for name, part in random_model.vae.named_children() if not same_weights(before[name], weights(part))
+    }
+    assert changed == {"decoder", "post_quant_conv"}
 
 
 @pytest.mark.parametrize("size", [128, 30])

@@ -10,7 +10,7 @@ import torch
 from training_helpers import cached_latents, changed_parts, same_weights, take_steps, weights
 
 from fetalflex.anatomy import default_registry, prompt_corpus
-from fetalflex.models.build import build_components
+from fetalflex.models.build import build_components, has_learnt
 from fetalflex.models.components import Components
 from fetalflex.models.configs import get_preset
 from fetalflex.training.config import ControlStage
@@ -248,6 +248,25 @@ def test_a_control_branch_that_has_learnt_goes_on_from_there(
     before = weights(random_model.controlnet)
     stage(random_model, latents)
     assert same_weights(weights(random_model.controlnet), before)
+
+
+def test_a_control_branch_can_start_anew(random_model: Components, latents: tuple[Latents, Latents]) -> None:
+    made = stage(random_model, latents, start_anew=True)
+    again = stage(copy.deepcopy(random_model), latents, start_anew=True)
+    assert not has_learnt(made.controlnet)
+    assert same_weights(weights(made.controlnet.down_blocks), weights(random_model.unet.down_blocks))
+    assert same_weights(weights(made.networks()), weights(again.networks()))
+
+
+def test_without_pre_alignment_the_layout_stays_plain(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents, prealignment=False)
+    before = copy.deepcopy(random_model)
+    take_steps(made, 2)
+    assert changed_parts(before, random_model) == {"controlnet"}
+    layout, background, mask = torch.randn(1, 4, 16, 16), torch.randn(1, 4, 16, 16), torch.ones(1, 1, 16, 16)
+    assert torch.equal(random_model.prealignment(layout, background, mask), torch.cat([layout, layout], dim=1))
 
 
 @pytest.mark.parametrize("space", ["latent", "pixel"])

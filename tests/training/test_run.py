@@ -125,6 +125,15 @@ def test_another_initial_model_under_the_same_path_is_refused(
         train(config, console=silent())
 
 
+def test_settings_that_a_record_does_not_know_yet_have_their_defaults(tmp_path: Path, phantom_folder: Path) -> None:
+    config = run_config(tmp_path, phantom_folder, images=8)
+    train(config, console=silent())
+    record = yaml.safe_load((tmp_path / "run.yaml").read_text())
+    del record["config"]["control"]["start_anew"], record["config"]["weight_decay"]
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(record))
+    assert train(config, console=silent())
+
+
 @pytest.mark.parametrize("text", ["", "[1", "config: 3\ndata_fingerprint: x\n", "config: {}\n"])
 def test_a_damaged_record_of_the_run_is_named(tmp_path: Path, phantom_folder: Path, text: str) -> None:
     (tmp_path / "run.yaml").write_text(text)

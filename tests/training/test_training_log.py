@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training_helpers import log_lines
 
 from fetalflex.training.checkpoints import Progress
-from fetalflex.training.log import RunLog
+from fetalflex.training.log import RunLog, best_validation
 
 
 def write(folder: Path, images: list[int], resumed_at: int = 0) -> None:
@@ -57,3 +57,14 @@ def test_a_validation_is_found_by_its_place(tmp_path: Path) -> None:
     assert not log.validated(8)
     assert log.validated(16)
     log.close()
+
+
+def test_the_best_validation_is_the_one_with_the_lowest_loss(tmp_path: Path) -> None:
+    assert best_validation(tmp_path) == {}
+    log = RunLog(tmp_path, 0)
+    for count, loss in ((8, 3.0), (16, 1.0), (24, 2.0)):
+        log.add(Progress(count, count // 8, 0.0), {"loss": -count})
+        log.add(Progress(count, count // 8, 0.0), {"validation/loss": loss, "validation/adherence": count / 100})
+    log.close()
+    best = best_validation(tmp_path)
+    assert (best["images"], best["validation/adherence"]) == (16, 0.16)

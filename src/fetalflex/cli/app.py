@@ -17,6 +17,7 @@ from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.evaluate_detector import evaluate_detector
 from fetalflex.cli.exit_codes import ExitCode
+from fetalflex.cli.experiment import experiment
 from fetalflex.cli.export import export
 from fetalflex.cli.generate import generate
 from fetalflex.cli.grow import grow
@@ -93,6 +94,7 @@ app.command()(grow)
 app.add_typer(anomaly, name="anomaly")
 app.command()(evaluate)
 app.command()(evaluate_detector)
+app.add_typer(experiment, name="experiment")
 app.command()(info)
 app.command()(demo)
 

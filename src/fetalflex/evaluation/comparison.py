@@ -9,6 +9,7 @@ from fetalflex.anatomy.json_files import read_json, tagged_with
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.metrics import METRICS
 from fetalflex.evaluation.report import FORMAT, VERSION
+from fetalflex.evaluation.tables import shown_estimate, table_row
 
 _LARGEST_REPORT = 50_000_000
 _MUST_MATCH = ("data_fingerprint", "split", "images", "image_size")
@@ -72,15 +73,6 @@ def _title(name: str, report: dict[str, Any]) -> str:
 
 def _row(title: str, first: dict[str, Any], second: dict[str, Any], factor: float, digits: int) -> str:
     values = [report["value"] for report in (first, second)]
-    cells = [_shown(report, factor, digits) for report in (first, second)]
+    cells = [shown_estimate(report, factor, digits) for report in (first, second)]
     difference = "-" if None in values else f"{(values[1] - values[0]) * factor:+.{digits}f}"
-    return f"| {title} | {cells[0]} | {cells[1]} | {difference} |"
-
-
-def _shown(estimate: dict[str, Any], factor: float, digits: int) -> str:
-    if estimate["value"] is None:
-        return "-"
-    text = f"{estimate['value'] * factor:.{digits}f}"
-    if estimate["low"] is None or estimate["high"] is None:
-        return text
-    return f"{text} [{estimate['low'] * factor:.{digits}f}, {estimate['high'] * factor:.{digits}f}]"
+    return table_row([title, *cells, difference])

@@ -6,7 +6,7 @@ from typing import Any
 
 from fetalflex.evaluation.layout_fidelity import KINDS, REAL, UNEDITED, LayoutFidelity, StructureFidelity
 from fetalflex.evaluation.syntheses import REMOVED
-from fetalflex.evaluation.table_text import percent, shown, table_head, table_row
+from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 
 
 def fidelity_values(fidelity: LayoutFidelity) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fetalflex.evaluation.intervals import Estimate, mean_of, share_estimate
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import METRICS, SAMPLE_METRICS
 from fetalflex.evaluation.results import AUDITS, PlaneResult, Results
-from fetalflex.evaluation.table_text import percent, shown, table_head, table_row
+from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 
 FORMAT = "fetalflex/evaluation-report"
 VERSION = 1

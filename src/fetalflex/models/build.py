@@ -119,6 +119,20 @@ def has_learnt(controlnet: ControlNetModel) -> bool:
     return any(bool(weight.any()) for weight in outputs)
 
 
+def renew_control(components: Components, seed: int = 0) -> None:
+    """Put an untrained control branch, ControlNet and pre-alignment, in the place of the one there is.
+
+    Args:
+        components: The model, changed in place.
+        seed: Seed of the new weights; the global random state is left as it was.
+    """
+    config = components.config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        components.controlnet = build_controlnet(components.unet, config.control)
+        components.prealignment = PreAlignment(config.autoencoder.latent_channels, config.control.alignment_channels)
+
+
 def build_scheduler(config: NoiseConfig) -> DDIMScheduler:
     """Return the noise schedule as a diffusers scheduler."""
     return DDIMScheduler(

@@ -34,6 +34,10 @@ class PreAlignment(ModelMixin, ConfigMixin):
             nn.SiLU(),
         )
         self.modulation = nn.Conv2d(hidden_channels, 2 * latent_channels, 3, padding=1)
+        self.leave_layout()
+
+    def leave_layout(self) -> None:
+        """Set γ and β to zero, in place: the layout then passes unmodulated."""
         for parameter in self.modulation.parameters():
             nn.init.zeros_(parameter)
 

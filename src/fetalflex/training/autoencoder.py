@@ -59,7 +59,9 @@ class AutoencoderTraining(Stage[Components]):
         return len(self.training)
 
     def networks(self) -> nn.ModuleDict:
-        """Return the VAE."""
+        """Return the VAE, or what of it makes images of latents."""
+        if self.settings.decoder_only:
+            return nn.ModuleDict({"decoder": self.vae.decoder, "post_quant_conv": self.vae.post_quant_conv})
         return nn.ModuleDict({"vae": self.vae})
 
     def batch_size(self, configured: int, done: float) -> int:
@@ -108,7 +110,9 @@ class AutoencoderTraining(Stage[Components]):
         return Validation({name: float(value) for name, value in numbers.items()}, sheet)
 
     def finish(self) -> None:
-        """Give the latents of training images zero mean and unit variance in every channel."""
+        """Give the latents of training images zero mean and unit variance in every channel, if they were trained."""
+        if self.settings.decoder_only:
+            return
         count = min(_STATISTICS_IMAGES, len(self.training))
         chosen = np.linspace(0, len(self.training) - 1, count).astype(int)
         latents = torch.cat(

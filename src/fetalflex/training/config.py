@@ -96,12 +96,14 @@ class AutoencoderStage(_Strict):
         layout_share: Share of layout maps in a batch; the same VAE has to encode them.
         ssim_weight: Weight of 1 - SSIM beside the mean absolute error.
         kl_weight: Weight of the mean KL divergence per latent value.
+        decoder_only: Leave the encoder as it is, and so the latents, on which denoiser and control branch rest.
     """
 
     crops: tuple[CropPhase, ...] = (CropPhase(until=0.7, size=128), CropPhase(until=1.0, size=256))
     layout_share: float = Field(0.1, ge=0, lt=1)
     ssim_weight: float = Field(0.1, ge=0)
     kl_weight: float = Field(1e-4, ge=0)
+    decoder_only: bool = False
 
     @model_validator(mode="after")
     def _check_crops(self) -> AutoencoderStage:
@@ -135,6 +137,9 @@ class ControlStage(_Strict):
         adherence_from: Share of the run from which on a model that ignores its layout is warned of.
         least_adherence: Adherence below which it counts as ignoring it.
         gradient_checkpointing: Compute activations again in the backward pass, to save memory.
+        start_anew: Forget what the control branch of `init` has learnt, and start from its denoiser.
+        prealignment: Modulate the layout by the visible background; without, as in an ablation, the ControlNet sees
+            the plain layout.
     """
 
     layout_dropout: float = Field(0.3, ge=0, lt=1)
@@ -146,6 +151,8 @@ class ControlStage(_Strict):
     adherence_from: float = Field(0.3, ge=0, le=1)
     least_adherence: float = Field(0.02, ge=0)
     gradient_checkpointing: bool = False
+    start_anew: bool = False
+    prealignment: bool = True
 
 
 class DetectorStage(_Strict):

@@ -18,7 +18,7 @@ from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
-from fetalflex.models.build import has_learnt, initialise_from_denoiser
+from fetalflex.models.build import has_learnt, initialise_from_denoiser, renew_control
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, decode_at_once, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.parts import denoiser_values, parts_of
@@ -69,7 +69,11 @@ class ControlTraining(Stage[Components]):
         registry: Registry,
         settings: ControlStage,
     ) -> None:
+        if settings.start_anew:
+            renew_control(components)
         super().__init__(components, device)
+        if not settings.prealignment:
+            components.prealignment.leave_layout()
         if not has_learnt(components.controlnet):
             initialise_from_denoiser(components.controlnet, components.unet)
         self.unet = components.unet.to(memory_format=torch.channels_last)
@@ -99,8 +103,11 @@ class ControlTraining(Stage[Components]):
         return len(self.training)
 
     def networks(self) -> nn.ModuleDict:
-        """Return ControlNet and pre-alignment."""
-        return nn.ModuleDict({"controlnet": self.controlnet, "prealignment": self.prealignment})
+        """Return ControlNet and, unless it is left out, pre-alignment."""
+        networks: dict[str, nn.Module] = {"controlnet": self.controlnet}
+        if self.settings.prealignment:
+            networks["prealignment"] = self.prealignment
+        return nn.ModuleDict(networks)
 
     def loss(
         self,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
+LOG_FILE = "log.jsonl"
+
+
 class RunLog:
     """Append numbers to `log.jsonl` and to TensorBoard event files.
 
@@ -23,7 +26,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, images: int) -> None:
-        self.path = folder / "log.jsonl"
+        self.path = folder / LOG_FILE
         folder.mkdir(parents=True, exist_ok=True)
         self._cut_after(images)
         self._writer = _tensorboard_writer(folder / "tensorboard", images)
@@ -50,9 +53,7 @@ class RunLog:
         )
 
     def _entries(self) -> Iterator[dict[str, Any]]:
-        if self.path.exists():
-            with self.path.open(encoding="utf-8") as lines:
-                yield from map(json.loads, lines)
+        return _entries(self.path)
 
     def close(self) -> None:
         """Close the event files."""
@@ -71,6 +72,22 @@ class RunLog:
         temporary = self.path.with_suffix(".partial")
         temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         temporary.replace(self.path)
+
+
+def best_validation(folder: Path) -> dict[str, Any]:
+    """Return the line of a run's log with the lowest validation loss; empty if there is none.
+
+    Args:
+        folder: Run folder.
+    """
+    validated = [entry for entry in _entries(folder / LOG_FILE) if "validation/loss" in entry]
+    return min(validated, key=lambda entry: entry["validation/loss"], default={})
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
 
 def _tensorboard_writer(folder: Path, images: int) -> SummaryWriter:

@@ -198,6 +198,12 @@ def _run_record(config: RunConfig, fingerprint: str, initial_model: str, process
     }
 
 
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded config with what was added to configs since then, at its default."""
+    values: dict[str, Any] = json.loads(RunConfig.model_validate(config).model_dump_json())
+    return values
+
+
 def _write_record(record: dict[str, Any], path: Path) -> None:
     """Write the record of a new run; the record of a resumed run stays."""
     if path.exists():
@@ -222,9 +228,7 @@ def _check_same_run(record: dict[str, Any], path: Path) -> None:
         return
     try:
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        # Fields that came later have their defaults.
-        config_before = json.loads(RunConfig.model_validate(before["config"]).model_dump_json())
-        data_before = before["data_fingerprint"]
+        config_before, data_before = _with_defaults(before["config"]), before["data_fingerprint"]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise FetalFlexError(f"{path}: cannot be read; remove the folder or choose another output") from error
     changed = [

@@ -1,8 +1,9 @@
-"""Numbers and tables as Markdown."""
+"""Cells and lines of Markdown tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from fetalflex.evaluation.intervals import Estimate
 
@@ -13,8 +14,24 @@ def table_head(cells: Sequence[str]) -> list[str]:
 
 
 def table_row(cells: Iterable[str]) -> str:
-    """Return one line of a table."""
+    """Return a line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
+
+
+def shown_estimate(estimate: dict[str, Any] | None, factor: float = 1.0, digits: int = 3) -> str:
+    """Return a number of a report with its interval, as text; a dash if there is none.
+
+    Args:
+        estimate: As it stands in `report.json`: value, low, high.
+        factor: By which it is multiplied.
+        digits: After the point.
+    """
+    if estimate is None or estimate["value"] is None:
+        return "-"
+    text = f"{estimate['value'] * factor:.{digits}f}"
+    if estimate["low"] is None or estimate["high"] is None:
+        return text
+    return f"{text} [{estimate['low'] * factor:.{digits}f}, {estimate['high'] * factor:.{digits}f}]"
 
 
 def shown(estimate: Estimate | None, factor: float = 1.0, digits: int = 3) -> str:

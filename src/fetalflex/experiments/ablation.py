@@ -1,0 +1,136 @@
+"""The ablation: the control branch trained anew several times, each time without one part of the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from fetalflex.anatomy import Registry
+from fetalflex.anatomy.json_files import json_text
+from fetalflex.data import Dataset
+from fetalflex.data.atomic import replacing
+from fetalflex.diffusion.anisotropic import Smoothing
+from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
+from fetalflex.evaluation.measuring import Show
+from fetalflex.evaluation.report import report_values
+from fetalflex.evaluation.writing import write_report
+from fetalflex.experiments.ablation_table import ablation_table
+from fetalflex.models.device import choose_device
+from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.training.config import RunConfig
+from fetalflex.training.log import best_validation
+from fetalflex.training.run import train
+from fetalflex.training.trainer import MODEL_FOLDER
+
+TABLE = "ablation.md"
+VALUES = "ablation.json"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Describe one row of the ablation's table.
+
+    Args:
+        name: Folder of the variant.
+        title: For people.
+        control: Settings of the control stage that differ from the whole method's.
+        smoothing: Sample with anisotropic diffusion (SSA).
+        trained_as: Variant whose model is used, if it differs in sampling alone.
+    """
+
+    name: str
+    title: str
+    control: Mapping[str, Any] = field(default_factory=dict)
+    smoothing: bool = False
+    trained_as: str | None = None
+
+
+VARIANTS = (
+    Variant("whole-method", "whole method"),
+    Variant("no-prealignment", "without pre-alignment", {"prealignment": False}),
+    Variant("no-dropout", "without condition dropout", {"layout_dropout": 0.0, "prompt_dropout": 0.0}),
+    Variant("no-ssim", "without SSIM in the loss", {"ssim_weight": 0.0}),
+    Variant("ssa", "whole method, sampled with SSA", smoothing=True, trained_as="whole-method"),
+)
+
+
+def run_ablation(
+    config: RunConfig,
+    datasets: Sequence[Dataset],
+    registry: Registry,
+    out: Path,
+    settings: EvaluationSettings,
+    console: Console,
+    show: Show,
+) -> dict[str, Any] | None:
+    """Train and evaluate every variant with the same budget, data, seed and noise, and write the table.
+
+    What is finished stays: the same call goes on where an earlier one was interrupted.
+
+    Args:
+        config: The run of the whole method; each variant starts anew from the denoiser of its `init`.
+        datasets: Data sets to evaluate on.
+        registry: Planes and structures.
+        out: Folder for runs, evaluations and the table.
+        settings: What is evaluated and how.
+        console: Where training shows progress.
+        show: Shows the progress of evaluations.
+
+    Returns:
+        What stands in `ablation.json`; None if training was interrupted.
+
+    Raises:
+        FetalFlexError: If the run is of another stage or lacks what an ablation takes away, or what `train` and
+            `evaluate` raise.
+    """
+    _check(config)
+    rows = []
+    for variant in VARIANTS:
+        run = _run_of(variant, config, out)
+        if variant.trained_as is None and not train(run, registry, console):
+            return None
+        sampling = replace(settings.sampling, smoothing=Smoothing()) if variant.smoothing else settings.sampling
+        pipeline = FetalFlexPipeline.from_pretrained(run.output / MODEL_FOLDER, registry, choose_device(config.device))
+        evaluation = replace(settings, sampling=sampling)
+        results = evaluate(pipeline, datasets, out / variant.name / "evaluation", evaluation, show=show)
+        write_report(results, registry)
+        rows.append(
+            {
+                "name": variant.name,
+                "title": variant.title,
+                "changes": dict(variant.control) | ({"smoothing": True} if variant.smoothing else {}),
+                "training": best_validation(run.output),
+                "report": report_values(results),
+            }
+        )
+    values = {"format": "fetalflex/ablation", "version": 1, "images": config.images, "rows": rows}
+    for name, text in ((VALUES, json_text(values)), (TABLE, ablation_table(values))):
+        with replacing(out / name) as file:
+            file.write(text.encode())
+    return values
+
+
+def _check(config: RunConfig) -> None:
+    if config.stage != "control":
+        raise FetalFlexError(f"stage is {config.stage}; an ablation needs a run of the stage control")
+    if config.max_minutes is not None:
+        raise FetalFlexError(
+            f"max_minutes is {config.max_minutes:g}; an ablation compares equal numbers of images, so leave it out"
+        )
+    for variant in VARIANTS:
+        for name, value in variant.control.items():
+            if getattr(config.control, name) == value:
+                raise FetalFlexError(
+                    f"control.{name} is {value!r} already, so the variant {variant.name} would not differ; give the "
+                    "run of the whole method"
+                )
+
+
+def _run_of(variant: Variant, config: RunConfig, out: Path) -> RunConfig:
+    control = config.control.model_copy(update={**variant.control, "start_anew": True})
+    return config.model_copy(update={"control": control, "output": out / (variant.trained_as or variant.name) / "run"})

@@ -91,6 +91,7 @@ def test_a_detector_measures_layout_fidelity(
     assert list(fidelity["kinds"]) == ["real", "unedited", "enlarged", "removed"]
     assert fidelity["kinds"]["real"]["structures"]["skull"]["ap50"] == 1
     assert "## Layout fidelity" in Path("out/report.md").read_text()
+    assert Path("out/fidelity.png").is_file()
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,12 @@ def test_a_data_set_keeps_patients_and_splits(detector: Detector, phantom_folder
 
 def test_unreadable_images_are_left_out_and_told(detector: Detector, scans: Path, tmp_path: Path) -> None:
     (scans / "broken.png").write_bytes(b"\x89PNG but not really")
+    Image.new("L", (20_000, 2)).save(scans / "long.png")
     found = detect_into_folder(detector, image_sources([scans], detector.registry), tmp_path / "out")
     assert len(found.images) == 3
-    [(where, why)] = found.refused
-    assert where.endswith("broken.png")
-    assert "no readable image" in why
+    assert [where.rpartition("/")[2] for where, _ in found.refused] == ["broken.png", "long.png"]
+    assert "no readable image" in found.refused[0][1]
+    assert "16384, got 20000" in found.refused[1][1]
 
 
 def test_nothing_is_written_without_a_readable_image(detector: Detector, tmp_path: Path) -> None:

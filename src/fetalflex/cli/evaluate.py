@@ -92,7 +92,8 @@ def evaluate(
     --layout-fidelity, whether a detector finds the boxes that were asked for.
 
     DIR/report.md shows all numbers with confidence intervals, report.json the same for programs, samples.csv each
-    image, sheet.png, edits.png and nearest.png some of them. The same command goes on where it was interrupted.
+    image, sheet.png, edits.png, fidelity.png and nearest.png some of them. The same command goes on where it was
+    interrupted.
     """
     from fetalflex.cli.inputs import load_detector, load_pipeline, load_registry
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex import __version__
+from fetalflex.anatomy import Canvas
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import DatasetFolder, Record, write_png
 from fetalflex.data.file_names import FileNames
@@ -167,7 +168,7 @@ class _Detecting:
         batch: list[tuple[ImageSource, NDArray[np.uint8]]] = []
         for number, source in enumerate(sources, start=1):
             try:
-                batch.append((source, source.read()))
+                batch.append((source, self._read(source)))
             except FetalFlexError as error:
                 self.refused.append((source.origin, str(error)))
             if len(batch) == self.settings.batch_size:
@@ -175,6 +176,12 @@ class _Detecting:
                 batch = []
                 self._progress(number)
         yield from self._detected(batch)
+
+    def _read(self, source: ImageSource) -> NDArray[np.uint8]:
+        """Return an image; raise FetalFlexError if it cannot be read, or is too long for a layout."""
+        pixels = source.read()
+        Canvas(pixels.shape[1], pixels.shape[0], self._detector.config.size)
+        return pixels
 
     def _detected(
         self, batch: Sequence[tuple[ImageSource, NDArray[np.uint8]]]

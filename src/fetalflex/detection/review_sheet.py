@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fetalflex.anatomy import Registry
+from fetalflex.anatomy.drawing import bright
 from fetalflex.anatomy.titles import place_titles
 from fetalflex.detection.found import REVIEW_BELOW, Detection
 
@@ -20,7 +21,6 @@ _COLUMNS = 5
 _PICTURE = 400, 300
 _GAP, _CAPTION = 12, 40
 _DASH = 6.0
-_DARKEST = 110
 _PAPER, _INK, _FAINT_INK, _WARNING = (24, 24, 28), (240, 240, 240), (170, 170, 178), (255, 170, 40)
 
 
@@ -84,7 +84,7 @@ def _picture(item: ReviewItem, registry: Registry, below: float) -> Image.Image:
     sizes = [(pen.textlength(title, font=font), 13.0) for title in titles]
     places = place_titles(boxes, sizes, *size)
     for box, score, title, place, entry in zip(boxes, item.detection.scores, titles, places, entries, strict=True):
-        colour = _bright(entry.colour)
+        colour = bright(entry.colour)
         _draw_box(pen, box, colour, dashed=score < below)
         pen.text(place, title, fill=colour, font=font, stroke_width=1, stroke_fill=0)
     return picture
@@ -104,13 +104,6 @@ def _draw_box(
             start, end = piece / pieces, min(1.0, (piece + 1) / pieces)
             ends = [(ax + (bx - ax) * t, ay + (by - ay) * t) for t in (start, end)]
             pen.line(ends, fill=colour, width=1)
-
-
-def _bright(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Lift a dark colour until it shows on an ultrasound image."""
-    lift = max(0, _DARKEST - max(colour))
-    red, green, blue = (min(255, value + lift + (40 if max(colour) < 2 * _DARKEST else 0)) for value in colour)
-    return red, green, blue
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

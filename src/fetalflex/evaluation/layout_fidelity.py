@@ -12,6 +12,7 @@ from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_st
 from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE, Detector, patient_digest
+from fetalflex.detection.found import Detection
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.adherence import adherence_test
 from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean, share_estimate
@@ -66,12 +67,14 @@ class LayoutFidelity:
         structures: By kind of image, then by structure.
         edits: By structure.
         notes: Sentences that the reader should know.
+        pairs: Each image with what was found in it and in its unedited synthesis.
     """
 
     detector: str
     structures: dict[str, dict[str, StructureFidelity]]
     edits: dict[str, EditFidelity] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    pairs: tuple[tuple[Sample, Detection, Detection], ...] = ()
 
     def means(self, kind: str) -> tuple[float, float]:
         """Return AP50 and AP of a kind of images, means over structures."""
@@ -118,6 +121,10 @@ def measure_layout_fidelity(
         {kind: structures for kind, images in seen.items() if (structures := _by_structure(images))},
         _edits(seen),
         tuple(_notes(detector, selection)),
+        tuple(
+            (real.sample, real.judged.found, made.judged.found)
+            for real, made in zip(seen[REAL], seen[UNEDITED], strict=True)
+        ),
     )
 
 

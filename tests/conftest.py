@@ -79,7 +79,7 @@ def detector_folder(phantom_folder: Path, tmp_path_factory: pytest.TempPathFacto
             "ema_half_life": 100,
             "validate_every": 720,
             "device": "cpu",
-            "augmentation": {"zoom": [0.9, 1.1]},
+            "augmentation": {"zoom": [0.8, 1.25]},
             "detector": {
                 "size": 64,
                 "network": {"channels": [8, 16, 24, 32], "blocks": [1, 1, 1, 1], "neck": 16},

@@ -60,8 +60,8 @@ class DetectorNetwork(nn.Module):
         self.head = _block(net.neck, net.neck)
         self.place = nn.Conv2d(net.neck, structures, 1)
         self.box = nn.Conv2d(net.neck, 4 * structures, 1)
-        self.nowhere = nn.Linear(net.channels[-1], structures)
-        self.plane = nn.Linear(net.channels[-1], len(config.planes))
+        self.nowhere = nn.Linear(2 * net.channels[-1], structures)
+        self.plane = nn.Linear(2 * net.channels[-1], len(config.planes))
         nn.init.zeros_(self.box.weight)
         # At first a structure is as likely anywhere as nowhere.
         nn.init.constant_(self.nowhere.bias, 2 * math.log(config.size / STRIDE))
@@ -69,7 +69,8 @@ class DetectorNetwork(nn.Module):
     def forward(self, images: Tensor) -> DetectorMaps:
         """Return the maps of images, (B, 1, S, S) float in [-1, 1]."""
         features = self.backbone(images).feature_maps
-        pooled = features[-1].mean(dim=(2, 3))
+        # After group normalisation means alone differ little between images.
+        pooled = torch.cat([features[-1].mean(dim=(2, 3)), features[-1].amax(dim=(2, 3))], dim=1)
         x = self.lateral[-1](features[-1])
         for level in (2, 1, 0):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") + self.lateral[level](features[level])

@@ -42,7 +42,8 @@ def fidelity_markdown(fidelity: LayoutFidelity) -> list[str]:
         "",
         f"What {fidelity.detector} finds, told the plane, against what the layouts ask for. The column {REAL} is the "
         "ceiling: the same for the real images and their own layouts. Found is a box with an IoU of at least 0.5 with "
-        "the requested one; the mean IoU counts what was not found as 0.",
+        "the requested one; the mean IoU counts what was not found as 0. Only images with a structure that can be "
+        "tested are edited, so the columns' means are over different structures.",
         "",
     ]
     lines += [f"- {note}" for note in fidelity.notes] + [""] * bool(fidelity.notes)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from fetalflex.detection import Detector
     from fetalflex.models.components import Components
     from fetalflex.pipeline import FetalFlexPipeline
 
@@ -55,3 +56,43 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from phantoms import write_phantoms
 
     return write_phantoms(tmp_path_factory.mktemp("phantoms") / "data", 48)
+
+
+@pytest.fixture(scope="session")
+def detector_folder(phantom_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small detector, trained on the phantoms for a few seconds."""
+    from rich.console import Console
+
+    from fetalflex.training.config import RunConfig
+    from fetalflex.training.run import train
+
+    out = tmp_path_factory.mktemp("detector")
+    config = RunConfig.model_validate(
+        {
+            "stage": "detector",
+            "output": out,
+            "data": {"paths": [phantom_folder], "views": {"whole": 1}},
+            "images": 720,
+            "batch_size": 8,
+            "learning_rate": 3e-3,
+            "warmup_images": 64,
+            "ema_half_life": 100,
+            "validate_every": 720,
+            "device": "cpu",
+            "augmentation": {"zoom": [0.8, 1.25]},
+            "detector": {
+                "size": 64,
+                "network": {"channels": [8, 16, 24, 32], "blocks": [1, 1, 1, 1], "neck": 16},
+            },
+        }
+    )
+    assert train(config, console=Console(quiet=True))
+    return out / "model"
+
+
+@pytest.fixture(scope="session")
+def detector(detector_folder: Path) -> Detector:
+    """The small detector; shared, so not to be changed."""
+    from fetalflex.detection import Detector
+
+    return Detector.from_pretrained(detector_folder)

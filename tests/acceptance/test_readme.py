@@ -85,21 +85,28 @@ def test_a_counterfactual_pair_is_made(workplace: Path) -> None:
 @pytest.mark.slow
 def test_own_data_lead_to_images(workplace: Path) -> None:
     (workplace / "scans").symlink_to(ROOT / "examples")
-    steps = [line for line in COMMANDS if re.match(r"fetalflex (prepare|train|generate|pack) ", line)]
-    assert [line.split()[1] for line in steps] == ["prepare", "train", "train", "train", "generate", "pack"]
+    kinds = r"fetalflex (prepare|train|generate|pack|detect|evaluate-detector) "
+    steps = [line for line in COMMANDS if re.match(kinds, line)]
+    assert [line.split()[1] for line in steps] == [
+        *("prepare", "train", "train", "train", "generate", "pack"),
+        *("train", "detect", "evaluate-detector"),
+    ]
     shortened = workplace / "short"
     shortened.mkdir()
     for command in steps:
         assert run(_shortened(command, shortened)) == 0, command
     assert list(Path("out/mine").glob("*.png"))
     assert Path("data/fetalflex.safetensors").is_file()
+    assert len(DatasetFolder(Path("out/found"))) == len(DatasetFolder(ROOT / "examples"))
+    assert Path("out/detector/report.md").is_file()
 
 
 def _shortened(command: str, folder: Path) -> str:
     """Return a training command with a copy of its recipe that stops after a few images; others as they are."""
     found = re.search(r"--config (\S+)", command)
     if found is None:
-        return command.replace("--split val", "--steps 2")
+        short = "--split train" if "evaluate-detector" in command else "--steps 2"
+        return command.replace("--split val", short)
     recipe = Path(found[1])
     values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
     values |= {"images": 16, "batch_size": 8, "warmup_images": 8}

@@ -73,6 +73,27 @@ def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_mod
     assert other == own
 
 
+def test_a_detector_of_other_planes_is_refused_before_anything_is_made(
+    evaluate: RunCommand, detector_folder: Path
+) -> None:
+    stderr = evaluate("--layout-fidelity", detector_folder, code=2).stderr
+    assert "the detector finds none of the structures of abdominal_transverse" in stderr
+    assert not Path("out").exists()
+
+
+def test_a_detector_measures_layout_fidelity(
+    run: RunCommand, workplace: Path, tiny_model: Path, detector_folder: Path, phantom_folder: Path
+) -> None:
+    options = ("--split", "val", "--limit", 2, "--steps", 1, "--layout-fidelity", detector_folder)
+    shown = run("evaluate", tiny_model, phantom_folder, "--out", "out", *options).stdout
+    assert "layout fidelity: AP50 " in shown
+    fidelity = json.loads(Path("out/report.json").read_text())["layout_fidelity"]
+    assert list(fidelity["kinds"]) == ["real", "unedited", "enlarged", "removed"]
+    assert fidelity["kinds"]["real"]["structures"]["skull"]["ap50"] == 1
+    assert "## Layout fidelity" in Path("out/report.md").read_text()
+    assert Path("out/fidelity.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -86,6 +107,8 @@ def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_mod
         ("--baseline missing.json", "missing.json cannot be read"),
         ("--baseline scan.layout.json", "expected 'fetalflex/evaluation-report'"),
         ("--features-of nowhere", "model 'nowhere' is neither a folder nor found"),
+        ("--layout-fidelity nowhere", "model 'nowhere' is neither a folder nor found"),
+        ("--layout-fidelity set", "set holds no detector"),
         ("--sampler magic", "magic"),
         ("--steps 5000", "5000"),
         ("--device abacus", "device 'abacus' cannot be used"),

@@ -118,7 +118,7 @@ def test_stages_are_those_of_the_run_config() -> None:
         ("autoencoder", {}, "--config colon.yaml", "colon.yaml: not valid YAML"),
         ("autoencoder", {}, "--config list.yaml", "list.yaml: the run config must be a mapping"),
         ("autoencoder", {}, "--registry missing.yaml", "missing.yaml"),
-        ("detector", {}, "", "'detector' is not one of"),
+        ("decoder", {}, "", "'decoder' is not one of"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(

@@ -34,6 +34,17 @@ def test_rotated_boxes_have_their_corners_beside_the_upright_box():
     assert upright["bbox"] == pytest.approx([30, 32, 10, 8])
 
 
+def test_scores_of_a_detector_stand_in_each_annotation():
+    scores = [0.9, 0.25]
+    coco = coco_from_records([Record("a.png", head_layout(), extra={"scores": scores})], REGISTRY)
+    assert [entry["score"] for entry in coco["annotations"]] == scores
+    [back] = records_from_coco(coco, REGISTRY, "a.json")
+    assert back.extra["scores"] == scores
+    for other in ([0.9], "0.9", None):  # not one for each box
+        coco = coco_from_records([Record("a.png", head_layout(), extra={"scores": other})], REGISTRY)
+        assert not any("score" in entry for entry in coco["annotations"])
+
+
 def test_categories_are_all_structures_in_the_registry_order():
     names = [category["name"] for category in GOOD["categories"]]
     assert names == [structure.name for structure in REGISTRY.structures]

@@ -43,7 +43,7 @@ def test_a_config_survives_a_round_trip_over_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stage": "vae"}, r"stage: .*'autoencoder', 'denoiser' or 'control'.*got 'vae'"),
+        ({"stage": "vae"}, r"stage: .*'autoencoder', 'denoiser', 'control' or 'detector'.*got 'vae'"),
         ({"images": 0}, r"images: .*greater than or equal to 1.*got 0"),
         ({"images": ...}, r"images: Field required"),
         ({"learning_rate": -1}, r"learning_rate: .*got -1"),

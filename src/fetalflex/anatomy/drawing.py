@@ -110,7 +110,7 @@ def draw_overlay(image: NDArray[np.uint8], layout: Layout, registry: Registry, l
     ordered = _larger_first(layout.structures)
     for structure in ordered:
         corners = [(float(x), float(y)) for x, y in structure.box.polygon() - 0.5]
-        colour = _bright(registry.structure(structure.name).colour)
+        colour = bright(registry.structure(structure.name).colour)
         pen.line([*corners, corners[0]], fill=colour, width=line, joint="curve")
     if labels:
         font = ImageFont.load_default(size=max(9, round(longer / 45)))
@@ -191,11 +191,11 @@ def _write_titles(
     sizes = [(right - left, bottom - top) for left, top, right, bottom in extents]
     places = place_titles([item.box.corners() for item in structures], sizes, layout.width, layout.height)
     for entry, (left, top, _, _), (x, y) in zip(entries, extents, places, strict=True):
-        colour = _bright(entry.colour)
+        colour = bright(entry.colour)
         pen.text((x - left, y - top), entry.title, fill=colour, font=font, stroke_width=1, stroke_fill=0)
 
 
-def _bright(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+def bright(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     """Mix a dark colour with white until its luminance shows on an ultrasound image."""
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     white = max(0.0, (_DIMMEST_LINE - luminance) / (255.5 - luminance))

@@ -14,8 +14,10 @@ from fetalflex.cli.anomaly import anomaly
 from fetalflex.cli.augment import augment
 from fetalflex.cli.counterfactual import counterfactual
 from fetalflex.cli.demo import demo
+from fetalflex.cli.detect import detect
 from fetalflex.cli.edit import EditCommand, edit
 from fetalflex.cli.evaluate import evaluate
+from fetalflex.cli.evaluate_detector import evaluate_detector
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.experiment import experiment
 from fetalflex.cli.export import export
@@ -83,6 +85,7 @@ def _root(
 app.command()(prepare)
 app.command()(pack)
 app.command()(init)
+app.command()(detect)
 app.command()(export)
 app.command()(train)
 app.command()(generate)
@@ -94,6 +97,7 @@ app.add_typer(anomaly, name="anomaly")
 app.command()(counterfactual)
 app.command()(augment)
 app.command()(evaluate)
+app.command()(evaluate_detector)
 app.add_typer(experiment, name="experiment")
 app.command()(info)
 app.command()(demo)

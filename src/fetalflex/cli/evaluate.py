@@ -57,6 +57,15 @@ def evaluate(
             show_default="MODEL",
         ),
     ] = None,
+    layout_fidelity: Annotated[
+        str | None,
+        typer.Option(
+            "--layout-fidelity",
+            metavar="DETECTOR",
+            help="Detector's folder, or its name in weights/, that looks for the requested boxes in the syntheses.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="The image of record i, counted over all of DATA, has the seed SEED+i.")
     ] = 0,
@@ -79,12 +88,14 @@ def evaluate(
 
     Every image of the split is synthesised from its own layout, its background kept. Measured are PSNR, MS-SSIM, a
     perceptual distance and KID, of whole images and of the synthesised region; whether stomach and skull are there,
-    grow and vanish with their boxes; and whether syntheses are near-copies of the images of DATA's split train.
+    grow and vanish with their boxes; whether syntheses are near-copies of the images of DATA's split train; and, with
+    --layout-fidelity, whether a detector finds the boxes that were asked for.
 
     DIR/report.md shows all numbers with confidence intervals, report.json the same for programs, samples.csv each
-    image, sheet.png, edits.png and nearest.png some of them. The same command goes on where it was interrupted.
+    image, sheet.png, edits.png, fidelity.png and nearest.png some of them. The same command goes on where it was
+    interrupted.
     """
-    from fetalflex.cli.inputs import load_pipeline, load_registry
+    from fetalflex.cli.inputs import load_detector, load_pipeline, load_registry
 
     if without_layout and options.was_given(context, "guidance_layout"):
         raise FetalFlexError("--without-layout and --guidance-layout contradict each other; give one of them")
@@ -124,9 +135,10 @@ def evaluate(
     other = None if baseline is None else read_report(baseline)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
+    detector = None if layout_fidelity is None else load_detector(layout_fidelity, device)
     pipeline = load_pipeline(model, registry, device)
     extractor = None if ruler is None else AutoencoderFeatures(load_pipeline(ruler, registry, device).components)
-    results = evaluate_model(pipeline, datasets, out, settings, extractor, show=progress_bar)
+    results = evaluate_model(pipeline, datasets, out, settings, extractor, detector, progress_bar)
     write_report(results, registry)
     report = report_values(results)
     typer.echo(json.dumps(report, indent=2) if as_json else f"{summary(results)}\nwrote {out / 'report.md'}")

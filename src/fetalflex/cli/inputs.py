@@ -17,6 +17,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.locate import find_model
 
 if TYPE_CHECKING:
+    from fetalflex.detection import Detector
     from fetalflex.pipeline import FetalFlexPipeline
 
 
@@ -49,6 +50,19 @@ def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipel
         from fetalflex.pipeline import FetalFlexPipeline
 
         return FetalFlexPipeline.from_pretrained(folder, registry, choose_device(device))
+
+
+def load_detector(detector: str, device: str) -> Detector:
+    """Find and load a detector.
+
+    Raises:
+        FetalFlexError: If there is no such detector, it is damaged, or the device cannot be used.
+    """
+    with progress_console().status("loading the detector"):
+        from fetalflex.detection import Detector
+        from fetalflex.models.device import choose_device
+
+        return Detector.from_pretrained(detector, choose_device(device))
 
 
 def load_layout(path: Path, registry: Registry) -> Layout:

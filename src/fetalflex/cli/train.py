@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 
 class Stage(str, Enum):
-    """The stages, in the order in which a model is trained."""
+    """The stages of a model, in the order in which it is trained; and the detector, which stands for itself."""
 
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
     CONTROL = "control"
+    DETECTOR = "detector"
 
 
 def train(
-    stage: Annotated[Stage, typer.Argument(help="What to train; each stage starts from the model of the one before.")],
+    stage: Annotated[Stage, typer.Argument(help="What to train; each stage of a model starts from the one before.")],
     config: Annotated[Path, typer.Option("--config", metavar="RUN.yaml", help="YAML file that describes the run.")],
     max_minutes: Annotated[
         float | None,
@@ -49,7 +50,7 @@ def train(
         bool, typer.Option("--dry-run", help="Take a few steps, estimate time, memory and disk, and write nothing.")
     ] = False,
 ) -> None:
-    """Train one stage of a model, or resume it.
+    """Train one stage of a model, or a detector, or resume it.
 
     The same command resumes: checkpoints lie in the run folder, and so does the finished model, as model/. Ctrl-C
     finishes the step, saves a checkpoint and leaves with exit code 130. Several GPUs share the work under

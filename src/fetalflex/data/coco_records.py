@@ -3,6 +3,8 @@
 Beside COCO's own fields every image entry carries `plane` and may carry `patient`, `source`, `split`, `quality` and
 `pixel_spacing_mm`. `bbox` is always upright; a rotated box stands in `rotated_box` too, and its corners in
 `segmentation`. An `ellipse` with `center`, `semi_axes` and `angle_deg` is read as the rotated box that touches it.
+Where a detector has found the boxes, the image entry's `scores` list one number for each, and every annotation has its
+own as `score`.
 """
 
 from __future__ import annotations
@@ -46,10 +48,11 @@ def coco_from_records(
             raise FetalFlexError(f"two images have the file name {record.file_name}; rename one")
         names.add(record.file_name)
         images.append({"id": image_id, **image_entry(record)})
-        for placed in record.layout.structures:
+        for placed, score in zip(record.layout.structures, _scores(record), strict=True):
             if placed.name not in category_ids:
                 raise FetalFlexError(f"{record.file_name}: {placed.name!r} is no structure of the registry")
-            annotations.append(_annotation(placed, len(annotations) + 1, image_id, category_ids[placed.name]))
+            entry = _annotation(placed, len(annotations) + 1, image_id, category_ids[placed.name])
+            annotations.append(entry if score is None else {**entry, "score": score})
     return {
         "info": dict(info or {}),
         "licenses": [dict(one) for one in licenses],
@@ -111,6 +114,12 @@ def image_entry(record: Record) -> dict[str, Any]:
     }
     entry.update({key: value for key, value in named.items() if value is not None})
     return {**entry, **record.extra}
+
+
+def _scores(record: Record) -> list[Any]:
+    """Return the score of each box, None for each where there is not one for every box."""
+    scores, count = record.extra.get("scores"), len(record.layout.structures)
+    return scores if isinstance(scores, list) and len(scores) == count else [None] * count
 
 
 def _annotation(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> dict[str, Any]:

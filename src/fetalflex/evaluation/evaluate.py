@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.data import Dataset
+from fetalflex.detection import Detector
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.extractors import AutoencoderFeatures, FeatureExtractor
 from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
 from fetalflex.evaluation.measuring import Measuring, Show
 from fetalflex.evaluation.results import PlaneResult, Results
 from fetalflex.evaluation.samples import Selection, select_samples
-from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
+from fetalflex.evaluation.syntheses import Task, plan_tasks, synthesise_missing
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
@@ -55,6 +57,7 @@ def evaluate(
     out: Path,
     settings: EvaluationSettings | None = None,
     extractor: FeatureExtractor | None = None,
+    detector: Detector | None = None,
     show: Show = lambda _label, _total: nullcontext(lambda _done: None),
 ) -> Results:
     """Synthesise every image of a split from its own layout, its background kept, and measure what came out.
@@ -68,6 +71,7 @@ def evaluate(
         out: Folder for syntheses.
         settings: What to evaluate and how.
         extractor: Network for perceptual distance, KID and audit; by default the model's own autoencoder.
+        detector: What looks for the requested boxes in the syntheses; without it layout fidelity is not measured.
         show: Shows progress.
 
     Raises:
@@ -84,6 +88,8 @@ def evaluate(
     selection = select_samples(
         datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
     )
+    if detector is not None:
+        check_planes(detector, selection)
     kept = KeptSyntheses(out, _identity(pipeline, selection, settings))
     tasks = plan_tasks(selection.evaluated, settings.with_edits)
     with show("synthesising", len(tasks)) as tell:
@@ -91,8 +97,16 @@ def evaluate(
     measuring = Measuring(pipeline, extractor, kept, selection, settings.split != "train", settings.batch_size)
     planes = measuring.planes(show)
     adherence = measuring.adherence() if settings.with_edits else {}
+    fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
     facts = _facts(pipeline, extractor, selection, settings)
-    return Results(facts, kept, planes, adherence, tuple(_notes(selection, settings, planes)))
+    return Results(facts, kept, planes, adherence, fidelity, tuple(_notes(selection, settings, planes)))
+
+
+def _fidelity(
+    detector: Detector, selection: Selection, tasks: Sequence[Task], kept: KeptSyntheses, show: Show
+) -> LayoutFidelity:
+    with show("detecting", looks(tasks)) as tell:
+        return measure_layout_fidelity(detector, selection, tasks, kept, on_progress=tell)
 
 
 def _identity(pipeline: FetalFlexPipeline, selection: Selection, settings: EvaluationSettings) -> dict[str, Any]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from fetalflex.evaluation.adherence import ADHERENCE_TESTS
+from fetalflex.evaluation.fidelity_report import fidelity_markdown, fidelity_summary, fidelity_values
 from fetalflex.evaluation.intervals import Estimate, mean_of, share_estimate
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import METRICS, SAMPLE_METRICS
 from fetalflex.evaluation.results import AUDITS, PlaneResult, Results
-from fetalflex.evaluation.tables import table_row
+from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 
 FORMAT = "fetalflex/evaluation-report"
 VERSION = 1
@@ -48,6 +49,7 @@ def report_values(results: Results) -> dict[str, Any]:
             }
             for structure, result in results.adherence.items()
         },
+        "layout_fidelity": results.fidelity and fidelity_values(results.fidelity),
         "memorisation": {
             kind: {
                 "vectors": title,
@@ -81,6 +83,8 @@ def report_markdown(results: Results) -> str:
     if results.adherence:
         lines += ["", "## Obedience to the layout", "", *_adherence_table(results), ""]
         lines += [f"- {structure}: {_RULES[structure]}." for structure in results.adherence]
+    if results.fidelity:
+        lines += ["", *fidelity_markdown(results.fidelity)]
     if any(result.audits for result in results.planes.values()):
         lines += ["", "## Memorisation", "", *_audit_table(results)]
         lines += [
@@ -107,16 +111,17 @@ def report_csv(results: Results) -> str:
 def summary(results: Results) -> str:
     """Return the main numbers in a few lines."""
     means = _means(results)
-    shown = ("psnr_roi", "ms_ssim_roi", "perceptual_roi", "kid_roi")
+    main = ("psnr_roi", "ms_ssim_roi", "perceptual_roi", "kid_roi")
     lines = [
-        f"{metric.title}: {_shown(means[metric.name], metric.factor, metric.digits)}"
+        f"{metric.title}: {shown(means[metric.name], metric.factor, metric.digits)}"
         for metric in METRICS
-        if metric.name in shown and metric.name in means
+        if metric.name in main and metric.name in means
     ]
     for structure, result in results.adherence.items():
-        lines += [f"{structure} {name}: {_percent(share)}" for name, share in result.shares().items()]
+        lines += [f"{structure} {name}: {percent(share)}" for name, share in result.shares().items()]
+    lines += fidelity_summary(results.fidelity) if results.fidelity else []
     if share := _share_far(results, "features"):
-        lines.append(f"no near-copies of training images: {_percent(share)}")
+        lines.append(f"no near-copies of training images: {percent(share)}")
     return "\n".join(lines)
 
 
@@ -153,33 +158,33 @@ def _audit(found: Audit) -> dict[str, Any]:
 
 def _quality_table(results: Results) -> list[str]:
     means = _means(results)
-    lines = _table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
+    lines = table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
     for metric in METRICS:
         cells = [result.metrics.get(metric.name) for result in results.planes.values()]
         if any(cell is not None for cell in cells):
             arrow = {"higher": " ↑", "lower": " ↓", "": ""}[metric.better]
             estimates = [None if cell is None else cell.estimate for cell in cells] + [means.get(metric.name)]
-            shown = [_shown(estimate, metric.factor, metric.digits) for estimate in estimates]
-            lines.append(table_row([metric.title + arrow, *shown]))
+            numbers = [shown(estimate, metric.factor, metric.digits) for estimate in estimates]
+            lines.append(table_row([metric.title + arrow, *numbers]))
     return lines
 
 
 def _adherence_table(results: Results) -> list[str]:
-    lines = _table_head(["structure", "images", "present", "enlarged", "removed"])
+    lines = table_head(["structure", "images", "present", "enlarged", "removed"])
     for structure, result in results.adherence.items():
-        lines.append(table_row([structure, str(len(result.samples)), *map(_percent, result.shares().values())]))
+        lines.append(table_row([structure, str(len(result.samples)), *map(percent, result.shares().values())]))
     return lines
 
 
 def _audit_table(results: Results) -> list[str]:
-    lines = _table_head(
+    lines = table_head(
         ["plane", "vectors", "held-out images", "threshold", "median, held-out", "median, synthetic", "far ↑"]
     )
     for plane, result in results.planes.items():
         for kind, found in result.audits.items():
             numbers = (found.threshold, np.median(found.held_out_distances), np.median(found.distances))
             cells = [plane, AUDITS[kind], str(len(found.held_out_distances)), *(f"{number:.3f}" for number in numbers)]
-            lines.append(table_row([*cells, _percent(found.share_far)]))
+            lines.append(table_row([*cells, percent(found.share_far)]))
     return lines
 
 
@@ -212,22 +217,3 @@ def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[
 
 def _cell(number: float) -> str:
     return "" if math.isnan(number) else f"{number:.6g}"
-
-
-def _table_head(cells: Sequence[str]) -> list[str]:
-    return [table_row(cells), "|" + "---|" * len(cells)]
-
-
-def _shown(estimate: Estimate | None, factor: float = 1.0, digits: int = 3) -> str:
-    if estimate is None:
-        return "-"
-    value = f"{estimate.value * factor:.{digits}f}"
-    if estimate.low is None or estimate.high is None:
-        return value
-    return f"{value} [{estimate.low * factor:.{digits}f}, {estimate.high * factor:.{digits}f}]"
-
-
-def _percent(share: Estimate | None) -> str:
-    if share is None or share.low is None or share.high is None:
-        return "-"
-    return f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of {share.count}"

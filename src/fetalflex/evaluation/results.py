@@ -8,6 +8,7 @@ from typing import Any
 from fetalflex.evaluation.adherence import Verdict
 from fetalflex.evaluation.intervals import Estimate, Sampled, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.layout_fidelity import LayoutFidelity
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.samples import Sample
 
@@ -64,6 +65,7 @@ class Results:
         kept: Where the syntheses lie.
         planes: By plane.
         adherence: By structure.
+        fidelity: What a detector finds, if one was given.
         notes: Sentences that the reader should know.
     """
 
@@ -71,4 +73,5 @@ class Results:
     kept: KeptSyntheses
     planes: dict[str, PlaneResult]
     adherence: dict[str, AdherenceResult] = field(default_factory=dict)
+    fidelity: LayoutFidelity | None = None
     notes: tuple[str, ...] = ()

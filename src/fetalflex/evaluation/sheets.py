@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, draw_layout_map, draw_overlay, draw_roi_mask
+from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.evaluation.adherence import ADHERENCE_TESTS, AdherenceTest, Verdict
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.picture_table import PictureRow, draw_picture_table
@@ -69,6 +70,25 @@ def draw_nearest_sheet(results: Results, registry: Registry) -> Picture | None:
             rows.append(PictureRow(pictures, notes, f"{_caption(sample)}  |  {copied.record.file_name}"))
     columns = ("synthesis", "nearest training image", "real image of the layout")
     return draw_picture_table("Synthetic ROIs nearest to training ROIs", columns, rows) if rows else None
+
+
+def draw_fidelity_sheet(results: Results, registry: Registry) -> Picture | None:
+    """Return what a detector found in real images and in syntheses beside what was asked for; None without one."""
+    if results.fidelity is None:
+        return None
+    rows = []
+    for plane in results.planes:
+        pairs = [pair for pair in results.fidelity.pairs if pair[0].plane == plane]
+        for sample, *found in _spread(pairs, ROWS_PER_PLANE):
+            real, synthetic = sample.image(), _synthesis(results.kept, sample)
+            layouts = (sample.layout, *(one.at_least(MIN_SCORE).layout for one in found))
+            pictures = [
+                np.asarray(draw_overlay(image, layout, registry))
+                for image, layout in zip((real, real, synthetic), layouts, strict=True)
+            ]
+            rows.append(PictureRow(tuple(pictures), ("", "", ""), _caption(sample)))
+    columns = ("real, requested boxes", "real, found boxes", "synthesis, found boxes")
+    return draw_picture_table(f"What {results.fidelity.detector} finds", columns, rows) if rows else None
 
 
 def _edit_row(

@@ -10,7 +10,7 @@ from fetalflex.data import write_png
 from fetalflex.data.atomic import replacing
 from fetalflex.evaluation.report import report_csv, report_markdown, report_values
 from fetalflex.evaluation.results import Results
-from fetalflex.evaluation.sheets import draw_edit_sheet, draw_nearest_sheet, draw_sample_sheet
+from fetalflex.evaluation.sheets import draw_edit_sheet, draw_fidelity_sheet, draw_nearest_sheet, draw_sample_sheet
 
 REPORT = "report.json"
 _NOTICE = "Real and synthetic images side by side; research and education only, not for diagnosis"
@@ -40,6 +40,7 @@ def write_report(results: Results, registry: Registry) -> Path:
     sheets = {
         "sheet.png": draw_sample_sheet(results, registry),
         "edits.png": draw_edit_sheet(results, registry),
+        "fidelity.png": draw_fidelity_sheet(results, registry),
         "nearest.png": draw_nearest_sheet(results, registry),
     }
     for name, picture in sheets.items():

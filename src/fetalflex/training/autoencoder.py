@@ -23,7 +23,7 @@ _STATISTICS_IMAGES = 512
 _CHUNK = 8
 
 
-class AutoencoderTraining(Stage):
+class AutoencoderTraining(Stage[Components]):
     """Train the VAE on crops of images and layout maps: L1 + 1 - SSIM + KL.
 
     Args:

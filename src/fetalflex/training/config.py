@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fetalflex.detection.config import NetworkConfig
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
 
-StageName = Literal["autoencoder", "denoiser", "control"]
+StageName = Literal["autoencoder", "denoiser", "control", "detector"]
 
 
 class _Strict(BaseModel):
@@ -36,6 +37,8 @@ class DataConfig(_Strict):
             is what the model works on when it edits an image. Images without boxes are shown whole, or not at all
             without that view. The control stage validates on close-ups alone if it has them.
         min_quality: Leave out images whose quality grade is lower; ungraded images stay.
+        half: Train on the patients of one half alone, the same half whatever the data; all by default. So a detector
+            can judge the images of a model that has learnt from other annotations.
         cache: Folder of the latent cache; the run's folder by default.
     """
 
@@ -46,6 +49,7 @@ class DataConfig(_Strict):
     plane_weights: dict[str, Weight] = Field(default_factory=dict)
     views: dict[View, Weight] = Field({"whole": 1.0, "close_up": 1.0}, min_length=1)
     min_quality: int = Field(2, ge=0, le=3)
+    half: Literal["first", "second"] | None = None
     cache: Path | None = None
 
 
@@ -53,7 +57,8 @@ class AugmentationConfig(_Strict):
     """Say how images are varied, with their boxes; every range is uniform.
 
     Args:
-        variants: Augmented copies per image whose latents are cached; the first is the image as it is.
+        variants: Augmented copies per image whose latents are cached; the first is the image as it is. The detector
+            has no cache: it varies every image anew each time.
         flip: Probability of a left-right flip.
         rotation: Largest rotation to either side, degrees.
         zoom: Range of the scale factor.
@@ -151,6 +156,28 @@ class ControlStage(_Strict):
     prealignment: bool = True
 
 
+class DetectorStage(_Strict):
+    """Settings of the detector's training.
+
+    Args:
+        size: Side of the square canvas on which a new detector sees images, pixels.
+        network: Sizes of a new detector's network.
+        absence_weight: Weight of a structure that is not annotated, relative to one that is: of one that no image of
+            the source and plane has; one that half of them have gets half of it. What the annotator did not look for,
+            by what the source annotates or the image's own field `annotated_structures`, gets none.
+        box_weight: Weight of the distance between found and true boxes.
+        plane_weight: Weight of the plane's cross-entropy.
+        shown_score: Boxes that score less are not drawn on sample sheets.
+    """
+
+    size: int = Field(256, ge=32, le=2048, multiple_of=32)
+    network: NetworkConfig = NetworkConfig()
+    absence_weight: float = Field(0.5, ge=0, le=1)
+    box_weight: float = Field(1.0, gt=0, le=100)
+    plane_weight: float = Field(0.5, ge=0, le=100)
+    shown_score: float = Field(0.3, ge=0, le=1)
+
+
 class RunConfig(_Strict):
     """Describe a training run.
 
@@ -159,7 +186,7 @@ class RunConfig(_Strict):
         output: Run folder; checkpoints, logs, sample images and the trained model go there.
         data: What to train on.
         model: Preset of a new model; only the autoencoder stage starts a new one.
-        init: Model folder to start from; required by the later stages.
+        init: Model folder to start from; required by the later stages. The detector may start from a trained one.
         images: Training images to show in all.
         batch_size: Images per optimiser step.
         accumulation: Parts in which a batch is computed, to save memory.
@@ -205,10 +232,11 @@ class RunConfig(_Strict):
     autoencoder: AutoencoderStage = AutoencoderStage()
     denoiser: DenoiserStage = DenoiserStage()
     control: ControlStage = ControlStage()
+    detector: DetectorStage = DetectorStage()
 
     @model_validator(mode="after")
     def _check(self) -> RunConfig:
-        if self.stage != "autoencoder" and self.init is None:
+        if self.stage not in ("autoencoder", "detector") and self.init is None:
             raise ValueError(f"init is missing: stage {self.stage} starts from the model folder of an earlier stage")
         if self.batch_size % self.accumulation:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}")

@@ -44,7 +44,7 @@ _LATENT_RANGE = 6.0  # three standard deviations to either side
 _COPY_SHARE = 0.5
 
 
-class ControlTraining(Stage):
+class ControlTraining(Stage[Components]):
     """Train ControlNet and pre-alignment: equation 4, inside the ROI.
 
     An untrained ControlNet starts from the denoiser's encoder; a trained one goes on from where it is.

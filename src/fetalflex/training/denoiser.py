@@ -26,7 +26,7 @@ _SHOWN_IMAGES = 8
 _SHOWN_STEPS = 20
 
 
-class DenoiserTraining(Stage):
+class DenoiserTraining(Stage[Components]):
     """Train U-Net and text encoder to predict the noise, equation 2, or v if the model is of that kind.
 
     Args:

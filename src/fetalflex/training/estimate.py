@@ -12,18 +12,20 @@ import torch
 from rich.console import Console
 
 from fetalflex.anatomy import Registry
+from fetalflex.detection.detector import Detector
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
 from fetalflex.processes import Processes, joined
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.images import Sample, image_count
 from fetalflex.training.latent_cache import Latents
-from fetalflex.training.run import RunParts, build_stage, gather
+from fetalflex.training.run import build_stage, gather
 from fetalflex.training.trainer import Trainer
 
 _KEPT_CHECKPOINTS = 3  # two, and the one that is being written
 _STATES = 4  # weights, their average, and two moments of AdamW
 _TIMED_ENCODINGS = 4
+_LATENT_KINDS = {"autoencoder": 0, "denoiser": 1, "control": 3, "detector": 0}
 
 
 @dataclass(frozen=True)
@@ -71,24 +73,24 @@ def estimate_run(
 def _estimate(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> Estimate:
     parts = gather(config, registry, processes)
     few = replace(parts, training=parts.training[: max(64, config.batch_size)], validation=parts.validation[:8])
-    shapes = parts.components.config
-    per_latent = 2 * shapes.autoencoder.latent_channels * shapes.latent_size**2
+    components, kinds = parts.components, _LATENT_KINDS[config.stage]
+    per_latent = _latent_bytes(components) if kinds else 0
 
     def noise_latents(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
-        return _noise_latents(len(samples) * augmentation.variants, parts.components, config.stage == "control")
+        assert isinstance(components, Components)
+        return _noise_latents(len(samples) * augmentation.variants, components, config.stage == "control")
 
     with console.status("taking a few steps"):
         stage = build_stage(config, few, noise_latents)
         trainer = Trainer(stage, config, console, few.sample_weights(stage.sample_count), processes)
         step_seconds, step_images = trainer.seconds_per_step()
-        encoding = 0.0 if config.stage == "autoencoder" else _seconds_per_encoding(parts)
+        encoding = _seconds_per_encoding(components, parts.device) if kinds else 0.0
     rate = step_images / step_seconds
     limit = float("inf") if config.max_minutes is None else 60 * config.max_minutes
     seconds = min(config.images / rate, limit)
     count = len(parts.training) * config.augmentation.variants + len(parts.validation)
-    kinds = {"autoencoder": 0, "denoiser": 1, "control": 3}[config.stage]
     trained = sum(parameter.numel() for parameter in trainer.parameters)
-    model = sum(p.numel() for network in parts.components.networks().values() for p in network.parameters())
+    model = sum(p.numel() for network in components.networks().values() for p in network.parameters())
     return Estimate(
         training_images=image_count(parts.training),
         shown_images=round(seconds * rate),
@@ -113,13 +115,19 @@ def _noise_latents(count: int, components: Components, with_conditions: bool) ->
     return Latents(noise, prompts, noise.flip(0), noise.flip(1), mask, mask)
 
 
+def _latent_bytes(components: Components | Detector) -> int:
+    assert isinstance(components, Components)
+    return 2 * components.config.autoencoder.latent_channels * components.config.latent_size**2
+
+
 @torch.no_grad()
-def _seconds_per_encoding(parts: RunParts) -> float:
-    size = parts.components.config.image_size
-    pixels = torch.zeros(_TIMED_ENCODINGS, 3, size, size, device=parts.device)
-    encode(parts.components.vae, pixels[:1])
+def _seconds_per_encoding(components: Components | Detector, device: torch.device) -> float:
+    assert isinstance(components, Components)
+    size = components.config.image_size
+    pixels = torch.zeros(_TIMED_ENCODINGS, 3, size, size, device=device)
+    encode(components.vae, pixels[:1])
     started = time.monotonic()
-    encode(parts.components.vae, pixels)
+    encode(components.vae, pixels)
     return (time.monotonic() - started) / _TIMED_ENCODINGS
 
 

@@ -72,7 +72,12 @@ def select_samples(
     for path in config.paths:
         dataset = open_dataset(Path(path), registry)
         subset = dataset.subset(split=split, planes=planes, min_quality=config.min_quality)
-        records.extend((subset, record) for record in subset if record.layout.structures or not annotated)
+        half = config.half if split == config.train_split else None
+        records.extend(
+            (subset, record)
+            for record in subset
+            if (record.layout.structures or not annotated) and half in (None, half_of(record))
+        )
     samples: list[Sample] = []
     for view, weight in config.views.items():
         if views is not None and view not in views:
@@ -93,6 +98,12 @@ def select_samples(
 def image_count(samples: Sequence[Sample]) -> int:
     """Return of how many images the samples are views."""
     return len({(id(sample.dataset), sample.record.file_name) for sample in samples})
+
+
+def half_of(record: Record) -> str:
+    """Return in which half of all patients an image's patient is, `first` or `second`; it depends on the id alone."""
+    digest = hashlib.sha256(f"{record.source}/{record.patient_key}".encode()).digest()
+    return "second" if digest[0] % 2 else "first"
 
 
 def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:

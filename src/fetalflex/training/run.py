@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
+from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components, model_identity
@@ -31,6 +32,7 @@ from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.denoiser import DenoiserTraining
+from fetalflex.training.detector import DetectorTraining, new_detector, with_training
 from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.stage import Stage
@@ -70,7 +72,7 @@ def train(
 
 def _train(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> bool:
     parts = gather(config, registry, processes)
-    record = _run_record(config, data_fingerprint(parts.training), model_identity(parts.components), processes.count)
+    record = _run_record(config, data_fingerprint(parts.training), _identity(parts.components), processes.count)
     _check_same_run(record, config.output / CONFIG_COPY)
     for name, value in record.items():
         processes.check_same(name.replace("_", " "), json.dumps(value))
@@ -98,7 +100,7 @@ class RunParts:
     device: torch.device
     training: list[Sample]
     validation: list[Sample]
-    components: Components
+    components: Components | Detector
 
     def sample_weights(self, sample_count: int) -> NDArray[np.float64]:
         """Return the weight of each of a stage's training samples, the same number for every view."""
@@ -115,11 +117,14 @@ def gather(config: RunConfig, registry: Registry | None, processes: Processes) -
     training = select_samples(config.data, config.data.train_split, registry, annotated)
     shown = ["close_up"] if "close_up" in config.data.views and annotated else None
     validation = select_samples(config.data, config.data.validation_split, registry, annotated, shown)
+    if config.stage == "detector":
+        return RunParts(registry, device, training, validation, _detector(config, training, registry))
     return RunParts(registry, device, training, validation, _components(config, registry))
 
 
 def latent_cache(config: RunConfig, parts: RunParts, augmentation: AugmentationConfig) -> LatentCache:
     """Return the cache in which a run keeps its latents."""
+    assert isinstance(parts.components, Components)
     folder = config.data.cache or Path(config.output) / "latents"
     with_conditions = config.stage == "control"
     return LatentCache(
@@ -129,7 +134,7 @@ def latent_cache(config: RunConfig, parts: RunParts, augmentation: AugmentationC
 
 def build_stage(
     config: RunConfig, parts: RunParts, latents_of: Callable[[list[Sample], AugmentationConfig], Latents]
-) -> Stage:
+) -> Stage[Any]:
     """Return the stage that a run trains.
 
     Args:
@@ -137,16 +142,22 @@ def build_stage(
         parts: What it is made of.
         latents_of: Gives the latents of samples under an augmentation.
     """
-    size, components = parts.components.config.image_size, parts.components
+    components = parts.components
+    if isinstance(components, Detector):
+        training, validation = (
+            (samples, ImageBank(samples, components.config.size)) for samples in (parts.training, parts.validation)
+        )
+        return DetectorTraining(components, parts.device, training, validation, config.augmentation, config.detector)
+    size = components.config.image_size
     if config.stage == "autoencoder":
         banks = ImageBank(parts.training, size), ImageBank(parts.validation, size)
         return AutoencoderTraining(components, parts.device, *banks, parts.registry, config.autoencoder)
     fixed = config.augmentation.model_copy(update={"variants": 1})
-    training, validation = latents_of(parts.training, config.augmentation), latents_of(parts.validation, fixed)
+    latents = latents_of(parts.training, config.augmentation), latents_of(parts.validation, fixed)
     if config.stage == "denoiser":
-        return DenoiserTraining(components, parts.device, training, validation, config.denoiser)
+        return DenoiserTraining(components, parts.device, *latents, config.denoiser)
     layouts = [Augmentation().apply_to_layout(sample.layout, size) for sample in parts.validation]
-    return ControlTraining(components, parts.device, training, validation, layouts, parts.registry, config.control)
+    return ControlTraining(components, parts.device, *latents, layouts, parts.registry, config.control)
 
 
 def _load_latents(cache: LatentCache, samples: list[Sample], console: Console, processes: Processes) -> Latents:
@@ -163,6 +174,17 @@ def _components(config: RunConfig, registry: Registry) -> Components:
         components = build_components(get_preset(config.model), prompt_corpus(registry), config.seed)
     components.planes = registry.to_yaml()
     return components
+
+
+def _detector(config: RunConfig, training: list[Sample], registry: Registry) -> Detector:
+    fingerprint = data_fingerprint(training)
+    if config.init is None:
+        return new_detector(config.detector, training, registry, fingerprint, config.seed)
+    return with_training(Detector.from_pretrained(config.init), training, fingerprint)
+
+
+def _identity(components: Components | Detector) -> str:
+    return components.identity if isinstance(components, Detector) else model_identity(components)
 
 
 def _run_record(config: RunConfig, fingerprint: str, initial_model: str, processes: int) -> dict[str, Any]:

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fetalflex.models.components import Components
+
+class Model(Protocol):
+    """Hold networks of which a stage trains some or all."""
+
+    def to(self, device: torch.device) -> Any:
+        """Move all networks, in place."""
+        ...
+
+    def freeze(self) -> Any:
+        """Switch all networks to inference, in place."""
+        ...
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks by name."""
+        ...
+
+    def save(self, folder: Path) -> Path:
+        """Write the model's folder, wholly or not at all."""
+        ...
+
+
+ModelT = TypeVar("ModelT", bound=Model)
 
 
 @dataclass
@@ -26,16 +49,17 @@ class Validation:
     sheet: NDArray[np.uint8] | None = None
 
 
-class Stage(ABC):
-    """One of the three trainings: what it trains, on how many samples, with which loss.
+class Stage(ABC, Generic[ModelT]):
+    """One of the trainings: what it trains, on how many samples, with which loss.
 
     Args:
         components: The model; the stage trains some of its parts in place and freezes the rest.
         device: Where to compute.
     """
 
-    def __init__(self, components: Components, device: torch.device) -> None:
-        self.components = components.to(device)
+    def __init__(self, components: ModelT, device: torch.device) -> None:
+        components.to(device)
+        self.components = components
         self.device = device
         components.freeze()
 
@@ -72,5 +96,5 @@ class Stage(ABC):
         """Return warnings that follow from a validation's numbers at a share `done` of the run."""
         return []
 
-    def finish(self) -> None:  # noqa: B027 - most stages have nothing to do
+    def finish(self) -> None:
         """Complete the trained model, in place, before it is saved."""

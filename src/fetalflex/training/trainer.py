@@ -64,7 +64,7 @@ class Trainer:
 
     def __init__(
         self,
-        stage: Stage,
+        stage: Stage[Any],
         config: RunConfig,
         console: Console | None = None,
         sample_weights: NDArray[np.float64] | None = None,

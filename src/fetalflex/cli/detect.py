@@ -1,0 +1,66 @@
+"""`fetalflex detect`: images in, planes and boxes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.show import progress_bar
+
+_SHOWN_REFUSALS = 10
+
+
+def detect(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...", help="Image files, folders of them, or data sets, whose boxes are ignored."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Data set folder to make.")],
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME_OR_FOLDER", help="Detector's folder, or its name in weights/.")
+    ] = "detector",
+    plane: Annotated[
+        str, typer.Option("--plane", help="Plane of all images, by name or synonym; auto finds each image's own.")
+    ] = "auto",
+    min_score: Annotated[
+        float, typer.Option("--min-score", min=0, max=1, help="Leave out boxes that score less.")
+    ] = 0.3,
+    review_below: Annotated[
+        float, typer.Option("--review-below", min=0, max=1, help="Mark what scores less for review.")
+    ] = 0.5,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 16,
+    device: options.Device = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder of detections that is there.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Find the plane of images without annotation, and the boxes of their structures, with scores.
+
+    DIR becomes a data set folder: annotations.json with scores, and images/. Beside these lie layouts/, one layout file
+    per image, for `fetalflex edit`; review-1.png and so on, the most doubtful images first; and detections.json. Boxes
+    are upright, at most one per structure. They are proposals, to be looked at before they serve as labels.
+    """
+    from fetalflex.cli.inputs import load_detector
+    from fetalflex.data.new_folder import check_new_folder
+    from fetalflex.detection.folder import DETECTIONS, DetectionSettings, detect_into_folder
+    from fetalflex.detection.sources import image_sources
+
+    settings = DetectionSettings(None if plane == "auto" else plane, min_score, review_below, batch_size)
+    check_new_folder(out, force, DETECTIONS)
+    detector = load_detector(model, device)
+    sources = image_sources(images, detector.registry)
+    with progress_bar("detecting", len(sources)) as show:
+        found = detect_into_folder(detector, sources, out, settings, force=force, progress=show)
+    for where, why in found.refused[:_SHOWN_REFUSALS]:
+        typer.echo(f"left out {where}: {why}", err=True)
+    if len(found.refused) > _SHOWN_REFUSALS:
+        typer.echo(f"left out {len(found.refused) - _SHOWN_REFUSALS} more; see {out / DETECTIONS}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        typer.echo(f"{found.summary()}\nwrote {out}; look at {out / 'review-1.png'}")

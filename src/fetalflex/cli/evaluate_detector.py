@@ -1,0 +1,59 @@
+"""`fetalflex evaluate-detector`: how well a detector finds planes and structures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
+
+
+def evaluate_detector(
+    model: Annotated[str, typer.Argument(metavar="DETECTOR", help="Detector's folder, or its name in weights/.")],
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the report and a sheet.")],
+    split: Annotated[str, typer.Option("--split", help="Split to measure on: train, val or test.")] = "test",
+    planes: Annotated[
+        str | None,
+        typer.Option("--planes", metavar="A,B", help="Only these planes, by name or synonym.", show_default=False),
+    ] = None,
+    min_quality: Annotated[
+        int | None,
+        typer.Option(
+            "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
+        ),
+    ] = None,
+    tell_plane: Annotated[
+        bool, typer.Option("--tell-plane", help="Tell the detector each image's plane; else it has to find it.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 16,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure a detector on images that it was not trained on.
+
+    Measured are average precision as COCO defines it, by plane and structure, and how often the plane is found. A
+    structure is judged on those images alone whose source annotates it. DIR/report.md shows all numbers, report.json
+    the same for programs, sheet.png found boxes.
+    """
+    from fetalflex.cli.inputs import load_detector
+    from fetalflex.data import open_dataset
+    from fetalflex.detection.evaluation import DetectorEvaluationSettings
+    from fetalflex.detection.evaluation import evaluate_detector as measure
+    from fetalflex.detection.report import report_values, summary, write_report
+
+    if out.exists() and not out.is_dir():
+        raise FetalFlexError(f"{out} is a file; give a folder to write to")
+    names = () if planes is None else tuple(name.strip() for name in planes.split(","))
+    settings = DetectorEvaluationSettings(split, names, min_quality, tell_plane, batch_size)
+    detector = load_detector(model, device)
+    datasets = [open_dataset(path, detector.registry) for path in data]
+    results = measure(detector, datasets, settings, progress_bar)
+    write_report(results, out, detector.registry)
+    text = json.dumps(report_values(results), indent=2) if as_json else f"{summary(results)}\nwrote {out / 'report.md'}"
+    typer.echo(text)

@@ -1,0 +1,202 @@
+"""The detector: images in, layouts out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, Registry, default_registry, model_registry
+from fetalflex.data.new_folder import new_folder
+from fetalflex.detection.config import CONFIG, DetectorConfig, read_detector_config
+from fetalflex.detection.decoding import DecodedBoxes, decode
+from fetalflex.detection.found import Detection
+from fetalflex.detection.network import DetectorNetwork
+from fetalflex.errors import FetalFlexError
+from fetalflex.models.locate import find_model
+
+WEIGHTS = "model.safetensors"
+PLANES = "planes.yaml"
+MIN_SCORE = 0.3
+"""Boxes that score less are usually not there."""
+
+
+class Detector:
+    """Find the plane of an image and the boxes of its structures, at most one box per structure, inside the image.
+
+    Boxes are upright. On disk a detector is a folder with `config.json`, `model.safetensors` and `planes.yaml`.
+
+    Args:
+        config: What it is made of.
+        network: With its weights.
+        registry: Planes and structures, which must know all that the config names; by default the built-in ones.
+
+    Raises:
+        FetalFlexError: If the registry lacks a plane or structure.
+
+    Example:
+        >>> detector = Detector.from_pretrained("detector")                                       # doctest: +SKIP
+        >>> [found] = detector.detect([read_image(Path("scan.png"))])                             # doctest: +SKIP
+        >>> found.layout.save("scan.layout.json")                                                 # doctest: +SKIP
+    """
+
+    def __init__(
+        self, config: DetectorConfig, network: DetectorNetwork | None = None, registry: Registry | None = None
+    ) -> None:
+        self.config = config
+        self.network = network or DetectorNetwork(config)
+        self.registry = registry or default_registry()
+        self.device = torch.device("cpu")
+        for plane, names in config.planes.items():
+            Layout(plane, 2, 2, tuple(PlacedStructure(name, Box(1, 1, 1, 1)) for name in names)).validate(self.registry)
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path, device: torch.device | None = None) -> Detector:
+        """Load a detector from its folder, or by name from `weights/`.
+
+        Raises:
+            FetalFlexError: If there is none, or it is damaged.
+        """
+        folder = find_model(name_or_folder, marker=CONFIG)
+        config = read_detector_config(folder)
+        network = DetectorNetwork(config)
+        path = folder / WEIGHTS
+        try:
+            network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+        except (OSError, SafetensorError, RuntimeError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise FetalFlexError(f"{path}: cannot be loaded ({reason}); train or copy the detector again") from error
+        if not all(torch.isfinite(parameter).all() for parameter in network.parameters()):
+            raise FetalFlexError(f"{path}: holds weights that are not finite; train or copy the detector again")
+        detector = cls(config, network, model_registry(folder)).freeze()
+        return detector if device is None else detector.to(device)
+
+    @property
+    def identity(self) -> str:
+        """Name and digest of the weights, in the precision in which they may be stored."""
+        digest = hashlib.sha256(self.config.model_dump_json(exclude={"training"}).encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+        return f"detector-{digest.hexdigest()[:12]}"
+
+    def to(self, device: torch.device) -> Detector:
+        """Move the network, in place."""
+        self.network.to(device)
+        self.device = device
+        return self
+
+    def freeze(self) -> Detector:
+        """Switch the network to inference, in place."""
+        self.network.requires_grad_(False).eval()
+        return self
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the trainable parts by name."""
+        return {"detector": self.network}
+
+    def save(self, folder: Path | str, half: bool = False) -> Path:
+        """Write the folder, wholly or not at all; a detector that is there is replaced.
+
+        Args:
+            folder: Where to write.
+            half: Store float16 in place of float32.
+        """
+        folder = Path(folder)
+        dtype = torch.float16 if half else torch.float32
+        tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in self.network.state_dict().items()}
+        with new_folder(folder, force=True, marker=CONFIG) as partial:
+            save_file(tensors, partial / WEIGHTS, {"format": "pt"})
+            (partial / WEIGHTS).chmod(0o644)
+            (partial / CONFIG).write_text(self.config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            (partial / PLANES).write_text(self.registry.to_yaml(), encoding="utf-8")
+        return folder
+
+    def detect(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        planes: Sequence[str | None] | None = None,
+        min_score: float = MIN_SCORE,
+    ) -> list[Detection]:
+        """Return what each image shows.
+
+        Args:
+            images: Grey, (H, W) uint8, of any sizes; they are computed together.
+            planes: Plane of each by name or synonym, None to find it; by default all are found.
+            min_score: Boxes that score less are left out.
+
+        Raises:
+            FetalFlexError: If a plane is not among those that the detector was trained on.
+        """
+        if not images:
+            return []
+        given = [None if plane is None else self.plane(plane) for plane in planes or [None] * len(images)]
+        canvases = [Canvas(image.shape[1], image.shape[0], self.config.size) for image in images]
+        shown = [canvas.image_to_canvas(image) for canvas, image in zip(canvases, images, strict=True)]
+        decoded = self.decode(pixels_of(np.stack(shown)))
+        found = zip(canvases, given, range(len(images)), strict=True)
+        return [self._detection(decoded, index, canvas, plane).at_least(min_score) for canvas, plane, index in found]
+
+    def plane(self, name: str) -> str:
+        """Return the canonical name of a plane that the detector was trained on.
+
+        Raises:
+            FetalFlexError: If it is another one.
+        """
+        plane = self.registry.plane(name).name
+        if plane not in self.config.planes:
+            raise FetalFlexError(
+                f"the detector was not trained on the plane {plane}; it knows {', '.join(self.config.planes)}"
+            )
+        return plane
+
+    @torch.no_grad()
+    def decode(self, pixels: Tensor) -> DecodedBoxes:
+        """Return the boxes on the canvas of images, (B, 1, S, S) float in [-1, 1]; on the CPU."""
+        was_training = self.network.training
+        self.network.eval()
+        decoded = decode(self.network(pixels.to(self.device)), typical_sizes(self.config).to(self.device))
+        self.network.train(was_training)
+        return DecodedBoxes(*(tensor.cpu() for tensor in decoded))
+
+    def _detection(self, decoded: DecodedBoxes, index: int, canvas: Canvas, plane: str | None) -> Detection:
+        names, number = tuple(self.config.planes), int(decoded.planes[index].argmax())
+        plane_score = 1.0 if plane is not None else float(decoded.planes[index, number])
+        plane = plane or names[number]
+        layout = Layout(plane, canvas.image_width, canvas.image_height)
+        placed, scores = [], []
+        for name in self.config.planes[plane]:
+            structure = self.config.structures.index(name)
+            cx, cy, width, height = decoded.boxes[index, structure].tolist()
+            box = Box(
+                (cx - canvas.dx) / canvas.scale,
+                (cy - canvas.dy) / canvas.scale,
+                width / canvas.scale,
+                height / canvas.scale,
+            ).clipped(layout.width, layout.height)
+            if box is not None:
+                placed.append(PlacedStructure(name, box))
+                scores.append(float(decoded.scores[index, structure]))
+        return Detection(layout.with_structures(placed), tuple(scores), plane_score)
+
+
+def pixels_of(images: NDArray[np.uint8]) -> Tensor:
+    """Return images on the canvas, (B, S, S) uint8, as the network takes them, (B, 1, S, S) float32 in [-1, 1]."""
+    return torch.from_numpy(images)[:, None].float().div_(127.5).sub_(1.0)
+
+
+def typical_sizes(config: DetectorConfig) -> Tensor:
+    """Return the typical width and height of each structure on the canvas, pixels, (K, 2)."""
+    return torch.tensor(list(config.typical_sizes.values()), dtype=torch.float32) * config.size
+
+
+def patient_digest(source: str | None, patient: str) -> str:
+    """Return what stands for a patient in a detector's config: 12 hexadecimal digits."""
+    return hashlib.sha256(f"{source}/{patient}".encode()).hexdigest()[:12]

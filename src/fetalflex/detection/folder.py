@@ -1,0 +1,226 @@
+"""Detect in many images, and write what was found as a data set folder with layouts and review sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex import __version__
+from fetalflex.anatomy import Canvas
+from fetalflex.anatomy.json_files import json_text
+from fetalflex.data import DatasetFolder, Record, write_png
+from fetalflex.data.file_names import FileNames
+from fetalflex.data.new_folder import new_folder
+from fetalflex.detection.detector import MIN_SCORE, Detector
+from fetalflex.detection.found import REVIEW_BELOW, Detection
+from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
+from fetalflex.detection.sources import ImageSource
+from fetalflex.errors import FetalFlexError
+
+DETECTIONS = "detections.json"
+LAYOUTS = "layouts"
+MOST_SHEETS = 8
+
+
+@dataclass(frozen=True)
+class DetectionSettings:
+    """Say how to detect.
+
+    Args:
+        plane: Plane of all images; None to find each image's own.
+        min_score: Boxes that score less are left out, 0 to 1.
+        review_below: What scores less is marked for review, 0 to 1.
+        batch_size: Images that are computed together.
+    """
+
+    plane: str | None = None
+    min_score: float = MIN_SCORE
+    review_below: float = REVIEW_BELOW
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        for name in ("min_score", "review_below"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise FetalFlexError(f"{name} is {getattr(self, name)}; give a score from 0 to 1")
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """Hold what was found in one image, and where it was written, relative to the folder."""
+
+    origin: str
+    record: Record
+    detection: Detection
+    doubts: tuple[str, ...]
+
+    @property
+    def layout_file(self) -> str:
+        """Where its layout lies."""
+        return f"{LAYOUTS}/{PurePosixPath(self.record.file_name).stem}.layout.json"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        placed = zip(self.detection.layout.structures, self.detection.scores, strict=True)
+        return {
+            "image": self.origin,
+            "file_name": self.record.file_name,
+            "layout": self.layout_file,
+            "plane": self.detection.layout.plane,
+            "plane_score": round(self.detection.plane_score, 4),
+            "boxes": [
+                {"structure": one.name, "bbox": [round(v, 2) for v in one.box.xywh()], "score": round(score, 4)}
+                for one, score in placed
+            ],
+            "review": list(self.doubts),
+        }
+
+
+@dataclass(frozen=True)
+class FoundFolder:
+    """Hold what a detection over many images found and wrote.
+
+    Args:
+        detector: Identity of the detector.
+        images: What was found, in the order of the images.
+        refused: Where and why an image could not be read.
+        sheets: Number of review sheets.
+    """
+
+    detector: str
+    images: tuple[FoundImage, ...]
+    refused: tuple[tuple[str, str], ...]
+    sheets: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "detector": self.detector,
+            "images": [image.to_dict() for image in self.images],
+            "refused": [{"image": where, "reason": why} for where, why in self.refused],
+        }
+
+    def summary(self) -> str:
+        """Return one sentence with the totals."""
+        boxes = sum(len(image.detection.scores) for image in self.images)
+        doubtful = sum(bool(image.doubts) for image in self.images)
+        return f"{boxes} boxes in {len(self.images)} images; {doubtful} images to review"
+
+
+def detect_into_folder(
+    detector: Detector,
+    sources: Sequence[ImageSource],
+    out: Path,
+    settings: DetectionSettings | None = None,
+    *,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> FoundFolder:
+    """Detect in images and write a data set folder, wholly or not at all.
+
+    Beside `annotations.json` and `images/` it holds `layouts/`, one layout file per image; `review-1.png` and so on,
+    the images most in need of review first; and `detections.json`. An image that cannot be read is left out and told.
+
+    Args:
+        detector: What finds.
+        sources: Where to look.
+        out: Folder to make.
+        settings: How to detect.
+        force: Replace a folder of detections that is at `out`.
+        progress: Told how many images are done.
+
+    Raises:
+        FetalFlexError: If the plane is unknown, something is in the way at `out`, or no image can be read.
+    """
+    work = _Detecting(detector, settings or DetectionSettings(), progress)
+    info = {"description": f"boxes found by {detector.identity}, not drawn by people; FetalFlex {__version__}"}
+    with new_folder(out, force, DETECTIONS) as folder:
+        dataset = DatasetFolder.write(folder, work.items(sources), detector.registry, info)
+        if not work.found:
+            raise FetalFlexError(f"none of the {len(sources)} images can be read; {': '.join(work.refused[0])}")
+        (folder / LAYOUTS).mkdir()
+        for image in work.found:
+            image.detection.layout.save(folder / image.layout_file)
+        sheets = _write_sheets(folder, dataset, work.found, detector, work.settings.review_below)
+        result = FoundFolder(detector.identity, tuple(work.found), tuple(work.refused), sheets)
+        (folder / DETECTIONS).write_text(json_text(result.to_dict()), encoding="utf-8")
+    return result
+
+
+class _Detecting:
+    """Detect batch by batch, and remember what was found and what could not be read."""
+
+    def __init__(self, detector: Detector, settings: DetectionSettings, progress: Callable[[int], None]) -> None:
+        self.settings = settings
+        self.found: list[FoundImage] = []
+        self.refused: list[tuple[str, str]] = []
+        self._plane = None if settings.plane is None else detector.plane(settings.plane)
+        self._detector = detector
+        self._progress = progress
+        self._names = FileNames()
+
+    def items(self, sources: Iterable[ImageSource]) -> Iterator[tuple[Record, NDArray[np.uint8]]]:
+        """Yield a record and an image for each source that can be read."""
+        batch: list[tuple[ImageSource, NDArray[np.uint8]]] = []
+        for number, source in enumerate(sources, start=1):
+            try:
+                batch.append((source, self._read(source)))
+            except FetalFlexError as error:
+                self.refused.append((source.origin, str(error)))
+            if len(batch) == self.settings.batch_size:
+                yield from self._detected(batch)
+                batch = []
+                self._progress(number)
+        yield from self._detected(batch)
+
+    def _read(self, source: ImageSource) -> NDArray[np.uint8]:
+        """Return an image; raise FetalFlexError if it cannot be read, or is too long for a layout."""
+        pixels = source.read()
+        Canvas(pixels.shape[1], pixels.shape[0], self._detector.config.size)
+        return pixels
+
+    def _detected(
+        self, batch: Sequence[tuple[ImageSource, NDArray[np.uint8]]]
+    ) -> Iterator[tuple[Record, NDArray[np.uint8]]]:
+        planes = [self._plane] * len(batch)
+        detections = self._detector.detect([pixels for _, pixels in batch], planes, self.settings.min_score)
+        for (source, pixels), detection in zip(batch, detections, strict=True):
+            record, detection = self._record(source, detection)
+            doubts = tuple(detection.doubts(self._detector.registry, self.settings.review_below))
+            self.found.append(FoundImage(source.origin, record, detection, doubts))
+            yield record, pixels
+
+    def _record(self, source: ImageSource, detection: Detection) -> tuple[Record, Detection]:
+        known = source.record
+        if known is not None and known.layout.pixel_spacing_mm is not None:
+            spaced = replace(detection.layout, pixel_spacing_mm=known.layout.pixel_spacing_mm)
+            detection = replace(detection, layout=spaced)
+        extra = detection.extra(self._detector.registry, self.settings.review_below)
+        extra["annotator"] = self._detector.identity
+        record = Record(self._names.give(source.stem, ".png"), detection.layout, extra=extra)
+        if known is not None:
+            record = replace(
+                record, patient=known.patient, source=known.source, split=known.split, quality=known.quality
+            )
+        return record, detection
+
+
+def _write_sheets(
+    folder: Path, dataset: DatasetFolder, found: Sequence[FoundImage], detector: Detector, below: float
+) -> int:
+    """Write the review sheets, those images first that have most to review; return how many sheets there are."""
+    ordered = sorted(found, key=lambda image: (-len(image.doubts), min(image.detection.scores, default=0.0)))
+    shown = ordered[: MOST_SHEETS * SHEET_IMAGES]
+    parts = [shown[start : start + SHEET_IMAGES] for start in range(0, len(shown), SHEET_IMAGES)]
+    for number, part in enumerate(parts, start=1):
+        items = [
+            ReviewItem(dataset.image(image.record), image.detection, image.record.file_name, image.doubts)
+            for image in part
+        ]
+        sheet = draw_review_sheet(items, detector.registry, below)
+        write_png(folder / f"review-{number}.png", sheet, {"Software": "FetalFlex"})
+    return len(parts)

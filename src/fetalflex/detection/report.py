@@ -1,0 +1,128 @@
+"""The report on a detector: JSON for programs, Markdown and a sheet for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fetalflex.anatomy import Registry
+from fetalflex.anatomy.json_files import json_text
+from fetalflex.data import write_png
+from fetalflex.data.atomic import replacing
+from fetalflex.detection.average_precision import AveragePrecision
+from fetalflex.detection.detector import MIN_SCORE
+from fetalflex.detection.evaluation import DetectorResults
+from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
+
+FORMAT = "fetalflex/detector-report"
+VERSION = 1
+
+
+def report_values(results: DetectorResults) -> dict[str, Any]:
+    """Return the report as JSON values."""
+    ap50, ap = results.means()
+    planes = results.planes()
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **results.facts,
+        "notes": list(results.notes),
+        "ap50": ap50,
+        "ap": ap,
+        "plane_accuracy": _accuracy(results),
+        "structures": _values(results.structures()),
+        "planes": {
+            plane: {
+                "images": sum(found.values()),
+                "found_as": dict(found.most_common()),
+                "structures": _values(results.structures(plane)),
+            }
+            for plane, found in planes.items()
+        },
+    }
+
+
+def report_markdown(results: DetectorResults) -> str:
+    """Return the report for people."""
+    facts = results.facts
+    lines = [
+        f"# {facts['detector']}",
+        "",
+        f"{facts['images']} images of {facts['patients']} patients, split {facts['split']}, "
+        f"{facts['annotated_images']} of them with boxes. The plane of each image was {facts['plane']}.",
+        "",
+        "AP is COCO's average precision, AP50 that at an IoU of 0.5. A structure is judged on the images whose "
+        "annotator looked for it. Boxes are compared as upright boxes, cut at the image; a rotated one as the upright "
+        "box round its ellipse.",
+        "",
+    ]
+    lines += [f"- {note}" for note in results.notes] + [""] * bool(results.notes)
+    lines += ["| plane | structure | images | boxes | AP50 | AP |", "|---|---|---|---|---|---|"]
+    for plane in results.planes():
+        values = results.structures(plane)
+        lines += [_row(plane, name, value) for name, value in values.items()]
+        if values:
+            lines.append(_mean_row(plane, results.means(plane)))
+    lines += [_row("all planes", name, value) for name, value in results.structures().items()]
+    lines += [
+        _mean_row("all planes", results.means()),
+        "",
+        "| plane | images | right | found as |",
+        "|---|---|---|---|",
+    ]
+    for plane, found in results.planes().items():
+        count = sum(found.values())
+        others = ", ".join(f"{name} {number}" for name, number in found.most_common() if name != plane) or "-"
+        lines.append(f"| {plane} | {count} | {found[plane] / count:.1%} | {others} |")
+    lines += ["", f"Plane accuracy: {_accuracy(results):.1%}."]
+    return "\n".join(lines) + "\n"
+
+
+def summary(results: DetectorResults) -> str:
+    """Return the main numbers in a few lines."""
+    ap50, ap = results.means()
+    lines = [f"AP50 {ap50:.3f}, AP {ap:.3f} (means over structures), plane accuracy {_accuracy(results):.1%}"]
+    lines += [f"  {name}: AP50 {value.ap50:.3f}, AP {value.ap:.3f}" for name, value in results.structures().items()]
+    return "\n".join([*lines, *results.notes])
+
+
+def write_report(results: DetectorResults, out: Path, registry: Registry) -> None:
+    """Write report.json, report.md and sheet.png, which shows found boxes in images of all planes, into a folder."""
+    texts = {"report.json": json_text(report_values(results)), "report.md": report_markdown(results)}
+    for name, text in texts.items():
+        with replacing(out / name) as file:
+            file.write(text.encode())
+    annotated = [one for one in results.images if one.judged.looked_for]
+    count = min(SHEET_IMAGES, len(annotated))
+    shown = [annotated[number * len(annotated) // count] for number in range(count)]
+    items = []
+    for one in shown:
+        found = one.judged.found.at_least(MIN_SCORE)
+        items.append(
+            ReviewItem(one.dataset.image(one.record), found, one.record.file_name, tuple(found.doubts(registry)))
+        )
+    write_png(out / "sheet.png", draw_review_sheet(items, registry), {"Software": "FetalFlex"}, force=True)
+
+
+def _accuracy(results: DetectorResults) -> float:
+    return sum(one.plane_is_right for one in results.images) / len(results.images)
+
+
+def _values(structures: dict[str, AveragePrecision]) -> dict[str, Any]:
+    return {
+        name: {"ap50": value.ap50, "ap": value.ap, "boxes": value.boxes, "images": value.images}
+        for name, value in structures.items()
+    }
+
+
+def _row(plane: str, name: str, value: AveragePrecision) -> str:
+    return _cells([plane, name, str(value.images), str(value.boxes), f"{value.ap50:.3f}", f"{value.ap:.3f}"])
+
+
+def _mean_row(plane: str, means: tuple[float, float]) -> str:
+    return _cells([plane, "**mean**", "", "", *(f"**{value:.3f}**" for value in means)])
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

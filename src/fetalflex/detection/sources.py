@@ -1,0 +1,81 @@
+"""The images in which a detector looks: files, folders of files, and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Registry
+from fetalflex.data import Record, open_dataset, read_image
+from fetalflex.data.dataset import ANNOTATIONS
+from fetalflex.data.image_files import is_image_file
+from fetalflex.errors import FetalFlexError
+
+_SHARDS = "shards.json"
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Hold one image to look at.
+
+    Args:
+        origin: Where it comes from, for people.
+        stem: What to call it, without an ending.
+        read: Gives the image, (H, W) uint8, or raises FetalFlexError.
+        record: What a data set knows of it; None for a mere file.
+        path: Its file, if it has one of its own.
+    """
+
+    origin: str
+    stem: str
+    read: Callable[[], NDArray[np.uint8]]
+    record: Record | None = None
+    path: Path | None = None
+
+
+def image_sources(paths: Iterable[Path], registry: Registry) -> list[ImageSource]:
+    """Return the images that files, folders and data sets hold, each once.
+
+    A folder is searched with all its sub-folders; hidden files are passed over. Of a data set the patients, sources,
+    splits and pixel spacings are kept, its planes and boxes are not looked at.
+
+    Args:
+        paths: Image files, folders, data set folders, packed files, or shards.
+        registry: Planes and structures of data sets.
+
+    Raises:
+        FetalFlexError: If there is no such file, or no image at all.
+    """
+    found: dict[str, ImageSource] = {}
+    paths = list(paths)
+    for path in paths:
+        for source in _sources_at(path, registry):
+            found.setdefault(source.origin if source.path is None else str(source.path.resolve()), source)
+    if not found:
+        raise FetalFlexError(f"{', '.join(map(str, paths))} holds no image; give files or folders of PNG, JPEG, ...")
+    return list(found.values())
+
+
+def _sources_at(path: Path, registry: Registry) -> Iterator[ImageSource]:
+    if not path.exists():
+        raise FetalFlexError(f"there is no image file or folder {path}")
+    is_dataset_folder = path.is_dir() and any((path / name).is_file() for name in (ANNOTATIONS, _SHARDS))
+    if is_dataset_folder or (path.is_file() and path.suffix in (".safetensors", ".tar")):
+        dataset = open_dataset(path, registry)
+        for record in dataset:
+            stem = PurePosixPath(record.file_name).stem
+            yield ImageSource(f"{path}: {record.file_name}", stem, partial(dataset.image, record), record)
+        return
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_wanted(file, path))
+    for file in files:
+        yield ImageSource(str(file), file.stem, partial(read_image, file), None, file)
+
+
+def _is_wanted(file: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+    return is_image_file(file) and not hidden and file.is_file()

@@ -14,12 +14,12 @@ from fetalflex.anatomy import Layout, default_registry
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.detection import Detector
 from fetalflex.errors import FetalFlexError
+from fetalflex.processes import Processes
 from fetalflex.training.config import DataConfig, DetectorStage, RunConfig
 from fetalflex.training.detector import new_detector
 from fetalflex.training.estimate import estimate_run
 from fetalflex.training.images import half_of, select_samples
 from fetalflex.training.order import generator_at
-from fetalflex.training.processes import Processes
 from fetalflex.training.run import build_stage, gather, train
 from phantoms import draw_phantom, random_layout
 

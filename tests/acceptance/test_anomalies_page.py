@@ -9,7 +9,7 @@ from fetalflex.anatomy import default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.data import DatasetFolder, image_size
 from fetalflex.experiments.anomaly_page import anomaly_page
-from fetalflex.experiments.anomaly_sheets import SHEETS, plan_sheets
+from fetalflex.experiments.anomaly_plan import SHEETS, plan_sheets
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "anomalies.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from experiment_helpers import ABDOMEN, write_dataset
 from fetalflex.anatomy import default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.experiments.anomaly_page import anomaly_page
-from fetalflex.experiments.anomaly_sheets import plan_sheets
+from fetalflex.experiments.anomaly_plan import plan_sheets
 
 REGISTRY = default_registry()
 

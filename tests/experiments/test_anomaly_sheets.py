@@ -12,7 +12,8 @@ from fetalflex.anatomy import Box, PlacedStructure, default_registry
 from fetalflex.anatomy.anomalies import AnomalyLibrary, default_library
 from fetalflex.data import read_image
 from fetalflex.errors import FetalFlexError
-from fetalflex.experiments.anomaly_sheets import PAGE, image_count, make_sheets, plan_sheets, sheet_files
+from fetalflex.experiments.anomaly_plan import PAGE, image_count, plan_sheets, sheet_files
+from fetalflex.experiments.anomaly_sheets import make_sheets
 from fetalflex.pipeline import FetalFlexPipeline
 
 REGISTRY = default_registry()

@@ -32,7 +32,8 @@ def anomalies(
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.cli.jobs import check_outputs
     from fetalflex.data import open_dataset
-    from fetalflex.experiments.anomaly_sheets import image_count, make_sheets, plan_sheets, sheet_files
+    from fetalflex.experiments.anomaly_plan import image_count, plan_sheets, sheet_files
+    from fetalflex.experiments.anomaly_sheets import make_sheets
 
     if not examples.exists():
         raise FetalFlexError(f"there is no {examples}; run this in FetalFlex's source folder, or give --examples")

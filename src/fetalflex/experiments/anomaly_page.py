@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.anomalies import Anomaly, AnomalyLibrary
+from fetalflex.experiments.anomaly_plan import SheetPlan
 from fetalflex.experiments.sheet import NOTICE
-
-if TYPE_CHECKING:
-    from fetalflex.experiments.anomaly_sheets import SheetPlan
 
 _WIDTH = 140
 _INTRODUCTION = (

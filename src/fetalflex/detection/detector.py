@@ -24,6 +24,9 @@ from fetalflex.models.locate import find_model
 
 WEIGHTS = "model.safetensors"
 PLANES = "planes.yaml"
+_REMEDY = (
+    "give the folder that `fetalflex train detector` wrote, or put a detector's folder into weights/ under that name"
+)
 MIN_SCORE = 0.3
 """Boxes that score less are usually not there."""
 
@@ -64,7 +67,7 @@ class Detector:
         Raises:
             FetalFlexError: If there is none, or it is damaged.
         """
-        folder = find_model(name_or_folder, marker=CONFIG)
+        folder = find_model(name_or_folder, marker=CONFIG, remedy=_REMEDY)
         config = read_detector_config(folder)
         network = DetectorNetwork(config)
         path = folder / WEIGHTS

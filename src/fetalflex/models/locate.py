@@ -10,7 +10,12 @@ WEIGHTS_FOLDER = "weights"
 _INDEX_FILE = "model_index.json"
 
 
-def find_model(name_or_path: str | Path, checkout: Path | None = None, marker: str = _INDEX_FILE) -> Path:
+_REMEDY = "give the folder that training wrote, or copy weights/mini of the FetalFlex source code to weights/mini here"
+
+
+def find_model(
+    name_or_path: str | Path, checkout: Path | None = None, marker: str = _INDEX_FILE, remedy: str = _REMEDY
+) -> Path:
     """Return the folder of a model.
 
     A folder of that path comes first. A plain name, such as `mini`, is then looked for in `weights/` of the working
@@ -20,28 +25,24 @@ def find_model(name_or_path: str | Path, checkout: Path | None = None, marker: s
         name_or_path: Path of a model folder, or the name of one.
         checkout: Root of the source checkout; found by itself if None.
         marker: File that a folder in `weights/` must hold to be of the wanted kind.
+        remedy: What the error says to do if there is none.
 
     Raises:
         FetalFlexError: If there is none, or the path is a file; the message says where was looked.
     """
-    path, usual = Path(name_or_path), "mini" if marker == _INDEX_FILE else "detector"
+    path = Path(name_or_path)
     if path.is_dir():
         return path
     if path.exists():
         raise FetalFlexError(f"{path} is a file; a model is a folder that holds {marker}")
     if path.name != str(name_or_path):
-        raise FetalFlexError(
-            f"there is no model folder {path}; give the folder that training wrote, or the name {usual}"
-        )
+        raise FetalFlexError(f"there is no model folder {path}; {remedy}")
     places = _places(checkout or _source_checkout())
     for place in places:
         if (place / path / marker).is_file():
             return place / path
     looked = " or ".join(str(place) for place in places)
-    raise FetalFlexError(
-        f"model {str(path)!r} is neither a folder nor found in {looked}; give the folder that training wrote, or copy "
-        f"{WEIGHTS_FOLDER}/{usual} of the FetalFlex source code to {WEIGHTS_FOLDER}/{usual} here"
-    )
+    raise FetalFlexError(f"model {str(path)!r} is neither a folder nor found in {looked}; {remedy}")
 
 
 def _places(checkout: Path | None) -> list[Path]:

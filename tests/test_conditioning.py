@@ -35,11 +35,17 @@ def model(request: pytest.FixtureRequest, random_model: Components) -> Component
 
 
 def plain(
-    model: Components, given: LatentConditions, timestep: int, prompt: bool = True, layout: bool = True
+    model: Components,
+    given: LatentConditions,
+    timestep: int,
+    prompt: bool = True,
+    layout: bool = True,
+    before: bool = False,
 ) -> Tensor:
-    """Return ε(p, l) as diffusers would: the condition embedded anew, null values where asked."""
+    """Return ε(p, l) as diffusers would: the condition embedded anew, null values or the earlier layout where asked."""
     text = given.text if prompt else given.null_text.expand_as(given.text)
     latents = given.layout if layout else given.null_layout.expand_as(given.layout)
+    latents = given.layout_before if before else latents
     condition = model.prealignment(latents, given.background, given.roi_mask)
     down, middle = model.controlnet(X, timestep, text, condition, return_dict=False)
     predicted = model.unet(
@@ -71,6 +77,37 @@ def test_guidance_follows_its_formula(
     found = ConditionedDenoiser(model, conditions, Guidance(prompt, layout))(X, 300)
     expected = none + prompt * (text - none) + layout * (both - text)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture
+def edited(conditions: LatentConditions) -> LatentConditions:
+    """Conditions of which the first sample was not edited."""
+    earlier = torch.randn(conditions.layout.shape, generator=torch.Generator().manual_seed(2))
+    earlier[0] = conditions.layout[0]
+    return replace(conditions, layout_before=earlier)
+
+
+@torch.no_grad()
+def test_an_edit_pulls_away_from_the_layout_before_it(model: Components, edited: LatentConditions) -> None:
+    text, both = plain(model, edited, 300, layout=False), plain(model, edited, 300)
+    before = plain(model, edited, 300, before=True)
+    found = ConditionedDenoiser(model, edited, Guidance(1, 2.5, 3))(X, 300)
+    expected = text + 2.5 * (both - text) + 3 * (both - before)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    unguided = ConditionedDenoiser(model, edited, Guidance(1, 2.5))(X, 300)
+    torch.testing.assert_close(found[0], unguided[0], rtol=1e-4, atol=1e-4)
+    assert (found[1:] - unguided[1:]).abs().amax(dim=(1, 2, 3)).min() > 0.01
+
+
+@torch.no_grad()
+def test_without_an_edit_its_guidance_costs_nothing(random_model: Components, conditions: LatentConditions) -> None:
+    denoiser = ConditionedDenoiser(random_model, conditions, Guidance(1, 1, 3))
+    assert len(denoiser.terms) == 1
+    assert torch.equal(denoiser(X, 300), ConditionedDenoiser(random_model, conditions, Guidance())(X, 300))
+
+
+def test_a_part_of_edited_conditions_keeps_its_earlier_layouts(edited: LatentConditions) -> None:
+    assert torch.equal(edited.part(slice(1, 3)).layout_before, edited.layout_before[1:3])
 
 
 @pytest.mark.parametrize(("guidance", "terms"), [((1, 1), 1), ((1, 2), 2), ((2, 2), 2), ((2, 3), 3)])

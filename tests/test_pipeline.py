@@ -320,6 +320,28 @@ def test_an_edit_leaves_the_rest_of_the_image(pipeline: FetalFlexPipeline) -> No
     assert np.array_equal(made.image[~region], image[~region])
 
 
+def test_what_an_edit_changed_is_strengthened_as_asked(pipeline: FetalFlexPipeline) -> None:
+    before, image = scene()
+    after = moved(before, 25)
+    plain, strong = (
+        pipeline.edit(image, before, after, steps=2, guidance=Guidance(layout=2, edit=weight)) for weight in (0, 3)
+    )
+    assert difference(plain, strong) > 1
+    assert "edit_guidance" not in plain.settings
+    assert strong.settings["edit_guidance"] == 3
+    given: dict[str, Any] = {"roi": plain.roi_mask, "steps": 2, "guidance": Guidance(layout=2, edit=3), "seed": [0, 0]}
+    same, both = pipeline([after, after], image=image, before=[after, before], **given)
+    assert difference(same, plain) <= 1
+    assert difference(both, strong) <= 1
+
+
+def test_without_an_edit_its_guidance_changes_nothing(pipeline: FetalFlexPipeline) -> None:
+    layout, image = scene()
+    plain, strong = (pipeline(layout, image=image, steps=2, guidance=Guidance(edit=weight)) for weight in (0, 3))
+    assert np.array_equal(plain.image, strong.image)
+    assert plain.settings == strong.settings
+
+
 def test_structures_can_be_removed_down_to_none_and_added_from_none(pipeline: FetalFlexPipeline) -> None:
     layout, image = scene()
     empty = layout.with_structures([])
@@ -349,7 +371,7 @@ def test_structures_can_be_removed_down_to_none_and_added_from_none(pipeline: Fe
         ({"roi": np.ones((64, 64), np.uint8)}, r"roi is uint8 \(64, 64\); give a mode or a bool mask"),
         ({"roi": np.ones((64, 32), bool)}, r"roi is bool \(64, 32\)"),
         ({"roi": None}, "roi is None; give a mode or a bool mask"),
-        ({"roi": "everything"}, "ROI mode must be one of auto, outline, structures, full, got 'everything'"),
+        ({"roi": "everything"}, "ROI mode must be one of auto, outline, box, structures, full, got 'everything'"),
         ({"seed": -1}, "seed must be a whole number from 0 .*got -1"),
         ({"seed": 2**63}, "seed must be a whole number from 0 "),
         ({"seed": 1.5}, r"seed must not be 1\.5 \(float\)"),
@@ -363,6 +385,9 @@ def test_structures_can_be_removed_down_to_none_and_added_from_none(pipeline: Fe
         ({"feather": -1}, "feather must be a whole number from 0 .*got -1"),
         ({"batch_size": 0}, "batch_size must be a whole number from 1 .*got 0"),
         ({"prompt": 7}, r"prompt must not be 7 \(int\)"),
+        ({"before": "skull"}, r"before must not be 'skull' \(str\)"),
+        ({"before": [None, None]}, "before has 2 values for 1 layouts"),
+        ({"before": scene(64, 32)[0]}, "the layouts are of 64 x 32 and 64 x 64 px; give two layouts of one image"),
         ({"prompt": "fetal " * 60}, "62 tokens, the text encoder reads 48"),
     ],
 )

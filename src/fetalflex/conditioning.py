@@ -26,6 +26,8 @@ class LatentConditions:
         roi_mask: 1 inside the ROI, (B, 1, h, w).
         null_text: Embedding of what stands for no prompt, (1, L, D), or (B, L, D) if it differs between samples.
         null_layout: Latents of the empty layout map, (1, C, h, w).
+        layout_before: Latents of the maps of the layouts before an edit, (B, C, h, w), `layout` again for samples that
+            were not edited; None if none was.
     """
 
     text: Tensor
@@ -34,6 +36,7 @@ class LatentConditions:
     roi_mask: Tensor
     null_text: Tensor
     null_layout: Tensor
+    layout_before: Tensor | None = None
 
     def part(self, chosen: slice) -> LatentConditions:
         """Return the conditions of some of the samples."""
@@ -44,6 +47,7 @@ class LatentConditions:
             roi_mask=self.roi_mask[chosen],
             null_text=self.null_text if len(self.null_text) == 1 else self.null_text[chosen],
             null_layout=self.null_layout,
+            layout_before=None if self.layout_before is None else self.layout_before[chosen],
         )
 
 
@@ -55,20 +59,24 @@ class ConditionedDenoiser:
     Args:
         components: The model.
         conditions: Prompt, layout, background and ROI of each sample.
-        guidance: Weights of prompt and layout.
+        guidance: Weights of prompt, layout and, if there is a layout before the edit, edit.
     """
 
     def __init__(self, components: Components, conditions: LatentConditions, guidance: Guidance) -> None:
         self.unet = components.unet
         self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
-        self.guidance = guidance
-        self.terms = tuple(guidance.terms())
+        self.guidance = guidance if conditions.layout_before is not None else guidance.without_edit()
+        self.terms = tuple(self.guidance.terms())
+        layouts = {
+            "given": conditions.layout,
+            "null": conditions.null_layout.expand_as(conditions.layout),
+            "before": conditions.layout_before,
+        }
         batch = len(conditions.text)
         text, features = [], []
-        for with_prompt, with_layout in self.terms:
-            text.append(conditions.text if with_prompt else conditions.null_text.expand(batch, -1, -1))
-            layout = conditions.layout if with_layout else conditions.null_layout.expand(batch, -1, -1, -1)
-            condition = components.prealignment(layout, conditions.background, conditions.roi_mask)
+        for term in self.terms:
+            text.append(conditions.text if term.prompt else conditions.null_text.expand(batch, -1, -1))
+            condition = components.prealignment(layouts[term.layout], conditions.background, conditions.roi_mask)
             features.append(components.controlnet.controlnet_cond_embedding(condition))
         self.text = torch.cat(text)
         self.features = torch.cat(features)

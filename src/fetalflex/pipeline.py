@@ -12,7 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fetalflex.anatomy import CloseUp, Layout, Registry, default_registry, draw_roi_mask, model_registry
+from fetalflex.anatomy import (
+    CloseUp,
+    Layout,
+    Registry,
+    default_registry,
+    draw_layout_map,
+    draw_roi_mask,
+    model_registry,
+)
 from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
@@ -29,7 +37,16 @@ from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
 from fetalflex.pasting import paste
-from fetalflex.requests import Image, Request, Roi, check_requests, regions_that_may_differ, roi_mask_of, union_of_masks
+from fetalflex.requests import (
+    Image,
+    Request,
+    Roi,
+    check_requests,
+    check_same_size,
+    regions_that_may_differ,
+    roi_mask_of,
+    union_of_masks,
+)
 from fetalflex.sampling_settings import SamplingSettings
 from fetalflex.synthesis import Synthesis
 
@@ -92,6 +109,7 @@ class FetalFlexPipeline:
         prompt: str | Sequence[str | None] | None = None,
         seed: int | Sequence[int] = 0,
         *,
+        before: Layout | Sequence[Layout | None] | None = None,
         negative_prompt: str | Sequence[str | None] | None = None,
         sampler: str = "ddim",
         steps: int = 20,
@@ -107,20 +125,23 @@ class FetalFlexPipeline:
     ) -> Synthesis | list[Synthesis]:
         """Synthesise one image per layout.
 
-        Layout, image, ROI, prompts and seed are one value for all layouts or one per layout.
+        Image, ROI, prompts, seed and earlier layout are one value for all layouts or one per layout.
 
         Args:
             layout: What the image shows; a single layout gives a single result.
             image: (H, W) uint8 grey, the size of the layout: the image whose background is kept. Without one the
                 whole image is synthesised.
-            roi: Region to synthesise: "auto", "outline", "structures", "full", or a mask (H, W) bool.
+            roi: Region to synthesise: "auto", "outline", "box", "structures", "full", or a mask (H, W) bool; see
+                `draw_roi_mask`.
             prompt: Text in place of the global prompt made from the layout.
             seed: One seed per layout; a single number s gives layout i the seed s + i.
+            before: Layout before an edit, of which `layout` is the result; a close-up then shows both, and what was
+                changed is strengthened as `guidance.edit` says.
             negative_prompt: Text to steer away from, in place of the null prompt; needs a prompt guidance other than 1.
             sampler: "ddim", "dpm++" or "unipc".
             steps: Sampling steps.
             eta: 0 is deterministic, 1 is ancestral sampling; DDIM only.
-            guidance: Weights of prompt and layout.
+            guidance: Weights of prompt, layout and edit.
             smoothing: Anisotropic diffusion inside the sampling loop (SSA).
             resampling: Go stretches of the way several times (RePaint).
             feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
@@ -139,7 +160,7 @@ class FetalFlexPipeline:
         settings = SamplingSettings(
             sampler, steps, eta, guidance, smoothing, resampling, feather=feather, close_up=close_up
         )
-        requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed, close_up)
+        requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed, close_up, before)
         results = self._synthesise(requests, settings, batch_size, callback, on_progress)
         return results[0] if isinstance(layout, Layout) else results
 
@@ -246,6 +267,8 @@ class FetalFlexPipeline:
         config = self.components.config
         generators = sample_generators([request.seed for request in requests])
         latent = self.latent_conditions(conditions, [request.negative_prompt for request in requests])
+        if settings.guidance.edit and any(request.before is not None for request in requests):
+            latent = replace(latent, layout_before=self._encode(self._earlier_maps(requests, conditions)))
         timesteps = settings.timesteps(self.schedule)
         shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
         x = sample_noise(shape, generators).to(self.device)
@@ -293,6 +316,16 @@ class FetalFlexPipeline:
             null_layout=encode_null_layout(model, self.device),
         )
 
+    def _earlier_maps(self, requests: list[Request], conditions: list[Conditions]) -> list[Image]:
+        """Return the map of each layout before the edit, that of the layout itself where there was none."""
+        size = self.components.config.image_size
+        return [
+            condition.layout_map
+            if request.before is None
+            else draw_layout_map(request.canvas(size).layout_to_canvas(request.before), self.registry)
+            for request, condition in zip(requests, conditions, strict=True)
+        ]
+
     def _known(self, request: Request) -> Image:
         """Return the whole source image on the canvas: blanking its ROI would darken what lies next to it."""
         canvas = request.canvas(self.components.config.image_size)
@@ -305,6 +338,8 @@ class FetalFlexPipeline:
 
     def _finish(self, request: Request, prompt: str, image: Image, settings: SamplingSettings) -> Synthesis:
         record, close_up = settings.record(), request.close_up
+        if request.before is None:
+            record.pop("edit_guidance", None)
         if request.image is not None:
             image = paste(close_up.put_back(image, request.image), request.image, request.roi_mask, settings.feather)
         if request.negative_prompt:
@@ -326,8 +361,7 @@ class FetalFlexPipeline:
             options: As for a call.
         """
         mask = self._edit_mask(image, before, [after], roi)
-        options["close_up"] = self._shared_close_up(options.get("close_up", True), [before, after], mask)
-        return self(after, image=image, roi=mask, **options)
+        return self(after, image=image, roi=mask, before=before, **options)
 
     @torch.no_grad()
     def counterfactual(
@@ -373,12 +407,14 @@ class FetalFlexPipeline:
             raise FetalFlexError("after is empty; give at least one layout to set against the image's own")
         layouts = [before, *after]
         roi_mask = self._edit_mask(image, before, after, roi)
-        close_up = self._shared_close_up(options.pop("close_up", True), layouts, roi_mask)
-        settings = SamplingSettings(**options, close_up=close_up)
+        if options.get("close_up", True) is True:
+            options["close_up"] = CloseUp.around_all(layouts, self.registry, roi_mask)
+        settings = SamplingSettings(**options)
         prompts = [None, *([None] * len(after) if prompt is None else prompt)]
         seeds = [seed] * len(layouts)
+        earlier = [None, *([before] * len(after))]
         requests = check_requests(
-            self.registry, layouts, image, roi_mask, prompts, negative_prompt, seeds, settings.close_up
+            self.registry, layouts, image, roi_mask, prompts, negative_prompt, seeds, settings.close_up, earlier
         )
         regions = regions_that_may_differ(may_differ, len(after), requests[0].roi_mask)
         followers = [replace(it, may_differ=region) for it, region in zip(requests[1:], regions, strict=True)]
@@ -403,17 +439,9 @@ class FetalFlexPipeline:
             roi = np.logical_or.reduce([self.edit_roi(before, layout, roi) for layout in after])
         return roi_mask_of(self.registry, before, image, roi)
 
-    def _shared_close_up(
-        self, wanted: bool | CloseUp, layouts: Sequence[Layout], roi_mask: NDArray[np.bool_]
-    ) -> bool | CloseUp:
-        """Return the close-up that shows all layouts, unless one, or none, is asked for."""
-        return CloseUp.around_all(layouts, self.registry, roi_mask) if wanted is True else wanted
-
     def edit_roi(self, before: Layout, after: Layout, mode: str = "auto") -> NDArray[np.bool_]:
         """Return the union of both layouts' ROI masks; a layout that has become empty adds nothing."""
-        if (before.width, before.height) != (after.width, after.height):
-            sizes = f"{before.width} x {before.height} and {after.width} x {after.height} px"
-            raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
+        check_same_size(before, after)
         layouts = [layout for layout in (before, after) if layout.structures or mode == "full"]
         if not layouts:
             raise FetalFlexError("neither layout holds a structure, so no ROI can be drawn; use roi='full'")

@@ -34,6 +34,7 @@ class Request:
     seed: int
     close_up: CloseUp
     may_differ: NDArray[np.bool_] | None = None
+    before: Layout | None = None
 
     def canvas(self, size: int) -> Canvas:
         """Return where the image lies on the model's canvas of side `size`."""
@@ -48,6 +49,7 @@ class Request:
             image=None if self.image is None else np.ascontiguousarray(self.close_up.image(self.image)),
             roi_mask=np.ascontiguousarray(self.close_up.image(self.roi_mask)),
             close_up=CloseUp.whole(layout),
+            before=None if self.before is None else self.close_up.layout(self.before),
             may_differ=None if self.may_differ is None else np.ascontiguousarray(self.close_up.image(self.may_differ)),
         )
 
@@ -61,6 +63,7 @@ def check_requests(
     negative_prompt: Any,
     seed: Any,
     close_up: bool | CloseUp,
+    before: Any = None,
 ) -> list[Request]:
     """Return one request per layout; every other argument is one value for all, or one per layout.
 
@@ -74,12 +77,13 @@ def check_requests(
     rois = _per_layout(roi, count, "roi", (str, np.ndarray))
     prompts = _per_layout(prompt, count, "prompt", str)
     negatives = _per_layout(negative_prompt, count, "negative_prompt", str)
+    earlier = _per_layout(before, count, "before", Layout)
     seeds = _per_layout(seed, count, "seed", Integral)
     if isinstance(seed, Integral):
         seeds = [int(seed) + i for i in range(count)]
     return [
         _request(registry, close_up, *values)
-        for values in zip(layouts, images, rois, prompts, negatives, seeds, strict=True)
+        for values in zip(layouts, images, rois, prompts, negatives, seeds, earlier, strict=True)
     ]
 
 
@@ -92,8 +96,12 @@ def _request(
     prompt: str | None,
     negative_prompt: str | None,
     seed: int,
+    before: Layout | None,
 ) -> Request:
     layout.validate(registry)
+    if before is not None:
+        before.validate(registry)
+        check_same_size(before, layout)
     shape = (layout.height, layout.width)
     if image is not None and (image.dtype != np.uint8 or image.shape != shape):
         raise FetalFlexError(
@@ -108,13 +116,24 @@ def _request(
         prompt,
         negative_prompt or "",
         whole_number(seed, "seed", 0, 2**63 - 1),
-        _close_up(registry, layout, mask, close_up),
+        _close_up(registry, [layout] if before is None else [before, layout], mask, close_up),
+        before=before,
     )
 
 
-def _close_up(registry: Registry, layout: Layout, roi_mask: NDArray[np.bool_], close_up: bool | CloseUp) -> CloseUp:
+def check_same_size(before: Layout, after: Layout) -> None:
+    """Refuse layouts of images of two sizes."""
+    if (before.width, before.height) != (after.width, after.height):
+        sizes = f"{before.width} x {before.height} and {after.width} x {after.height} px"
+        raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
+
+
+def _close_up(
+    registry: Registry, layouts: Sequence[Layout], roi_mask: NDArray[np.bool_], close_up: bool | CloseUp
+) -> CloseUp:
+    layout = layouts[-1]
     if not isinstance(close_up, CloseUp):
-        return CloseUp.around_all([layout], registry, roi_mask) if close_up else CloseUp.whole(layout)
+        return CloseUp.around_all(layouts, registry, roi_mask) if close_up else CloseUp.whole(layout)
     problem = None
     if not close_up.lies_in(layout):
         problem = f"does not lie in the image of {layout.width} x {layout.height} px"

@@ -25,7 +25,7 @@ class SamplingSettings:
         sampler: `ddim`, `dpm++` or `unipc`.
         steps: Denoising steps from pure noise on.
         eta: 0 is deterministic, 1 ancestral sampling; DDIM only.
-        guidance: Weights of prompt and layout.
+        guidance: Weights of prompt, layout and edit.
         smoothing: SSA's anisotropic diffusion; None is off.
         resampling: RePaint's going back and forth; None is off.
         strength: Share of the steps that is gone, starting at the source image noised so far; 1 starts at pure noise.
@@ -82,6 +82,8 @@ class SamplingSettings:
             "layout_guidance": self.guidance.layout,
             "close_up": list(astuple(self.close_up)) if isinstance(self.close_up, CloseUp) else bool(self.close_up),
         }
+        if self.guidance.edit:
+            record["edit_guidance"] = self.guidance.edit
         if self.strength != 1.0:
             record["strength"] = float(self.strength)
         for name in ("smoothing", "resampling"):

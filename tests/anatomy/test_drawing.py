@@ -103,18 +103,46 @@ class TestRoiMask:
     WITHIN = Box.from_corners(10, 10, 14, 12)
     ACROSS = Box.from_corners(28, 10, 34, 12)
 
-    def test_auto_is_the_outline(self, registry):
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.WITHIN)), registry)
+    def test_box_is_the_outlines_box_and_what_sticks_out(self, registry):
+        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.WITHIN)), registry, "box")
         assert mask.dtype == np.bool_
         assert mask.shape == (30, 40)
         assert mask[5:25, 5:30].all()
         assert mask.sum() == 20 * 25
-
-    def test_auto_takes_in_what_sticks_out(self, registry):
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.ACROSS)), registry)
+        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.ACROSS)), registry, "box")
         assert mask.sum() == 20 * 25 + 2 * 4
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.ACROSS)), registry, "outline")
-        assert mask.sum() == 20 * 25
+
+    @pytest.mark.parametrize("angle", [0, 30, 90, -45])
+    @pytest.mark.parametrize("sides", [(60, 60), (90, 50), (80, 30)])
+    def test_outline_is_the_ellipse_and_a_twentieth_around_it(self, registry, angle, sides):
+        layout = Layout("thalamic_transverse", 140, 130, (PlacedStructure("skull", Box(70.3, 64.8, *sides, angle)),))
+        mask = draw_roi_mask(layout, registry, "outline")
+        turns = np.linspace(0, 2 * np.pi, 2000)
+        axes = np.array([np.cos(turns), np.sin(turns)]) * 0.55 * np.array(sides)[:, None]
+        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        x, y = 70.3 + axes[0] * cos - axes[1] * sin, 64.8 + axes[0] * sin + axes[1] * cos
+        assert mask[np.floor(y).astype(int), np.floor(x).astype(int)].mean() > 0.98
+        rows, columns = np.nonzero(mask)
+        further = np.abs(columns + 0.5 - x.max()).min(), np.abs(rows + 0.5 - y.max()).min()
+        assert max(further) <= 1
+        assert mask.sum() == pytest.approx(np.pi * 0.55**2 * sides[0] * sides[1], rel=0.08)
+
+    def test_auto_is_the_outline_and_what_sticks_out(self, registry):
+        outline = draw_roi_mask(head(("skull", self.OUTLINE)), registry, "outline")
+        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.WITHIN)), registry)
+        assert np.array_equal(mask, outline)
+        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.ACROSS)), registry)
+        assert mask[10:12, 28:34].all()
+        mask[10:12, 28:34] = outline[10:12, 28:34]
+        assert np.array_equal(mask, outline)
+
+    @given(boxes(30, 25))
+    @settings(max_examples=60)
+    def test_the_region_of_an_outline_is_never_empty(self, box):
+        layout = Layout("thalamic_transverse", 30, 25, (PlacedStructure("skull", box),))
+        held = layout.structures[0].box
+        if 0 <= held.cx < 30 and 0 <= held.cy < 25:
+            assert draw_roi_mask(layout, default_registry(), "outline")[int(held.cy), int(held.cx)]
 
     def test_auto_without_outline_is_the_structures_with_margin(self, registry):
         layout = head(("thalami", self.WITHIN))
@@ -126,11 +154,15 @@ class TestRoiMask:
     def test_full(self, registry):
         assert draw_roi_mask(head(), registry, "full").all()
 
-    @given(layouts(min_structures=1), st.sampled_from(["auto", "structures", "full"]), st.floats(0, 0.2))
+    @given(layouts(min_structures=1), st.sampled_from(["auto", "box", "structures", "full"]), st.floats(0, 0.2))
     @settings(max_examples=60)
     def test_covers_every_pixel_of_the_layout_map(self, layout, mode, margin):
         registry = default_registry()
+        outline = layout.outline(registry)
+        mode = "auto" if mode == "box" and outline is None else mode
         mask = draw_roi_mask(layout, registry, mode, margin)
+        if mode == "auto":  # what lies in the corners of the outline's box is background
+            layout = layout.with_structures(structure for structure in layout.structures if structure is not outline)
         assert mask[draw_layout_map(layout, registry).any(2)].all()
 
     @given(boxes(30, 25))
@@ -164,7 +196,7 @@ class TestRoiMask:
             draw_roi_mask(face, registry, "outline")
 
     def test_bad_arguments(self, registry):
-        with pytest.raises(FetalFlexError, match="ROI mode must be one of auto, outline, structures, full"):
+        with pytest.raises(FetalFlexError, match="ROI mode must be one of auto, outline, box, structures, full"):
             draw_roi_mask(head(), registry, "skull")
         for margin in (-0.1, math.nan):
             with pytest.raises(FetalFlexError, match="ROI margin"):

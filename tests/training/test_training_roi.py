@@ -18,22 +18,32 @@ def draw(seed: int, layout: Layout = LAYOUT) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32))
-def test_the_roi_always_covers_every_structure(seed: int) -> None:
+def test_the_roi_always_covers_outline_and_structures(seed: int) -> None:
     mask = draw(seed)
     assert mask.shape == (100, 100)
-    assert mask[draw_roi_mask(LAYOUT, REGISTRY, "structures", 0.0)].all()
+    assert mask[draw_roi_mask(LAYOUT, REGISTRY, "outline") & draw_roi_mask(LAYOUT, REGISTRY, "box")].all()
+    assert mask[draw_inner_mask(LAYOUT, REGISTRY)].all()
 
 
 def test_half_are_outlines_a_quarter_structures_a_quarter_whole_images() -> None:
-    outline = draw_roi_mask(LAYOUT, REGISTRY, "auto")
+    outline, box = (draw_roi_mask(LAYOUT, REGISTRY, mode) for mode in ("auto", "box"))
     masks = [draw(seed) for seed in range(400)]
     assert np.mean([mask.all() for mask in masks]) == pytest.approx(0.25, abs=0.07)
-    assert np.mean([np.array_equal(mask, outline) for mask in masks]) == pytest.approx(0.5, abs=0.08)
+    assert np.mean([np.array_equal(mask, outline) for mask in masks]) == pytest.approx(0.35, abs=0.08)
+    assert np.mean([np.array_equal(mask, box) for mask in masks]) == pytest.approx(0.15, abs=0.06)
+
+
+def test_without_an_outline_three_quarters_are_the_structures() -> None:
+    layout = LAYOUT.with_structures(STRUCTURES[1:])
+    masks = [draw(seed, layout) for seed in range(400)]
+    assert np.mean([mask.all() for mask in masks]) == pytest.approx(0.25, abs=0.07)
+    assert all(mask[draw_inner_mask(layout, REGISTRY)].all() for mask in masks)
 
 
 def test_the_margin_round_structures_varies() -> None:
-    outline = draw_roi_mask(LAYOUT, REGISTRY, "auto")
-    sizes = {int(mask.sum()) for mask in map(draw, range(100)) if not mask.all() and not np.array_equal(mask, outline)}
+    usual = [draw_roi_mask(LAYOUT, REGISTRY, mode) for mode in ("auto", "box", "full")]
+    masks = [mask for mask in map(draw, range(100)) if not any(np.array_equal(mask, other) for other in usual)]
+    sizes = {int(mask.sum()) for mask in masks}
     assert len(sizes) > 10
     assert min(sizes) >= draw_roi_mask(LAYOUT, REGISTRY, "structures", 0.02).sum()
     assert max(sizes) <= draw_roi_mask(LAYOUT, REGISTRY, "structures", 0.1).sum()

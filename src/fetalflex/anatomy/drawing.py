@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-ROI_MODES = ("auto", "outline", "structures", "full")
+ROI_MODES = ("auto", "outline", "box", "structures", "full")
+
+OUTLINE_MARGIN = 0.05
+"""Space round the ellipse of an outline, on each side, as a fraction of its diameter there."""
+
 _ROUNDING = 1e-6
 _DIMMEST_LINE = 120.0
 
@@ -61,15 +65,18 @@ def draw_roi_mask(layout: Layout, registry: Registry, mode: str = "auto", margin
     Args:
         layout: structures that say where the region lies. Every pixel that a box touches belongs to it.
         registry: says which structure is the plane's outline.
-        mode: `outline` = the outline's box; `structures` = all boxes with the margin around them; `full` = the whole
-            image; `auto` = the outline's box and what other boxes stick out of it, or `structures` without an outline.
+        mode: `outline` = the ellipse in the outline's box, and 5 % of its diameters around it on each side, because
+            skull, abdomen and thorax are round in their planes and what lies in the corners of the box is background;
+            `box` = the outline's box, as in the paper, and what other boxes stick out of it; `structures` = all boxes
+            with the margin around them; `full` = the whole image; `auto` = `outline` and what other boxes stick out of
+            it, or `structures` without an outline.
         margin: space around every box in mode `structures`, as a fraction of the longer image side, >= 0.
 
     Returns:
         (H, W) bool, True = synthesise, False = background that is kept.
 
     Raises:
-        FetalFlexError: no structures (except in mode `full`), or no outline in mode `outline`.
+        FetalFlexError: no structures (except in mode `full`), or no outline in mode `outline` or `box`.
     """
     one_of(mode, "ROI mode", ROI_MODES)
     margin = finite_number(margin, "ROI margin")
@@ -79,8 +86,11 @@ def draw_roi_mask(layout: Layout, registry: Registry, mode: str = "auto", margin
         return np.ones((layout.height, layout.width), dtype=np.bool_)
     if not layout.structures:
         raise FetalFlexError("the layout holds no structures, so no region follows from it; use ROI mode full")
+    ellipse, boxes = _roi_shapes(layout, registry, mode, margin)
     mask = np.zeros((layout.height, layout.width), dtype=np.bool_)
-    for box in _roi_boxes(layout, registry, mode, margin):
+    if ellipse is not None:
+        mask |= _ellipse_mask(ellipse, layout.width, layout.height)
+    for box in boxes:
         rows, columns, inside = _pixels_of(box, layout.width, layout.height, (1.0, 1.0), touching=True)
         mask[rows, columns] |= inside
     return mask
@@ -122,19 +132,32 @@ def _larger_first(structures: Iterable[PlacedStructure]) -> list[PlacedStructure
     return sorted(structures, key=lambda item: (-item.box.area, item.name, *item.box.to_dict().values()))
 
 
-def _roi_boxes(layout: Layout, registry: Registry, mode: str, margin: float) -> list[Box]:
+def _roi_shapes(layout: Layout, registry: Registry, mode: str, margin: float) -> tuple[Box | None, list[Box]]:
+    """Return the box round an ellipse, if there is one in the region, and the boxes in it."""
     outline = layout.outline(registry)
-    if mode == "outline":
-        if outline is None:
-            name = registry.plane(layout.plane).outline
-            reason = f"the layout holds no {name}" if name else f"the plane {layout.plane} has none"
-            raise FetalFlexError(f"ROI mode outline needs an outline, but {reason}; use auto, structures or full")
-        return [outline.box]
+    if outline is None and mode in ("outline", "box"):
+        name = registry.plane(layout.plane).outline
+        reason = f"the layout holds no {name}" if name else f"the plane {layout.plane} has none"
+        raise FetalFlexError(f"ROI mode {mode} needs an outline, but {reason}; use auto, structures or full")
     boxes = [structure.box for structure in layout.structures]
-    if mode == "auto" and outline is not None:
-        return boxes
-    space = 2 * margin * max(layout.width, layout.height)
-    return [box.resized(box.width + space, box.height + space) for box in boxes]
+    if outline is None or mode == "structures":
+        space = 2 * margin * max(layout.width, layout.height)
+        return None, [box.resized(box.width + space, box.height + space) for box in boxes]
+    if mode == "box":
+        return None, boxes
+    others = [structure.box for structure in layout.structures if structure is not outline]
+    return outline.box.scaled(1 + 2 * OUTLINE_MARGIN), others if mode == "auto" else []
+
+
+def _ellipse_mask(box: Box, width: int, height: int) -> NDArray[np.bool_]:
+    """Mark the ellipse in a box, half a pixel's diagonal longer at each end, so that it is never empty, (H, W)."""
+    x = (np.arange(width) + 0.5)[None, :] - box.cx
+    y = (np.arange(height) + 0.5)[:, None] - box.cy
+    cos, sin = box.cos_sin()
+    along, across = x * cos + y * sin, y * cos - x * sin
+    half_width, half_height = box.width / 2 + math.sqrt(0.5), box.height / 2 + math.sqrt(0.5)
+    inside: NDArray[np.bool_] = (along / half_width) ** 2 + (across / half_height) ** 2 < 1
+    return inside
 
 
 def _pixels_of(

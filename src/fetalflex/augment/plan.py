@@ -44,6 +44,7 @@ class Sampling(_Strict):
         eta: 0 is deterministic DDIM, 1 ancestral sampling.
         guidance_prompt: How strongly the prompt pulls; 1 is off.
         guidance_layout: How strongly the layout pulls; 1 is off.
+        guidance_edit: How strongly what differs from the source's layout pulls; 0 is off.
         ssa: Smooth structures by anisotropic diffusion inside the sampling loop.
         ssa_weight: With `ssa`, how strongly at high noise.
         feather: Width in pixels, inside the region, over which synthesis and source are blended.
@@ -55,6 +56,7 @@ class Sampling(_Strict):
     eta: float = Field(0.0, ge=0, le=1)
     guidance_prompt: float = Field(DEFAULT_GUIDANCE.prompt, ge=0, le=30)
     guidance_layout: float = Field(DEFAULT_GUIDANCE.layout, ge=0, le=30)
+    guidance_edit: float = Field(DEFAULT_GUIDANCE.edit, ge=0, le=30)
     ssa: bool = False
     ssa_weight: float = Field(1.0, ge=0, le=1)
     feather: int = Field(0, ge=0, le=MAX_IMAGE_SIDE)
@@ -71,7 +73,7 @@ class Sampling(_Strict):
             self.sampler,
             self.steps,
             self.eta,
-            Guidance(prompt=self.guidance_prompt, layout=self.guidance_layout),
+            Guidance(self.guidance_prompt, self.guidance_layout, self.guidance_edit),
             Smoothing(weight=self.ssa_weight) if self.ssa else None,
             feather=self.feather,
             close_up=self.close_up,

@@ -71,6 +71,7 @@ class Synthesiser:
             prompt=[sample.prompt(self.pipeline.registry) for sample, _ in batch],
             seed=[seed_at(self.plan.seed, "noise", sample.number, attempt) for sample, attempt in batch],
             batch_size=len(batch),
+            before=[sample.before for sample, _ in batch],
             callback=lambda _, step: tell(len(batch) * (step.index + 1) / (step.count + 1)),
             **options,
         )

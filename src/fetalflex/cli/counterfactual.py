@@ -70,6 +70,7 @@ def counterfactual(
     eta: options.Eta = 0.0,
     guidance_prompt: options.GuidancePrompt = 1.0,
     guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
+    guidance_edit: options.GuidanceEdit = options.DEFAULT_GUIDANCE_EDIT,
     ssa: options.Ssa = False,
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,
@@ -98,7 +99,17 @@ def counterfactual(
     if whole_region and options.was_given(context, "margin"):
         raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
     settings = options.sampling_settings(
-        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
+        sampler,
+        steps,
+        eta,
+        guidance_prompt,
+        guidance_layout,
+        ssa,
+        ssa_weight,
+        resample,
+        feather,
+        whole_image,
+        guidance_edit=guidance_edit,
     )
     inputs.check_roi_options(True, roi, mask, feather)
     registry = inputs.load_registry(registry_file, model)

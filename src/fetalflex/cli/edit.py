@@ -74,6 +74,7 @@ def edit(
     eta: options.Eta = 0.0,
     guidance_prompt: options.GuidancePrompt = 1.0,
     guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
+    guidance_edit: options.GuidanceEdit = options.DEFAULT_GUIDANCE_EDIT,
     ssa: options.Ssa = False,
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,
@@ -96,7 +97,17 @@ def edit(
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
     settings = options.sampling_settings(
-        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
+        sampler,
+        steps,
+        eta,
+        guidance_prompt,
+        guidance_layout,
+        ssa,
+        ssa_weight,
+        resample,
+        feather,
+        whole_image,
+        guidance_edit=guidance_edit,
     ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     inputs.check_roi_options(True, roi, mask, feather)
     registry = inputs.load_registry(registry_file, model)

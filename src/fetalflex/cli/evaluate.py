@@ -74,6 +74,7 @@ def evaluate(
     eta: options.Eta = 0.0,
     guidance_prompt: options.GuidancePrompt = 1.0,
     guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
+    guidance_edit: options.GuidanceEdit = options.DEFAULT_GUIDANCE_EDIT,
     ssa: options.Ssa = False,
     ssa_weight: options.SsaWeight = 1.0,
     resample: options.Resample = None,
@@ -97,14 +98,17 @@ def evaluate(
     """
     from fetalflex.cli.inputs import load_detector, load_pipeline, load_registry
 
-    if without_layout and options.was_given(context, "guidance_layout"):
-        raise FetalFlexError("--without-layout and --guidance-layout contradict each other; give one of them")
+    for name in ("guidance_layout", "guidance_edit"):
+        if without_layout and options.was_given(context, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise FetalFlexError(f"--without-layout and {flag} contradict each other; give one of them")
     sampling = options.sampling_settings(
         sampler=sampler,
         steps=steps,
         eta=eta,
         guidance_prompt=guidance_prompt,
         guidance_layout=0.0 if without_layout else guidance_layout,
+        guidance_edit=0.0 if without_layout else guidance_edit,
         ssa=ssa,
         ssa_weight=ssa_weight,
         resample=resample,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_GUIDANCE_LAYOUT = 2.0
-"""That of the pipeline, named again because importing it there takes seconds."""
+DEFAULT_GUIDANCE_EDIT = 1.0
+"""Those of the pipeline, named again because importing them there takes seconds."""
 
 
 class Roi(str, Enum):
@@ -24,6 +25,7 @@ class Roi(str, Enum):
 
     AUTO = "auto"
     OUTLINE = "outline"
+    BOX = "box"
     STRUCTURES = "structures"
     FULL = "full"
 
@@ -38,8 +40,9 @@ RoiMode = Annotated[
     Roi | None,
     typer.Option(
         "--roi",
-        help="Region to synthesise; the rest is kept from the source image. outline is the plane's outline, structures "
-        "are all boxes with a margin, full is the whole image, auto is the outline if there is one, else structures.",
+        help="Region to synthesise; the rest is kept from the source image. outline is the ellipse in the box of the "
+        "plane's outline, box is that box, structures are all boxes with a margin, full is the whole image, auto is "
+        "the outline if there is one, else structures.",
         show_default="auto",
     ),
 ]
@@ -86,6 +89,10 @@ GuidancePrompt = Annotated[
 ]
 GuidanceLayout = Annotated[
     float, typer.Option("--guidance-layout", min=0, max=30, help="How strongly the layout pulls; 1 is off.")
+]
+GuidanceEdit = Annotated[
+    float,
+    typer.Option("--guidance-edit", min=0, max=30, help="How strongly what an edit has changed pulls; 0 is off."),
 ]
 Feather = Annotated[
     int,
@@ -135,6 +142,7 @@ def sampling_settings(
     resample: str | None,
     feather: int,
     whole_image: bool,
+    guidance_edit: float = 0.0,
 ) -> dict[str, Any]:
     """Return the sampling options as the pipeline takes them.
 
@@ -149,7 +157,7 @@ def sampling_settings(
         "sampler": sampler,
         "steps": steps,
         "eta": eta,
-        "guidance": Guidance(prompt=guidance_prompt, layout=guidance_layout),
+        "guidance": Guidance(guidance_prompt, guidance_layout, guidance_edit),
         "smoothing": Smoothing(weight=ssa_weight) if ssa else None,
         "resampling": None if resample is None else _resampling(resample),
         "feather": feather,

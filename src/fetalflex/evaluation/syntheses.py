@@ -35,6 +35,11 @@ class Task:
     sample: Sample
     layout: Layout
 
+    @property
+    def before(self) -> Layout | None:
+        """Return the sample's own layout if the layout to show is an edited one."""
+        return None if self.layout == self.sample.layout else self.sample.layout
+
 
 def plan_tasks(samples: Sequence[Sample], with_edits: bool) -> list[Task]:
     """Return what is to be made: one image per sample and, where a structure can be tested, two with edited layouts."""
@@ -81,6 +86,7 @@ def synthesise_missing(
             image=[task.sample.image() for task in batch],
             roi=[roi_mask(pipeline, task) for task in batch],
             seed=[seed + task.sample.position for task in batch],
+            before=[task.before for task in batch],
             batch_size=batch_size,
             callback=_telling(on_progress, done, len(batch)),
             **_options(sampling),

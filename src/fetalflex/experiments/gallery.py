@@ -178,13 +178,15 @@ def _synthesise(
     """Return one synthesis per variant; each is what `pipeline.edit` gives for it."""
     syntheses: list[Synthesis] = []
     for start in range(0, len(scene.variants), _BATCH_SIZE):
-        layouts = [variant.layout for variant in scene.variants[start : start + _BATCH_SIZE]]
-        masks = [pipeline.edit_roi(scene.record.layout, layout) for layout in layouts]
+        batch, before = scene.variants[start : start + _BATCH_SIZE], scene.record.layout
+        layouts = [variant.layout for variant in batch]
+        masks = [pipeline.edit_roi(before, layout) for layout in layouts]
         syntheses += pipeline(
             layouts,
             image=scene.image,
             roi=masks,
             seed=[seed] * len(layouts),
+            before=[before if variant.recipe.edits else None for variant in batch],
             steps=steps,
             batch_size=len(layouts),
             callback=_counting(on_progress, start, len(layouts) / steps),

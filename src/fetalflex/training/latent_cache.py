@@ -29,7 +29,7 @@ from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample
 from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
-_FORMAT = "fetalflex/latents/1"
+_FORMAT = "fetalflex/latents/2"
 _RECORDS_PER_SHARD = 32
 _CHUNK = 16
 

@@ -14,8 +14,8 @@ _SHARES = {"auto": 0.35, "box": 0.15, "structures": 0.25, "full": 0.25}
 def draw_training_roi(layout: Layout, registry: Registry, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Draw an ROI mask (H, W): half the plane's outline, a quarter its structures, a quarter the whole image.
 
-    Of the outlines three in ten are boxes, as a user may choose, the others ellipses. The margin round the structures is
-    uniform in 2 % to 10 % of the image. A layout without structures gives the whole image.
+    Of the outlines three in ten are boxes, as a user may choose, the others ellipses. The margin round the structures
+    is uniform in 2 % to 10 % of the image. A layout without structures gives the whole image.
     """
     mode = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))
     margin = float(rng.uniform(*_MARGIN))

@@ -159,7 +159,6 @@ class TestRoiMask:
     def test_covers_every_pixel_of_the_layout_map(self, layout, mode, margin):
         registry = default_registry()
         outline = layout.outline(registry)
-        mode = "auto" if mode == "box" and outline is None else mode
         mask = draw_roi_mask(layout, registry, mode, margin)
         if mode == "auto":  # what lies in the corners of the outline's box is background
             layout = layout.with_structures(structure for structure in layout.structures if structure is not outline)

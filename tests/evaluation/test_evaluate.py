@@ -84,15 +84,19 @@ def test_a_model_that_repeats_training_images_is_caught(
         """Put a mirrored training image there, brightened."""
         return np.where(roi, (trained[4][:, ::-1] * 0.7 + 20).astype(np.uint8), image)
 
-    monkeypatch.setattr("fetalflex.evaluation.measuring.draw_roi_mask", lambda *_: np.ones((64, 64), bool))
-    found = _evaluate_with(repeat, pipeline, phantoms, tmp_path, monkeypatch)
+    found = _evaluate_with(repeat, pipeline, phantoms, tmp_path, monkeypatch, replace(SETTINGS, roi="full"))
     audit = found.planes["thalamic_transverse"].audits["grey"]
     assert not audit.is_far.any()
     assert set(audit.nearest) == {4}
 
 
 def _evaluate_with(
-    make: Any, pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Any,
+    pipeline: FetalFlexPipeline,
+    phantoms: DatasetFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: EvaluationSettings = SETTINGS,
 ) -> Results:
     original = FetalFlexPipeline.__call__
 
@@ -104,7 +108,30 @@ def _evaluate_with(
         ]
 
     monkeypatch.setattr(FetalFlexPipeline, "__call__", stand_in)
-    return evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS)
+    return evaluate(pipeline, [phantoms], tmp_path / "out", settings)
+
+
+def test_the_region_is_the_one_asked_for(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, with_edits=False, with_audit=False)
+    ellipse = evaluate(pipeline, [phantoms], tmp_path / "ellipse", settings)
+    box = evaluate(pipeline, [phantoms], tmp_path / "box", replace(settings, roi="box"))
+    assert (ellipse.facts["roi"], box.facts["roi"]) == ("auto", "box")
+    values = [found.planes["thalamic_transverse"].metrics["psnr_roi"].value for found in (ellipse, box)]
+    assert values[0] != values[1]
+    with pytest.raises(FetalFlexError, match="roi was 'auto', now 'box'"):
+        evaluate(pipeline, [phantoms], tmp_path / "ellipse", replace(settings, roi="box"))
+
+
+def test_without_the_audit_no_training_image_is_read(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    found = evaluate(pipeline, [phantoms], tmp_path / "out", replace(SETTINGS, with_edits=False, with_audit=False))
+    [plane] = found.planes.values()
+    assert plane.audits == {}
+    assert found.facts["training_images"] == 0
+    assert "kid_roi" in plane.metrics
+    assert "kid_roi_training" not in plane.metrics
+    assert not any("audit" in note for note in found.notes)
 
 
 def test_without_training_images_there_is_no_audit(

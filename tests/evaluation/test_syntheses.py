@@ -8,7 +8,7 @@ import pytest
 from fetalflex.data import DatasetFolder
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample
-from fetalflex.evaluation.syntheses import plan_tasks, roi_mask, synthesise_missing
+from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
@@ -29,16 +29,20 @@ def test_edited_layouts_are_planned_only_on_request(samples: list[Sample]) -> No
     assert skulls[2] == ()
 
 
+@pytest.mark.parametrize("mode", ["auto", "box"])
 def test_each_image_is_what_the_pipeline_makes_of_the_layout(
-    pipeline: FetalFlexPipeline, samples: list[Sample], tmp_path: Path
+    pipeline: FetalFlexPipeline, samples: list[Sample], tmp_path: Path, mode: str
 ) -> None:
     kept = KeptSyntheses(tmp_path / "out", {})
     tasks = plan_tasks(samples, True)
-    synthesise_missing(pipeline, tasks, kept, SAMPLING, seed=7, batch_size=4)
+    synthesise_missing(pipeline, tasks, kept, SAMPLING, mode, seed=7, batch_size=4)
     for task in tasks:
-        roi = roi_mask(pipeline, task)
-        source = task.sample.image()
-        alone = pipeline(task.layout, image=source, roi=roi, seed=7 + task.sample.position, steps=2)
+        before, source, seed = task.sample.layout, task.sample.image(), 7 + task.sample.position
+        roi = pipeline.edit_roi(before, task.layout, mode)
+        if task.layout == before:
+            alone = pipeline(task.layout, image=source, roi=roi, seed=seed, steps=2)
+        else:
+            alone = pipeline.edit(source, before, task.layout, mode, seed=seed, steps=2)
         written = kept.image(task.name, source.shape)
         assert np.abs(alone.image.astype(int) - written).max() <= 1
         np.testing.assert_array_equal(written[~roi], source[~roi])

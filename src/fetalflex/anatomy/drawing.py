@@ -67,16 +67,16 @@ def draw_roi_mask(layout: Layout, registry: Registry, mode: str = "auto", margin
         registry: says which structure is the plane's outline.
         mode: `outline` = the ellipse in the outline's box, and 5 % of its diameters around it on each side, because
             skull, abdomen and thorax are round in their planes and what lies in the corners of the box is background;
-            `box` = the outline's box, as in the paper, and what other boxes stick out of it; `structures` = all boxes
-            with the margin around them; `full` = the whole image; `auto` = `outline` and what other boxes stick out of
-            it, or `structures` without an outline.
+            `structures` = all boxes with the margin around them; `full` = the whole image; `auto` = `outline` and what
+            other boxes stick out of it, or `structures` without an outline; `box` = as `auto`, with the outline's box
+            in place of the ellipse, as in the paper.
         margin: space around every box in mode `structures`, as a fraction of the longer image side, >= 0.
 
     Returns:
         (H, W) bool, True = synthesise, False = background that is kept.
 
     Raises:
-        FetalFlexError: no structures (except in mode `full`), or no outline in mode `outline` or `box`.
+        FetalFlexError: no structures (except in mode `full`), or no outline in mode `outline`.
     """
     one_of(mode, "ROI mode", ROI_MODES)
     margin = finite_number(margin, "ROI margin")
@@ -135,10 +135,10 @@ def _larger_first(structures: Iterable[PlacedStructure]) -> list[PlacedStructure
 def _roi_shapes(layout: Layout, registry: Registry, mode: str, margin: float) -> tuple[Box | None, list[Box]]:
     """Return the box round an ellipse, if there is one in the region, and the boxes in it."""
     outline = layout.outline(registry)
-    if outline is None and mode in ("outline", "box"):
+    if outline is None and mode == "outline":
         name = registry.plane(layout.plane).outline
         reason = f"the layout holds no {name}" if name else f"the plane {layout.plane} has none"
-        raise FetalFlexError(f"ROI mode {mode} needs an outline, but {reason}; use auto, structures or full")
+        raise FetalFlexError(f"ROI mode outline needs an outline, but {reason}; use auto, structures or full")
     boxes = [structure.box for structure in layout.structures]
     if outline is None or mode == "structures":
         space = 2 * margin * max(layout.width, layout.height)

@@ -63,6 +63,7 @@ def ablation(
         sampling=SamplingSettings(steps=steps, guidance=Guidance(layout=guidance_layout)),
         seed=seed,
         with_edits=edits,
+        with_audit=False,
     )
     values = run_ablation(run, datasets, registry, out, settings, progress_console(), progress_bar)
     if values is None:

@@ -44,6 +44,14 @@ def evaluate(
             help="Test obedience on edited layouts: takes two syntheses more of each image with a stomach or skull.",
         ),
     ] = True,
+    audit: Annotated[
+        bool,
+        typer.Option("--audit/--no-audit", help="Look for near-copies of training images, all of which are read."),
+    ] = True,
+    roi: Annotated[
+        options.Roi,
+        typer.Option("--roi", help="Region to synthesise; auto, box, structures or full, as for fetalflex generate."),
+    ] = options.Roi.AUTO,
     baseline: Annotated[
         Path | None,
         typer.Option("--baseline", metavar="REPORT.json", help="Compare with an earlier report.", show_default=False),
@@ -132,9 +140,11 @@ def evaluate(
         limit=limit,
         min_quality=min_quality,
         sampling=SamplingSettings(**sampling),
+        roi=roi.value,
         seed=seed,
         batch_size=batch_size,
         with_edits=edits,
+        with_audit=audit,
     )
     other = None if baseline is None else read_report(baseline)
     registry = load_registry(registry_file, model)

@@ -41,8 +41,8 @@ RoiMode = Annotated[
     typer.Option(
         "--roi",
         help="Region to synthesise; the rest is kept from the source image. outline is the ellipse in the box of the "
-        "plane's outline, box is that box, structures are all boxes with a margin, full is the whole image, auto is "
-        "the outline if there is one, else structures.",
+        "plane's outline, structures are all boxes with a margin, full is the whole image, auto is the outline if "
+        "there is one, else structures, box the same with the outline's box in place of the ellipse.",
         show_default="auto",
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,11 @@ class EvaluationSettings:
         limit: Of each plane, only so many images.
         min_quality: Only images rated at least so.
         sampling: How to sample.
+        roi: Mode of the region to synthesise, see `draw_roi_mask`.
         seed: The image at position i of the data sets has the seed `seed` + i.
         batch_size: Images that are computed together.
         with_edits: Test obedience on edited layouts too, which takes three syntheses for one where there is a test.
+        with_audit: Look for near-copies of the training images, all of which are read for that.
     """
 
     split: str = "test"
@@ -46,9 +48,11 @@ class EvaluationSettings:
     limit: int | None = None
     min_quality: int | None = None
     sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(steps=50))
+    roi: str = "auto"
     seed: int = 0
     batch_size: int = 4
     with_edits: bool = True
+    with_audit: bool = True
 
 
 def evaluate(
@@ -88,13 +92,19 @@ def evaluate(
     selection = select_samples(
         datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
     )
+    if not settings.with_audit:
+        selection = replace(selection, training=(), held_out=())
     if detector is not None:
         check_planes(detector, selection)
     kept = KeptSyntheses(out, _identity(pipeline, selection, settings))
     tasks = plan_tasks(selection.evaluated, settings.with_edits)
     with show("synthesising", len(tasks)) as tell:
-        synthesise_missing(pipeline, tasks, kept, settings.sampling, settings.seed, settings.batch_size, tell)
-    measuring = Measuring(pipeline, extractor, kept, selection, settings.split != "train", settings.batch_size)
+        synthesise_missing(
+            pipeline, tasks, kept, settings.sampling, settings.roi, settings.seed, settings.batch_size, tell
+        )
+    measuring = Measuring(
+        pipeline, extractor, kept, selection, settings.roi, settings.split != "train", settings.batch_size
+    )
     planes = measuring.planes(show)
     adherence = measuring.adherence() if settings.with_edits else {}
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
@@ -117,6 +127,7 @@ def _identity(pipeline: FetalFlexPipeline, selection: Selection, settings: Evalu
         "model": pipeline.identity,
         "data_fingerprint": selection.fingerprint,
         "seed": settings.seed,
+        "roi": settings.roi,
         "sampling": settings.sampling.record(),
     }
 
@@ -136,6 +147,7 @@ def _facts(
         "held_out_images": len(selection.held_out),
         "layout": "null" if settings.sampling.guidance.layout == 0 else "given",
         "seed": settings.seed,
+        "roi": settings.roi,
         "sampling": settings.sampling.record(),
         "limit_per_plane": settings.limit,
         "min_quality": settings.min_quality,
@@ -152,7 +164,7 @@ def _notes(selection: Selection, settings: EvaluationSettings, planes: dict[str,
         )
     if settings.split != "train" and selection.shared_patients:
         yield f"{selection.shared_patients} patients of the split are also in the split train: the split leaks."
-    for plane, result in planes.items():
+    for plane, result in planes.items() if settings.with_audit else ():
         if not result.audits:
             yield f"{plane}: no memorisation audit, since it needs images of the split train and held-out ones."
         elif len(held_out := result.audits["features"].held_out_distances) < _FEW_HELD_OUT:

@@ -38,6 +38,7 @@ class Measuring:
         extractor: Network for perceptual distance, KID and audit.
         kept: Where they lie.
         selection: Which images they belong to.
+        roi: Mode of their regions, see `draw_roi_mask`.
         real_is_held_out: Whether the evaluated real images were not trained on.
         batch_size: Images that are computed together.
     """
@@ -46,6 +47,7 @@ class Measuring:
     extractor: FeatureExtractor
     kept: KeptSyntheses
     selection: Selection
+    roi: str
     real_is_held_out: bool
     batch_size: int
 
@@ -156,7 +158,7 @@ class Measuring:
         return self.kept.image(sample.name, _shape(sample))
 
     def _roi(self, sample: Sample) -> NDArray[np.bool_]:
-        return draw_roi_mask(sample.layout, self.pipeline.registry)
+        return draw_roi_mask(sample.layout, self.pipeline.registry, self.roi)
 
 
 def _audits(synthetic: RoiVectors | None, held_out: list[RoiVectors], training: RoiVectors | None) -> dict[str, Audit]:

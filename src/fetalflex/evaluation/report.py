@@ -71,7 +71,7 @@ def report_markdown(results: Results) -> str:
         f"{facts['images']} images of {facts['patients']} patients, split {facts['split']} of the data with the "
         f"fingerprint {facts['data_fingerprint']}. Every image is synthesised from its own layout, its background kept"
         + ("" if facts["layout"] == "given" else "; **the layout is hidden from the model** (null layout)")
-        + f". Seed {facts['seed']}; {settings}.",
+        + f". Seed {facts['seed']}; region {facts['roi']}; {settings}.",
         "",
         f"Images are compared on the model's canvas of {facts['image_size']} px; ROI is the synthesised region alone. "
         f"Perceptual distance and KID: {facts['extractor']}. In brackets 95 % intervals, by drawing patients anew "

@@ -53,7 +53,7 @@ def draw_edit_sheet(results: Results, registry: Registry) -> Picture | None:
 
 def draw_nearest_sheet(results: Results, registry: Registry) -> Picture | None:
     """Return the synthetic ROIs of each plane that come nearest to a training ROI, beside it; None without audit."""
-    rows = []
+    rows, roi = [], results.facts["roi"]
     for result in results.planes.values():
         if not result.audits:
             continue
@@ -61,9 +61,9 @@ def draw_nearest_sheet(results: Results, registry: Registry) -> Picture | None:
         for index in np.argsort(found.distances, kind="stable")[:ROWS_PER_PLANE]:
             sample, copied = result.samples[index], result.training[int(found.nearest[index])]
             pictures = (
-                _region(sample, _synthesis(results.kept, sample), registry),
-                _region(copied, copied.image(), registry),
-                _region(sample, sample.image(), registry),
+                _region(sample, _synthesis(results.kept, sample), registry, roi),
+                _region(copied, copied.image(), registry, roi),
+                _region(sample, sample.image(), registry, roi),
             )
             far = "far" if found.is_far[index] else "NEAR"
             notes = (f"distance {found.distances[index]:.3f}, {far}", f"threshold {found.threshold:.3f}", "")
@@ -110,8 +110,8 @@ def _overlay(image: Picture, layout: Layout, structure: str, registry: Registry)
     return np.asarray(draw_overlay(image, shown, registry, labels=False))
 
 
-def _region(sample: Sample, image: Picture, registry: Registry) -> Picture:
-    return np.where(draw_roi_mask(sample.layout, registry), image, 0).astype(np.uint8)
+def _region(sample: Sample, image: Picture, registry: Registry, roi: str) -> Picture:
+    return np.where(draw_roi_mask(sample.layout, registry, roi), image, 0).astype(np.uint8)
 
 
 def _synthesis(kept: KeptSyntheses, sample: Sample, kind: str = "") -> Picture:

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fetalflex.anatomy import Layout
 from fetalflex.diffusion.sampling import Step
 from fetalflex.evaluation.adherence import adherence_test
@@ -58,6 +55,7 @@ def synthesise_missing(
     tasks: Sequence[Task],
     kept: KeptSyntheses,
     sampling: SamplingSettings,
+    roi: str = "auto",
     seed: int = 0,
     batch_size: int = 4,
     on_progress: Callable[[float], None] = lambda _: None,
@@ -73,6 +71,7 @@ def synthesise_missing(
         tasks: What to make.
         kept: Where finished images lie.
         sampling: How to sample.
+        roi: Mode of the region to synthesise.
         seed: Seed of the evaluation.
         batch_size: Images that are computed together.
         on_progress: Called with how many of the tasks are done by now, fractions included.
@@ -84,7 +83,7 @@ def synthesise_missing(
         syntheses = pipeline(
             [task.layout for task in batch],
             image=[task.sample.image() for task in batch],
-            roi=[roi_mask(pipeline, task) for task in batch],
+            roi=[pipeline.edit_roi(task.sample.layout, task.layout, roi) for task in batch],
             seed=[seed + task.sample.position for task in batch],
             before=[task.before for task in batch],
             batch_size=batch_size,
@@ -94,11 +93,6 @@ def synthesise_missing(
         for task, synthesis in zip(batch, syntheses, strict=True):
             kept.add(task.name, synthesis)
         on_progress(done + len(batch))
-
-
-def roi_mask(pipeline: FetalFlexPipeline, task: Task) -> NDArray[np.bool_]:
-    """Return the region that a task synthesises, (H, W) bool."""
-    return pipeline.edit_roi(task.sample.layout, task.layout)
 
 
 def _telling(on_progress: Callable[[float], None], done: int, batch: int) -> Callable[[Any, Step], None]:

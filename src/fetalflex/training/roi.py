@@ -21,8 +21,6 @@ def draw_training_roi(layout: Layout, registry: Registry, rng: np.random.Generat
     margin = float(rng.uniform(*_MARGIN))
     if not layout.structures:
         mode = "full"
-    elif mode == "box" and layout.outline(registry) is None:
-        mode = "auto"
     return draw_roi_mask(layout, registry, mode, margin)
 
 

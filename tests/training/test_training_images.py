@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fetalflex.anatomy import Canvas, Layout, default_registry
+from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, default_registry
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.config import DataConfig
@@ -97,6 +97,18 @@ def test_weights_multiply_those_of_view_and_plane(folder: Path) -> None:
     assert [sample.weight for sample in samples] == [1.5, 1.5, 0.5, 6.0, 6.0]
     with pytest.raises(FetalFlexError, match="knee"):
         select_samples(choice(folder, plane_weights={"knee": 2.0}), "train", REGISTRY)
+
+
+def test_images_with_rare_structures_are_shown_more_often(folder: Path, tmp_path: Path) -> None:
+    skull, falx = (PlacedStructure(name, Box(20, 20, 20, 20)) for name in ("skull", "midline_falx"))
+    plain, rare = (Layout("thalamic_transverse", 40, 40, found) for found in ((skull,), (skull, falx)))
+    image = np.full((40, 40), 9, np.uint8)
+    items = [(Record(f"{i}.png", plain if i else rare, str(i), None, "train", 3), image) for i in range(8)]
+    items.append((Record("empty.png", Layout("femur", 40, 40), "e", None, "train", 3), image))
+    DatasetFolder.write(tmp_path / "rare", items)
+    for threshold, factor in ((0.0, 1.0), (0.1, 1.0), (0.5, 2.0), (1.0, 8**0.5)):
+        samples = select_samples(choice(tmp_path / "rare", rare_structures=threshold), "train", REGISTRY)
+        assert [sample.weight for sample in samples] == pytest.approx([factor, *[1.0] * 8])
 
 
 def test_the_bank_holds_images_and_layouts_on_the_canvas_in_order(folder: Path) -> None:

@@ -33,6 +33,9 @@ class DataConfig(_Strict):
         planes: Only these planes; all if empty.
         plane_weights: How often images of a plane are shown relative to the others; 1 for a plane that is not named.
             So a plane with few images gets its share.
+        rare_structures: Images with a structure that less than this share of the annotated images have are shown more
+            often, by the square root of the share that is lacking (repeat factor sampling, Gupta et al. 2019); 0 is
+            off.
         views: How often each view of an annotated image is shown: `whole`, and `close_up`, cut round its anatomy, which
             is what the model works on when it edits an image. Images without boxes are shown whole, or not at all
             without that view. The control stage validates on close-ups alone if it has them.
@@ -47,6 +50,7 @@ class DataConfig(_Strict):
     validation_split: str = "val"
     planes: tuple[str, ...] = ()
     plane_weights: dict[str, Weight] = Field(default_factory=dict)
+    rare_structures: float = Field(0.0, ge=0, le=1)
     views: dict[View, Weight] = Field({"whole": 1.0, "close_up": 1.0}, min_length=1)
     min_quality: int = Field(2, ge=0, le=3)
     half: Literal["first", "second"] | None = None

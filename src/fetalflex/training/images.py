@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -78,6 +80,7 @@ def select_samples(
             for record in subset
             if (record.layout.structures or not annotated) and half in (None, half_of(record))
         )
+    factors = _repeat_factors([record for _, record in records], config.rare_structures)
     samples: list[Sample] = []
     for view, weight in config.views.items():
         if views is not None and view not in views:
@@ -86,6 +89,7 @@ def select_samples(
             part = _part(record, registry, view)
             if part is not None:
                 share = weight * plane_weights.get(record.layout.plane, 1.0)
+                share *= max((factors[name] for name in record.layout.names()), default=1.0)
                 samples.append(Sample(dataset, record, view, part, share))
     if not samples:
         raise FetalFlexError(
@@ -104,6 +108,13 @@ def half_of(record: Record) -> str:
     """Return in which half of all patients an image's patient is, `first` or `second`; it depends on the id alone."""
     digest = hashlib.sha256(f"{record.source}/{record.patient_key}".encode()).digest()
     return "second" if digest[0] % 2 else "first"
+
+
+def _repeat_factors(records: Sequence[Record], threshold: float) -> dict[str, float]:
+    """Return for each structure max(1, √(threshold / share of the annotated images that have it))."""
+    annotated = [set(record.layout.names()) for record in records if record.layout.structures]
+    counts = Counter(name for names in annotated for name in names)
+    return {name: max(1.0, math.sqrt(threshold * len(annotated) / count)) for name, count in counts.items()}
 
 
 def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:

@@ -20,6 +20,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "ssa": {"smoothing": Smoothing()},
     "ssa on latents": {"smoothing": Smoothing(smoothed="latent", decay=0.0)},
     "repaint": {"resampling": Resampling(2, 2)},
+    "bfloat16": {"precision": "bf16"},
     "ssa with unipc and repaint": {"smoothing": Smoothing(), "sampler": "unipc", "resampling": Resampling(2, 2)},
 }
 
@@ -78,6 +79,17 @@ def test_the_callback_sees_resampled_steps_and_previews_them(pipeline: FetalFlex
     preview = pipeline.preview(seen[-1].denoised)
     assert preview.shape == (1, 64, 64)
     assert preview.dtype == np.uint8
+
+
+def test_bfloat16_makes_nearly_the_same_image_and_is_recorded(pipeline: FetalFlexPipeline) -> None:
+    layout, image = scene()
+    exact, fast = (pipeline(layout, image=image, steps=4, seed=5, precision=name) for name in ("fp32", "bf16"))
+    differences = np.abs(exact.image.astype(int) - fast.image)[exact.roi_mask]
+    assert 0 < differences.mean() < 3
+    assert "precision" not in exact.settings
+    assert fast.settings["precision"] == "bf16"
+    with pytest.raises(FetalFlexError, match="precision must be one of fp32, bf16, got 'fp16'"):
+        pipeline(layout, steps=4, precision="fp16")  # type: ignore[arg-type]
 
 
 def test_a_negative_prompt_is_steered_away_from(pipeline: FetalFlexPipeline) -> None:

@@ -87,7 +87,7 @@ class ConditionedDenoiser:
         x = torch.cat([x] * len(self.terms))
         t = torch.tensor(timestep)
         prediction = predict(self.unet, self.controlnet, x, t, self.text, self.features)
-        noise = self.schedule.noise_from_prediction(prediction, x, t)
+        noise = self.schedule.noise_from_prediction(prediction.to(x.dtype), x, t)
         return self.guidance.combine(list(noise.chunk(len(self.terms))))
 
 

@@ -97,5 +97,5 @@ class Synthesiser:
 
 
 def _options(settings: SamplingSettings) -> dict[str, Any]:
-    names = ("sampler", "steps", "eta", "guidance", "smoothing", "feather", "close_up")
+    names = ("sampler", "steps", "eta", "guidance", "smoothing", "feather", "close_up", "precision")
     return {name: getattr(settings, name) for name in names}

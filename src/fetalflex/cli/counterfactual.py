@@ -76,6 +76,7 @@ def counterfactual(
     resample: options.Resample = None,
     feather: options.Feather = 0,
     whole_image: options.WholeImage = False,
+    precision: options.Precision = "fp32",
     device: options.Device = "auto",
     anomalies: AnomaliesFile = None,
     registry_file: options.RegistryFile = None,
@@ -109,6 +110,7 @@ def counterfactual(
         resample,
         feather,
         whole_image,
+        precision,
         guidance_edit=guidance_edit,
     )
     inputs.check_roi_options(True, roi, mask, feather)

@@ -80,6 +80,7 @@ def edit(
     resample: options.Resample = None,
     feather: options.Feather = 0,
     whole_image: options.WholeImage = False,
+    precision: options.Precision = "fp32",
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -107,6 +108,7 @@ def edit(
         resample,
         feather,
         whole_image,
+        precision,
         guidance_edit=guidance_edit,
     ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     inputs.check_roi_options(True, roi, mask, feather)

@@ -88,6 +88,7 @@ def evaluate(
     resample: options.Resample = None,
     feather: options.Feather = 0,
     whole_image: options.WholeImage = False,
+    precision: options.Precision = "fp32",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -122,6 +123,7 @@ def evaluate(
         resample=resample,
         feather=feather,
         whole_image=whole_image,
+        precision=precision,
     )
 
     from fetalflex.data import open_dataset

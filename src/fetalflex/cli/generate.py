@@ -71,6 +71,7 @@ def generate(
     resample: options.Resample = None,
     feather: options.Feather = 0,
     whole_image: options.WholeImage = False,
+    precision: options.Precision = "fp32",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -87,7 +88,17 @@ def generate(
     from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
 
     settings = options.sampling_settings(
-        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
+        sampler,
+        steps,
+        eta,
+        guidance_prompt,
+        guidance_layout,
+        ssa,
+        ssa_weight,
+        resample,
+        feather,
+        whole_image,
+        precision,
     ) | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
     if dataset is None:

@@ -48,6 +48,7 @@ def refine(
     resample: options.Resample = None,
     feather: options.Feather = 0,
     whole_image: options.WholeImage = False,
+    precision: options.Precision = "fp32",
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -66,7 +67,17 @@ def refine(
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
     settings = options.sampling_settings(
-        sampler, steps, eta, guidance_prompt, guidance_layout, ssa, ssa_weight, resample, feather, whole_image
+        sampler,
+        steps,
+        eta,
+        guidance_prompt,
+        guidance_layout,
+        ssa,
+        ssa_weight,
+        resample,
+        feather,
+        whole_image,
+        precision,
     ) | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength, "seed": seed}
     registry = inputs.load_registry(registry_file, model)
     shown = inputs.load_layout(layout, registry)

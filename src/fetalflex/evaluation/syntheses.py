@@ -100,5 +100,5 @@ def _telling(on_progress: Callable[[float], None], done: int, batch: int) -> Cal
 
 
 def _options(sampling: SamplingSettings) -> dict[str, Any]:
-    names = ("sampler", "steps", "eta", "guidance", "smoothing", "resampling", "feather", "close_up")
+    names = ("sampler", "steps", "eta", "guidance", "smoothing", "resampling", "feather", "close_up", "precision")
     return {name: getattr(sampling, name) for name in names}

@@ -30,7 +30,7 @@ def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     """
     values = encoder_values(vae.config.block_out_channels, pixels.shape[-2:].numel())
     parts = [vae.encode(pixels[part]).latent_dist.mode() for part in parts_of(len(pixels), values)]
-    return torch.cat(parts) * vae.config.scaling_factor
+    return torch.cat(parts).to(pixels.dtype) * vae.config.scaling_factor
 
 
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """
     channels = vae.config.block_out_channels
     values = decoder_values(channels, latents.shape[-2:].numel() * 4 ** (len(channels) - 1))
-    return torch.cat([decode_at_once(vae, latents[part]) for part in parts_of(len(latents), values)])
+    return torch.cat([decode_at_once(vae, latents[part]) for part in parts_of(len(latents), values)]).to(latents.dtype)
 
 
 def decode_at_once(vae: AutoencoderKL, latents: Tensor) -> Tensor:

@@ -67,7 +67,10 @@ def test_an_entry_changes_only_what_it_names(tmp_path: Path) -> None:
     [
         ([1], "must hold the fields entries, seed, shard_size, sampling, checks, got a list of 1 items"),
         ({}, "entries: Field required"),
-        ({"entries": []}, "entries: .*at least 1 item"),
+        ({"entries": []}, "entries holds nothing; give at least one entry$"),
+        ({"entries": [NORMAL | {"count": "2"}]}, r"entries\.0\.count: Input should be a valid integer \(got '2'\)$"),
+        ({"entries": NORMAL}, r"entries: Input should be a list \(got a dict of 3 items\)$"),
+        ({"entries": "x" * 100_000}, "entries: Input should be a list .{0,80}$"),
         ({"entries": [NORMAL], "sede": 1}, "unknown field 'sede'; allowed are .* Did you mean seed"),
         ({"entries": [NORMAL], "seed": "1"}, r"seed: .*valid integer \(got '1'\)"),
         ({"entries": [NORMAL], "shard_size": 0}, r"shard_size: .*greater than or equal to 1 \(got 0\)"),

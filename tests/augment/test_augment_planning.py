@@ -86,6 +86,15 @@ def test_synthetic_images_are_no_sources(tmp_path: Path) -> None:
     assert {sample.record.file_name for sample in samples} == {"images/1.png", "images/2.png"}
 
 
+def test_images_without_a_split_are_no_sources_and_the_remedy_is_told(tmp_path: Path) -> None:
+    dataset = abdomens(tmp_path / "set", 2)
+    items = [(replace(record, split=None), dataset.image(record)) for record in dataset]
+    loose = DatasetFolder.write(tmp_path / "loose", items)
+    message = "in split train; it has 2 in no split; `fetalflex prepare` divides a data set into splits$"
+    with pytest.raises(FetalFlexError, match=message):
+        planned(loose, plan_of(ABDOMINAL | {"normal": True, "count": 1}))
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
@@ -94,7 +103,7 @@ def test_synthetic_images_are_no_sources(tmp_path: Path) -> None:
         (ABDOMINAL | {"anomaly": "cleft palate"}, "cleft_palate shows on facial_sagittal only"),
         (ABDOMINAL | {"anomaly": "duodenal_atresia", "severity": ["mild"]}, "no severity 'mild'; it has stenosis"),
         (ABDOMINAL | {"normal": True, "split": "val"}, "in split val; it has 4 in train. Name another split"),
-        ({"plane": "facial_sagittal", "normal": True}, "no annotated image of facial_sagittal .* it has none at all"),
+        ({"plane": "facial_sagittal", "normal": True}, "no annotated image of facial_sagittal .* it has none at all$"),
         (ABDOMINAL | {"anomaly": "displacement", "structure": "skull"}, "displacement needs skull"),
         (ABDOMINAL | {"anomaly": "absent_stomach", "structure": "stomach"}, "absent_stomach is not for any structure"),
         (

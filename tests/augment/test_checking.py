@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augment_helpers import abdomens, plan_of, planned
+from augment_helpers import ABDOMEN, abdomens, plan_of, planned
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import default_registry, draw_roi_mask
+from fetalflex.anatomy import Box, PlacedStructure, default_registry, draw_roi_mask
 from fetalflex.augment.checking import Checker, Kept, Verdict
 from fetalflex.augment.grey_vectors import grey_vector
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.samples import Sample
-from fetalflex.data import DatasetFolder
+from fetalflex.data import DatasetFolder, Record
 
 REGISTRY = default_registry()
 
@@ -76,11 +76,24 @@ def test_copies_are_found_mirrored_and_dimmed_too(dataset: DatasetFolder, sample
             assert judged(dataset, sample, copied, copy_correlation=None).reason is None
 
 
+@pytest.mark.parametrize(("width", "height"), [(30, 64), (31, 64), (36, 50), (72, 31)])
+def test_mirrored_copies_are_found_whatever_the_shape_of_their_region(tmp_path: Path, width: int, height: int) -> None:
+    layout = ABDOMEN.with_structures([PlacedStructure("abdomen", Box(48, 40, width, height))])
+    image = np.random.default_rng(1).integers(0, 255, (80, 96), dtype=np.uint8)
+    records = [Record(f"images/{i}.png", layout, f"p{i}", "scans", "train") for i in range(2)]
+    dataset = DatasetFolder.write(tmp_path / "set", [(records[0], image), (records[1], fresh())])
+    [sample] = planned(dataset, plan_of({"plane": "abdominal_transverse", "normal": True, "count": 1}))
+    for record in dataset:
+        copied = np.ascontiguousarray(dataset.image(record)[:, ::-1])
+        verdict = judged(dataset, sample, copied)
+        assert (verdict.reason, verdict.detail) == ("copy", f"of {record.file_name}")
+
+
 def test_images_of_other_splits_are_no_copies_unless_they_are_sources(tmp_path: Path, sample: Sample) -> None:
     held_out = abdomens(tmp_path / "other", split="test")
     vector = grey_vector(held_out.image(held_out[0]), draw_roi_mask(held_out[0].layout, REGISTRY))
     for splits, known in (({"train"}, (-1.0, "")), ({"test"}, (1.0, "images/0.png"))):
-        assert RealRegions(held_out, splits, REGISTRY).most_alike(vector, "abdominal_transverse") == known
+        assert RealRegions(held_out, splits, REGISTRY).most_alike([vector], "abdominal_transverse") == known
 
 
 def test_near_copies_of_kept_images_of_the_plane_are_rejected(dataset: DatasetFolder, sample: Sample) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fetalflex.augment.grey_vectors import correlations, grey_vector, mirrored, most_alike
+from fetalflex.augment.grey_vectors import correlations, grey_vector, mirrored_grey_vector, most_alike
 
 WINDOW = np.zeros((64, 64), bool)
 WINDOW[8:40, 16:48] = True
@@ -35,9 +35,14 @@ def test_brightness_contrast_and_place_do_not_matter() -> None:
     assert place == 0
 
 
-def test_a_mirrored_vector_is_that_of_the_mirrored_image() -> None:
-    everywhere = np.ones((64, 64), bool)
-    assert np.array_equal(mirrored(grey_vector(noise(0), everywhere)), grey_vector(noise(0)[:, ::-1], everywhere))
+@pytest.mark.parametrize("width", [32, 31, 17])
+def test_the_mirrored_vector_is_that_of_the_mirrored_image(width: int) -> None:
+    window, mirrored_window = np.zeros((2, 64, 64), bool)
+    window[8:40, 16 : 16 + width] = True
+    mirrored_window[8:40, 48 - width : 48] = True
+    mirrored = np.ascontiguousarray(noise(0)[:, ::-1])
+    assert np.array_equal(mirrored_grey_vector(mirrored, mirrored_window), grey_vector(noise(0), window))
+    assert most_alike(mirrored_grey_vector(noise(0), window), [grey_vector(mirrored, mirrored_window)])[0] == 1
 
 
 def test_a_region_without_contrast_is_like_nothing() -> None:

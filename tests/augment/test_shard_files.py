@@ -90,12 +90,15 @@ def test_damaged_shards_and_remains_are_cleared(
     tmp_path: Path, shard: Shard, name: str, damage: Callable[[Path], None]
 ) -> None:
     write_shard(tmp_path, shard, progress_of(shard), 0, 1)
-    for remains in ("shards/.0f.partial", "shards/.0f.replaced"):
-        (tmp_path / remains).mkdir()
+    for remains in ("shards/.0f.partial", "shards/.0f.replaced", "rounds/.0f.partial"):
+        (tmp_path / remains).mkdir(parents=True)
         (tmp_path / remains / "1.png").touch()
     (tmp_path / ".0f.partial").touch()
+    (tmp_path / "annotations.json").touch()
     clear_remains(tmp_path, [shard])
     assert is_whole(tmp_path, shard)
+    assert (tmp_path / "annotations.json").exists()
+    (tmp_path / "rounds").rmdir()  # empty now
     damage(tmp_path / shard.folder / (shard.samples[0].file if name == "png" else name))
     assert not is_whole(tmp_path, shard)
     clear_remains(tmp_path, [shard])

@@ -36,6 +36,19 @@ def test_an_ablation_writes_its_table(run: RunCommand, config: Path) -> None:
     assert again["rows"][0]["report"]["sampling"]["layout_guidance"] == 1.0
 
 
+def test_the_files_device_stands_unless_another_is_given(
+    run: RunCommand, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = []
+    monkeypatch.setattr(
+        "fetalflex.experiments.ablation.run_ablation", lambda run_config, *_: devices.append(run_config.device)
+    )
+    config.write_text(f"{config.read_text()}device: cpu\n")
+    for options in ((), ("--device", "cuda")):
+        run("experiment", "ablation", "--config", config, "--out", "out", *options, code=130)
+    assert devices == ["cpu", "cuda"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

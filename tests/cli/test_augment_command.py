@@ -94,6 +94,7 @@ def test_missing_images_are_told_by_words_and_exit_code(augment: RunCommand) -> 
         ),
         ({}, "--plan none.yaml", "none.yaml: cannot be read"),
         ({}, "--out scan.png", "scan.png is a file; give a folder"),
+        ({}, "--out scan.png/new/set", "scan.png is a file; give a folder"),
         ({}, "--out set", "set is not empty and holds no manifest.json"),
         ({}, "--dry-run --out set", "set is not empty and holds no manifest.json"),
         ({}, "--model nowhere", "model 'nowhere' is neither a folder"),

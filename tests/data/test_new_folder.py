@@ -83,6 +83,8 @@ def test_a_file_is_in_the_way(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(FetalFlexError, match="is a file"):
         check_new_folder(tmp_path / "out", True, MARKER)
+    with pytest.raises(FetalFlexError, match="out is a file; give a folder"):
+        check_new_folder(tmp_path / "out" / "new" / "pair", True, MARKER)
 
 
 def test_a_link_to_a_folder_stays_and_what_it_leads_to_is_replaced(tmp_path):

@@ -41,9 +41,15 @@ def test_a_row_enlarges_what_differs_where_that_is_little(pairs: list[Counterfac
 
 
 def test_differences_are_shown_in_their_colours(pairs: list[CounterfactualPair]) -> None:
-    drawn = draw_pair_sheet(pairs, default_registry(), "Dilated stomach", "scan.png").astype(int)
-    for colour in (BRIGHTER, DARKER):
-        assert (np.abs(drawn - colour).max(axis=2) < 3).any()
+    normal = replace(pairs[0].normal, image=np.full((80, 120), 128, np.uint8))
+    middle = np.flatnonzero(pairs[0].may_differ.any(axis=0)).mean()
+    for change, colour in ((0, None), (100, BRIGHTER), (-100, DARKER)):
+        changed = np.where(pairs[0].may_differ & (np.arange(120) < middle), 128 + change, 128).astype(np.uint8)
+        pair = replace(pairs[0], normal=normal, abnormal=replace(normal, image=changed))
+        drawn = draw_pair_sheet([pair], default_registry(), "Dilated stomach", "scan.png").astype(int)
+        last_column = drawn[:, -330:]  # the legend, with the same colours, stands in the first
+        found = [one for one in (BRIGHTER, DARKER) if (np.abs(last_column - one).max(axis=2) < 3).any()]
+        assert found == ([] if colour is None else [colour])
 
 
 def test_the_file_says_that_it_is_synthetic(pairs: list[CounterfactualPair], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry
-from fetalflex.augment.grey_vectors import Vector, grey_vector, most_alike
+from fetalflex.augment.grey_vectors import Vector, grey_vector, mirrored_grey_vector, most_alike
 from fetalflex.augment.layout_check import ignored_structure, layout_numbers
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
@@ -88,7 +88,9 @@ class Checker:
         found = (
             self._by_grey(numbers)
             or self._by_layout(sample, image, numbers)
-            or self._by_copy(sample, vector, grey_vector(source, roi_mask), numbers)
+            or self._by_copy(
+                sample, (vector, mirrored_grey_vector(image, roi_mask)), grey_vector(source, roi_mask), numbers
+            )
             or self._by_duplicate(sample, vector, kept, numbers)
         )
         reason, detail = found or (None, "")
@@ -110,12 +112,13 @@ class Checker:
         return None if structure is None else (LAYOUT, structure)
 
     def _by_copy(
-        self, sample: Sample, vector: Vector, source: Vector, numbers: dict[str, float]
+        self, sample: Sample, views: tuple[Vector, Vector], source: Vector, numbers: dict[str, float]
     ) -> tuple[str, str] | None:
+        """Compare an image's region, as it is and mirrored, with its source's and with all other real ones."""
         if self.checks.copy_correlation is None:
             return None
-        alike, name = self.real.most_alike(vector, sample.plane)
-        with_source, _ = most_alike(vector, [source])
+        alike, name = self.real.most_alike(views, sample.plane)
+        with_source = max(most_alike(view, [source])[0] for view in views)
         if with_source >= alike:
             alike, name = with_source, sample.record.file_name
         numbers["real_correlation"] = round(alike, 4)

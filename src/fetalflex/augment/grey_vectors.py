@@ -29,9 +29,13 @@ def grey_vector(image: Image, roi_mask: Mask) -> Vector:
     return np.asarray(vector * np.sqrt(2), np.float32)
 
 
-def mirrored(vector: Vector) -> Vector:
-    """Return the vector of the region mirrored left to right."""
-    return vector.reshape(_SIDE, _SIDE)[:, ::-1].ravel()
+def mirrored_grey_vector(image: Image, roi_mask: Mask) -> Vector:
+    """Return the vector of a region mirrored left to right; see `grey_vector` for the arguments.
+
+    The vector itself must not be mirrored: a narrow region lies in the middle of its canvas up to a pixel only, and
+    grey values that are off by a pixel correlate far less.
+    """
+    return grey_vector(np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(roi_mask[:, ::-1]))
 
 
 def correlations(vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.augment.plan import Plan
+from fetalflex.augment.rounds import ROUNDS
 from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import SHARD_FILE, SHARDS
+from fetalflex.augment.shard_files import LARGEST_FILE, SHARD_FILE, SHARDS, is_remains
 from fetalflex.data import Dataset
 from fetalflex.data.atomic import replacing
 from fetalflex.data.fingerprint import records_fingerprint
+from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
 
 MANIFEST = "manifest.json"
@@ -31,6 +34,9 @@ def manifest_of(
 ) -> dict[str, Any]:
     """Return the manifest, as JSON values.
 
+    The plan stands there with each entry's `sampling` whole, as it follows from the entry and the plan together: what
+    an entry leaves out and what it sets to the default are not the same.
+
     Args:
         dataset: Where sources come from.
         plan: The plan.
@@ -42,13 +48,16 @@ def manifest_of(
     for sample in samples:
         facts = sample.facts(registry) | {"after": sample.after.to_dict()}
         digest.update(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode())
+    values = plan.model_dump(mode="json")
+    for written, entry in zip(values["entries"], plan.entries, strict=True):
+        written["sampling"] = plan.sampling_of(entry).model_dump(mode="json")
     return {
         "format": FORMAT,
         "version": VERSION,
         "model": model,
         "data_fingerprint": records_fingerprint(dataset),
         "samples_digest": digest.hexdigest()[:16],
-        "plan": json.loads(plan.model_dump_json()),
+        "plan": values,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "numpy", "pillow")},
     }
@@ -60,14 +69,14 @@ def check_folder(root: Path, manifest: dict[str, Any]) -> None:
     Raises:
         FetalFlexError: If the folder holds other things, or a set that would be another one; what differs is named.
     """
-    if root.exists() and not root.is_dir():
-        raise FetalFlexError(f"{root} is a file; give a folder to write to")
+    check_no_file_in_the_way(root)
     path = root / MANIFEST
-    if root.exists() and any(root.iterdir()) and not path.is_file():
+    # A process that was killed while it wrote the manifest has left remains alone.
+    if root.exists() and not path.is_file() and not all(map(is_remains, root.iterdir())):
         raise FetalFlexError(f"{root} is not empty and holds no {MANIFEST}; give a new folder")
     if not _has_shards(root):  # what stopped before its first shard binds nobody
         return
-    before = read_json(path)
+    before = read_json(path, LARGEST_FILE)
     changes = list(_changes(before, manifest))
     if changes:
         more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
@@ -78,8 +87,10 @@ def check_folder(root: Path, manifest: dict[str, Any]) -> None:
 
 
 def write_manifest(root: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest of a new set; that of one that goes on stays."""
+    """Write the manifest of a new set, and forget decisions on another one's images; a set that goes on stays."""
     if not _has_shards(root):
+        if (root / ROUNDS).exists():
+            shutil.rmtree(root / ROUNDS)
         with replacing(root / MANIFEST) as file:
             file.write(json_text(manifest).encode())
 

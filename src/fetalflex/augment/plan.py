@@ -193,7 +193,7 @@ class Plan(_Strict):
         checks: Which images are rejected.
     """
 
-    entries: Annotated[tuple[Entry, ...], Field(strict=False, min_length=1)]
+    entries: Annotated[tuple[Entry, ...], Field(strict=False)]
     seed: int = Field(0, ge=0, le=2**53)
     shard_size: int = Field(32, ge=1, le=1000)
     sampling: Sampling = Sampling()
@@ -201,6 +201,8 @@ class Plan(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Plan:
+        if not self.entries:  # min_length would call a list empty of which an entry is wrong
+            raise ValueError("entries holds nothing; give at least one entry")
         if self.count > MOST_IMAGES:
             raise ValueError(f"the entries ask for {self.count:,} images; at most {MOST_IMAGES:,} are made at once")
         return self

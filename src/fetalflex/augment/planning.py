@@ -145,9 +145,14 @@ def _sources(dataset: Dataset, plane: str, entry: Entry, registry: Registry) -> 
     if not sources:
         splits = Counter(record.split or "no split" for record in real)
         known = ", ".join(f"{count} in {split}" for split, count in splits.items()) or "none at all"
+        if not real:
+            remedy = ""
+        elif any(record.split for record in real):
+            remedy = ". Name another split in the entry if these may be used"
+        else:
+            remedy = "; `fetalflex prepare` divides a data set into splits"
         raise FetalFlexError(
-            f"the data set has no annotated image of {plane} in split {entry.split}; it has {known}. Name another "
-            "split in the entry if these may be used"
+            f"the data set has no annotated image of {plane} in split {entry.split}; it has {known}{remedy}"
         )
     for record in sources:
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_roi_mask
-from fetalflex.augment.grey_vectors import Vector, grey_vector, mirrored, most_alike
+from fetalflex.augment.grey_vectors import Vector, grey_vector, most_alike
 from fetalflex.augment.planning import SYNTHETIC
 from fetalflex.data import Dataset, Record
 
@@ -31,15 +31,15 @@ class RealRegions:
         self._registry = registry
         self._known: dict[str, tuple[list[Record], NDArray[np.float32]]] = {}
 
-    def most_alike(self, vector: Vector, plane: str) -> tuple[float, str]:
-        """Return the largest correlation of a region, as it is or mirrored, with a real one, and the name of that.
+    def most_alike(self, views: Sequence[Vector], plane: str) -> tuple[float, str]:
+        """Return the largest correlation of a region with a real one, and the name of that; -1 and "" without any.
 
         Args:
-            vector: Of `grey_vector`.
+            views: Vectors of the region, as it is and mirrored.
             plane: Canonical name.
         """
         records, vectors = self._of(plane)
-        found = max(most_alike(view, vectors) for view in (vector, mirrored(vector)))
+        found = max(most_alike(view, vectors) for view in views)
         return found[0], records[found[1]].file_name if records else ""
 
     def _of(self, plane: str) -> tuple[list[Record], NDArray[np.float32]]:

@@ -23,7 +23,7 @@ class Report:
     Args:
         folder: Of the set.
         model: Identity of the model.
-        lines: Of each sample, made or failed; see `sample_lines`.
+        lines: Of each sample, made or failed; see `sample_line`.
         seconds: Time of all synthesis, summed over processes.
         rounds: Rounds in which near-copies across shards were made again.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import Any
 
 from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
 from fetalflex.augment.progress import Progress
+from fetalflex.augment.rounds import ROUNDS
 from fetalflex.augment.samples import Sample
+from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.new_folder import new_folder
 from fetalflex.errors import FetalFlexError
 
@@ -23,7 +26,10 @@ TIMING = "timing.json"
 """Seconds that the shard took: all that differs between two runs of the same plan."""
 
 FORMAT, VERSION = "fetalflex/augment-shard", 1
-_LARGEST_SHARD_FILE = 100_000_000
+LARGEST_FILE = 100_000_000
+"""Most bytes that are read of a JSON file of a set."""
+
+_REMAINS = re.compile(r"\.[0-9a-f]+\.(partial|replaced)")
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def write_shard(root: Path, shard: Shard, progress: Sequence[Progress], round_: 
 def read_shard(root: Path, shard: Shard) -> ShardContent | None:
     """Return what a shard's file says; None if it is missing or damaged, or is no shard of these samples."""
     try:
-        data = tagged_with(read_json(root / shard.folder / SHARD_FILE, _LARGEST_SHARD_FILE), FORMAT, VERSION, "shard")
+        data = tagged_with(read_json(root / shard.folder / SHARD_FILE, LARGEST_FILE), FORMAT, VERSION, "shard")
         digest = data.pop("digest")
         content = ShardContent(data["round"], tuple(data["samples"]))
         numbers = [line["number"] for line in content.lines]
@@ -133,15 +139,22 @@ def seconds_of(root: Path, shard: Shard) -> float:
 
 
 def clear_remains(root: Path, shards: Sequence[Shard]) -> None:
-    """Remove what killed processes have left, and shards that are not whole."""
-    for folder in (root, root / SHARDS):
-        for path in folder.glob(".*"):
-            if path.suffix in {".partial", ".replaced"}:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for shard in shards:
+    """Remove what killed processes have left, shards that are not whole, and then the annotations, which name all."""
+    for folder in (root, root / SHARDS, root / ROUNDS):
+        for path in filter(is_remains, folder.glob(".*")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    damaged = [shard for shard in shards if not is_whole(root, shard)]
+    if damaged:
+        (root / ANNOTATIONS).unlink(missing_ok=True)
+    for shard in damaged:
         path = root / shard.folder
-        if path.exists() and not is_whole(root, shard):
+        if path.exists():
             shutil.rmtree(path)
+
+
+def is_remains(path: Path) -> bool:
+    """Say whether a file or folder is what a killed process has left of one that it was writing."""
+    return _REMAINS.fullmatch(path.name) is not None
 
 
 def _digest(content: dict[str, Any]) -> str:

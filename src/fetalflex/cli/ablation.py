@@ -28,7 +28,9 @@ def ablation(
     steps: options.Steps = 50,
     guidance_layout: options.GuidanceLayout = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the syntheses.")] = 0,
-    device: options.Device = "auto",
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
+    ] = None,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -50,7 +52,7 @@ def ablation(
     from fetalflex.sampling_settings import SamplingSettings
     from fetalflex.training.config import load_run_config
 
-    run = load_run_config(config, {"device": device})
+    run = load_run_config(config, {} if device is None else {"device": device})
     if registry_file is not None:
         registry = load_registry(registry_file)
     else:
@@ -68,4 +70,5 @@ def ablation(
     values = run_ablation(run, datasets, registry, out, settings, progress_console(), progress_bar)
     if values is None:
         raise typer.Exit(ExitCode.INTERRUPTED)
-    typer.echo(json.dumps(values, indent=2) if as_json else f"{(out / TABLE).read_text()}wrote {out / TABLE}")
+    table = (out / TABLE).read_text(encoding="utf-8")
+    typer.echo(json.dumps(values, indent=2) if as_json else f"{table}wrote {out / TABLE}")

@@ -23,8 +23,7 @@ def check_new_folder(out: Path, force: bool, marker: str) -> None:
     Raises:
         FetalFlexError: If something is in the way.
     """
-    if out.exists() and not out.is_dir():
-        raise FetalFlexError(f"{out} is a file; give a folder")
+    check_no_file_in_the_way(out)
     if not out.exists() or not any(out.iterdir()):
         return
     if not force:
@@ -33,6 +32,13 @@ def check_new_folder(out: Path, force: bool, marker: str) -> None:
         raise FetalFlexError(
             f"{out} holds no {marker}, so it is not replaced, not even by force; give a new folder or clear it yourself"
         )
+
+
+def check_no_file_in_the_way(out: Path) -> None:
+    """Raise FetalFlexError if a path, or what would be a folder above it, is a file."""
+    there = next((path for path in (out, *out.parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise FetalFlexError(f"{there} is a file; give a folder")
 
 
 @contextmanager

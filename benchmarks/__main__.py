@@ -16,11 +16,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import sampling, training_data
+from benchmarks import precision, sampling, training_data
 from benchmarks.measuring import Comparison, Result, compare, own_peak_memory, peak_memory_of
 
 RESULTS = Path(__file__).with_name("results.json")
-BENCHMARKS = ("sampling", "training_data")
+BENCHMARKS = ("sampling", "precision", "training_data")
 
 
 def main() -> None:
@@ -52,7 +52,9 @@ def _options() -> argparse.Namespace:
 
 
 def _comparison(name: str, preset: str, folder: Path) -> Comparison:
-    return sampling.comparison(preset) if name == "sampling" else training_data.comparison(preset, folder)
+    if name == "training_data":
+        return training_data.comparison(preset, folder)
+    return {"sampling": sampling, "precision": precision}[name].comparison(preset)
 
 
 def _memory(name: str, options: argparse.Namespace) -> dict[str, float]:

@@ -24,6 +24,7 @@ def test_the_benchmarks_run_and_print_their_ratios() -> None:
         "--no-memory",
     ]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300)
-    assert done.stdout.count("ours / theirs:") == 2
+    assert done.stdout.count("ours / theirs:") == 3
     assert "sampling step, tiny" in done.stdout
+    assert "synthesis of 5 steps, tiny" in done.stdout
     assert "training data, control stage of tiny" in done.stdout

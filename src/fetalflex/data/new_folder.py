@@ -35,6 +35,17 @@ def check_new_folder(out: Path, force: bool, marker: str) -> None:
         )
 
 
+def check_no_file_in_the_way(out: Path) -> None:
+    """Check, before time is spent on what goes into it, that a folder is at `out` or can be made there.
+
+    Raises:
+        FetalFlexError: If `out` or a folder above it is a file.
+    """
+    for path in (out, *out.parents):
+        if path.exists() and not path.is_dir():
+            raise FetalFlexError(f"{path} is a file; give a folder to write to")
+
+
 @contextmanager
 def new_folder(out: Path, force: bool, marker: str) -> Iterator[Path]:
     """Hand out an empty folder beside `out` that takes its place once the block has ended well and all is on disk.

@@ -51,8 +51,8 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
         for key in _SHOULD_MATCH
         if first.get(key) != second.get(key)
     ]
-    fidelity = first.get("layout_fidelity"), second.get("layout_fidelity")
-    lines += _fidelity_notes(*fidelity)
+    fidelity, other_fidelity = first.get("layout_fidelity"), second.get("layout_fidelity")
+    lines += _fidelity_notes(fidelity, other_fidelity)
     lines += ["", "| | first | second | second - first |", "|---|---|---|---|"]
     tables = [("mean of planes", first["mean_of_planes"], second["mean_of_planes"])]
     tables += [
@@ -70,8 +70,8 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
             pair = [report["adherence"].get(structure, {}).get(name) for report in (first, second)]
             if all(pair):
                 lines.append(_row(f"{structure} {name}, %", pair[0], pair[1], 100, 1))
-    if all(fidelity):
-        lines += _fidelity_rows(*fidelity)
+    if fidelity and other_fidelity:
+        lines += _fidelity_rows(fidelity, other_fidelity)
     return "\n".join(lines) + "\n"
 
 
@@ -89,16 +89,16 @@ def _fidelity_rows(first: dict[str, Any], second: dict[str, Any]) -> Iterator[st
             pair = [_means(fidelity["kinds"][kind]) for fidelity in (first, second)]
             for title, one, other in zip(("AP50", "AP", "IoU"), *pair, strict=True):
                 yield _row(f"layout fidelity, {kind}: mean {title}", one, other, 1, 3)
-    structures = [fidelity["kinds"].get(UNEDITED, {}).get("structures", {}) for fidelity in (first, second)]
-    for name in structures[0]:
-        if name in structures[1]:
-            yield _row(f"layout fidelity, {UNEDITED}: {name} IoU", *(found[name]["iou"] for found in structures), 1, 3)
-    for name in first["edits"]:
+    structures, others = (fidelity["kinds"].get(UNEDITED, {}).get("structures", {}) for fidelity in (first, second))
+    for name in structures:
+        if name in others:
+            yield _row(f"layout fidelity, {UNEDITED}: {name} IoU", structures[name]["iou"], others[name]["iou"], 1, 3)
+    for name, edit in first["edits"].items():
         if name in second["edits"]:
-            edits = [fidelity["edits"][name] for fidelity in (first, second)]
-            yield _row(f"{name} enlarged, IoU with its box", *(edit["enlarged_iou"] for edit in edits), 1, 3)
-            yield _row(f"{name} enlarged, IoU with the box before", *(e["iou_with_box_before"] for e in edits), 1, 3)
-            found = [edit["found_at_all"].get(REMOVED) for edit in edits]
+            other = second["edits"][name]
+            for key, title in (("enlarged_iou", "its box"), ("iou_with_box_before", "the box before")):
+                yield _row(f"{name} enlarged, IoU with {title}", edit[key], other[key], 1, 3)
+            found = edit["found_at_all"].get(REMOVED), other["found_at_all"].get(REMOVED)
             if all(found):
                 yield _row(f"{name} removed, still found, %", *found, 100, 1)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,13 @@ def test_a_detector_measures_layout_fidelity(
     assert fidelity["kinds"]["real"]["structures"]["skull"]["ap50"] == 1
     assert "## Layout fidelity" in Path("out/report.md").read_text()
     assert Path("out/fidelity.png").is_file()
+    rows = list(csv.DictReader(Path("out/samples.csv").read_text().splitlines()))
+    for kind, prefix in (("unedited", "iou"), ("real", "real_iou")):
+        for name, found in fidelity["kinds"][kind]["structures"].items():
+            ious = [float(row[f"{prefix}_{name}"]) for row in rows if row[f"{prefix}_{name}"]]
+            assert np.mean(ious) == pytest.approx(found["iou"]["value"], rel=1e-4)
+    again = run("evaluate", tiny_model, phantom_folder, "--out", "out", *options, "--baseline", "out/report.json")
+    assert "| layout fidelity, unedited: mean AP |" in again.stdout
 
 
 @pytest.mark.parametrize(

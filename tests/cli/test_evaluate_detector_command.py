@@ -36,6 +36,7 @@ def test_json_is_the_report(run: RunCommand, data: Path, detector_folder: Path) 
         ("--split test", "no annotated image has the split test"),
         ("--planes femur", "not trained on the plane femur"),
         ("--out scan.png", "scan.png is a file"),
+        ("--out scan.png/deep", "scan.png is a file"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(

@@ -35,7 +35,7 @@ def test_what_was_found_is_a_data_set_with_layouts_and_scores(detector: Detector
     found = detect_into_folder(detector, sources, out, DetectionSettings(batch_size=2), progress=told.append)
     dataset = DatasetFolder(out)
     assert [record.file_name for record in dataset] == ["images/a.png", "images/a_2.png", "images/b.png"]
-    assert told == [2]
+    assert told == [2, 3]
     for record, image in zip(dataset, found.images, strict=True):
         assert (dataset.image(record) == read_image(Path(image.origin))).all()
         assert Layout.load(out / image.layout_file) == record.layout == image.detection.layout
@@ -96,6 +96,14 @@ def test_only_detections_are_replaced(detector: Detector, scans: Path, phantom_f
     detect_into_folder(detector, sources, tmp_path / "out", force=True)
     with pytest.raises(FetalFlexError, match=r"holds no detections\.json"):
         detect_into_folder(detector, sources, phantom_folder, force=True)
+
+
+def test_what_was_found_before_is_not_searched_again(detector: Detector, scans: Path) -> None:
+    out = scans / "found"
+    detect_into_folder(detector, image_sources([scans], detector.registry), out)
+    assert len(image_sources([scans], detector.registry)) > 3
+    sources = image_sources([scans], detector.registry, leave_out=out)
+    assert len(detect_into_folder(detector, sources, out, force=True).images) == 3
 
 
 def test_each_image_comes_once(detector: Detector, scans: Path) -> None:

@@ -12,7 +12,7 @@ from fetalflex.data import DatasetFolder, Record, read_image
 from fetalflex.detection import Detection, Detector
 from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_structure
 from fetalflex.detection.evaluation import DetectorEvaluationSettings, DetectorResults, evaluate_detector
-from fetalflex.detection.report import report_markdown, report_values, summary, write_report
+from fetalflex.detection.report import check_report_folder, report_markdown, report_values, summary, write_report
 from fetalflex.errors import FetalFlexError
 from phantoms import draw_phantom, random_layout
 
@@ -101,11 +101,22 @@ def test_images_without_boxes_tell_of_the_plane_alone(detector: Detector, tmp_pa
     assert sum(results.planes()["thalamic_transverse"].values()) == 2
 
 
-def test_a_wrong_plane_makes_its_boxes_wrong_unless_it_is_told() -> None:
+def test_of_a_wrong_plane_only_the_structures_count_that_both_planes_have() -> None:
     layout = LAYOUTS[0]
-    other = Detection(Layout("femur", 64, 64), ())
-    values = precision_by_structure([Judged(layout, other, frozenset(layout.names()))])
-    assert values["skull"].ap50 == 0
+    ventricular = replace(layout, plane="ventricular_transverse").with_structures(layout.find("skull"))
+    values = precision_by_structure([Judged(layout, Detection(ventricular, (0.9,)), frozenset(layout.names()))])
+    assert values["skull"].ap50 == 1
+    assert values["thalami"].ap50 == 0
+
+
+def test_a_report_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text('{"format": "fetalflex/evaluation-report", "version": 1}')
+    with pytest.raises(FetalFlexError, match=r"report\.json is no report on a detector"):
+        check_report_folder(tmp_path)
+    path.write_text('{"format": "fetalflex/detector-report", "version": 1}')
+    check_report_folder(tmp_path)
+    check_report_folder(tmp_path / "new")
 
 
 @pytest.mark.parametrize(

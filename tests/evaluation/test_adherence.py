@@ -54,6 +54,13 @@ def test_of_a_skull_that_grows_out_of_the_image_nothing_can_be_told() -> None:
     assert judge_skull(head(box), head(), head(), layout, None).enlarged is None
 
 
+def test_of_a_skull_that_lies_mostly_outside_the_image_nothing_can_be_told() -> None:
+    box = Box(-10, 80, 110, 80)
+    layout = replace(HEAD_LAYOUT, structures=(PlacedStructure("skull", box),))
+    verdict = judge_skull(head(box), head(box.scaled(1.15)), head(), layout, None)
+    assert (verdict.present, verdict.enlarged, verdict.removed) == (None, None, None)
+
+
 def test_each_layout_has_at_most_one_test() -> None:
     tests = [adherence_test(layout) for layout in (ABDOMEN_LAYOUT, HEAD_LAYOUT, Layout("femur", SIZE, SIZE))]
     assert [test and test.structure for test in tests] == ["stomach", "skull", None]

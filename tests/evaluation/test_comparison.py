@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,85 @@ def test_differences_are_second_minus_first(report: dict) -> None:
     assert "- seed differs: 5 and 6" in lines
 
 
+FIDELITY: dict[str, Any] = {
+    "detector": "detector-1",
+    "notes": [],
+    "kinds": {
+        "real": {"ap50": 0.9, "ap": 0.7, "structures": {"skull": {"iou": {"value": 0.8, "low": 0.7, "high": 0.9}}}},
+        "unedited": {
+            "ap50": 0.6,
+            "ap": 0.4,
+            "structures": {
+                "skull": {"iou": {"value": 0.7, "low": 0.6, "high": 0.8}},
+                "thalami": {"iou": {"value": 0.3, "low": None, "high": None}},
+            },
+        },
+    },
+    "edits": {
+        "skull": {
+            "enlarged_iou": {"value": 0.5, "low": 0.4, "high": 0.6},
+            "iou_with_box_before": {"value": 0.8, "low": 0.7, "high": 0.9},
+            "found_at_all": {"removed": {"value": 0.75, "low": 0.6, "high": 0.9}},
+        }
+    },
+}
+
+
+def test_layout_fidelity_is_compared(report: dict, tmp_path: Path) -> None:
+    better = json.loads(json.dumps(FIDELITY))
+    better["kinds"]["unedited"] |= {"ap50": 0.7, "ap": 0.45}
+    better["kinds"]["unedited"]["structures"]["thalami"]["iou"]["value"] = 0.5
+    better["edits"]["skull"]["enlarged_iou"]["value"] = 0.75
+    better["edits"]["skull"]["found_at_all"]["removed"]["value"] = 0.25
+    (tmp_path / "report.json").write_text(json.dumps(report | {"layout_fidelity": FIDELITY}))
+    lines = compare_reports(read_report(tmp_path / "report.json"), report | {"layout_fidelity": better}).splitlines()
+    assert "| layout fidelity, real: mean AP | 0.700 | 0.700 | +0.000 |" in lines
+    assert "| layout fidelity, unedited: mean AP50 | 0.600 | 0.700 | +0.100 |" in lines
+    assert "| layout fidelity, unedited: mean AP | 0.400 | 0.450 | +0.050 |" in lines
+    assert "| layout fidelity, unedited: mean IoU | 0.500 | 0.600 | +0.100 |" in lines
+    assert "| layout fidelity, unedited: thalami IoU | 0.300 | 0.500 | +0.200 |" in lines
+    assert "| skull enlarged, IoU with its box | 0.500 [0.400, 0.600] | 0.750 [0.400, 0.600] | +0.250 |" in lines
+    assert "| skull enlarged, IoU with the box before | 0.800 [0.700, 0.900] | 0.800 [0.700, 0.900] | +0.000 |" in lines
+    assert "| skull removed, still found, % | 75.0 [60.0, 90.0] | 25.0 [60.0, 90.0] | -50.0 |" in lines
+    assert not any("detector differs" in line for line in lines)
+
+
+def test_other_or_missing_detectors_are_told(report: dict) -> None:
+    measured = report | {"layout_fidelity": FIDELITY}
+    other = compare_reports(measured, report | {"layout_fidelity": FIDELITY | {"detector": "detector-2"}})
+    assert "- detector differs: detector-1 and detector-2\n" in other
+    alone = compare_reports(report, measured)
+    assert "- layout fidelity stands in the second alone\n" in alone
+    assert "layout fidelity, unedited" not in alone
+    assert "layout fidelity" not in compare_reports(report, report)
+
+
 def test_reports_of_other_images_do_not_compare(report: dict) -> None:
     with pytest.raises(FetalFlexError, match=r"different images \(split test and val\)"):
         compare_reports(report | {"split": "test"}, report)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"planes": []}, "planes: "),
+        ({"planes": {"thalamic_transverse": {}}}, "planes.thalamic_transverse.metrics: "),
+        ({"mean_of_planes": {"psnr": 3}}, "mean_of_planes.psnr: "),
+        ({"mean_of_planes": {"psnr": {"value": "much", "low": None, "high": None}}}, "mean_of_planes.psnr.value: "),
+        ({"mean_of_planes": {"psnr": {"value": 1.0}}}, "mean_of_planes.psnr.low: "),
+        ({"adherence": {"skull": {"present": 1}}}, "adherence.skull.present: "),
+        ({"adherence": 1}, "adherence: "),
+        ({"sampling": "ddim"}, "sampling: "),
+        ({"layout_fidelity": {"detector": "x"}}, "layout_fidelity.kinds: "),
+    ],
+)
+def test_a_damaged_report_is_refused_by_the_field(
+    report: dict, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(report | changes))
+    with pytest.raises(FetalFlexError) as caught:
+        read_report(tmp_path / "report.json")
+    assert f"report.json: {message}" in str(caught.value)
 
 
 @pytest.mark.parametrize(

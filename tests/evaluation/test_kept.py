@@ -59,6 +59,20 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
         KeptSyntheses(tmp_path / "thesis.txt", SETTINGS)
 
 
+@pytest.mark.parametrize("text", ['{"editor.tabSize": 4}', "[]", "// not even JSON"])
+def test_settings_of_something_else_are_not_replaced(tmp_path: Path, text: str) -> None:
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(FetalFlexError, match=r"settings\.json"):
+        KeptSyntheses(tmp_path, SETTINGS | {"format": "fetalflex/evaluation-settings"})
+    assert (tmp_path / "settings.json").read_text() == text
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("all I have")
+    with pytest.raises(FetalFlexError, match=r"thesis\.txt is a file; give a folder"):
+        KeptSyntheses(tmp_path / "thesis.txt" / "deep" / "out", SETTINGS)
+
+
 def test_damaged_settings_are_refused(tmp_path: Path) -> None:
     KeptSyntheses(tmp_path, SETTINGS).add("one", synthesis())
     (tmp_path / "settings.json").write_text("[1]")

@@ -113,6 +113,19 @@ def test_planes_that_the_detector_does_not_know_are_left_out(
     assert found.structures["real"]["skull"].precision.images == 1
 
 
+@pytest.mark.parametrize("stem", ["head.removed", "head.enlarged"])
+def test_an_image_that_is_called_like_an_edit_is_none(
+    detector: Detector, phantoms: DatasetFolder, selection: Selection, tmp_path: Path, stem: str
+) -> None:
+    record = selection.evaluated[0].record
+    DatasetFolder.write(tmp_path / "set", [(replace(record, file_name=f"{stem}.png"), phantoms.image(record))])
+    named = select_samples([DatasetFolder(tmp_path / "set")], default_registry(), "val")
+    found = fidelity_of(lambda task: drawn(task.layout), detector, named, tmp_path / "out")
+    assert tuple(found.structures) == KINDS
+    assert all(structure.precision.images == 1 for kind in KINDS for structure in found.structures[kind].values())
+    assert len(found.pairs) == 1
+
+
 def test_the_report_shows_all_kinds(obedient: LayoutFidelity) -> None:
     values = fidelity_values(obedient)
     assert json.loads(json.dumps(values)) == values

@@ -107,6 +107,12 @@ def test_a_choice_of_nothing_is_refused(dataset: DatasetFolder, options: dict, m
         select_samples([dataset], REGISTRY, **options)
 
 
+def test_images_without_a_split_are_called_so(tmp_path: Path) -> None:
+    dataset = write(tmp_path / "set", Record("1.png", HEAD), Record("2.png", HEAD, split="train"))
+    with pytest.raises(FetalFlexError, match=r"annotated images are in no split, train$"):
+        select_samples([dataset], REGISTRY)
+
+
 def test_a_structure_of_another_plane_is_refused(tmp_path: Path) -> None:
     layout = replace(HEAD, structures=(PlacedStructure("stomach", Box(16, 12, 20, 14)),))
     dataset = write(tmp_path / "set", Record("odd.png", layout, split="test"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from fetalflex.data import read_png_text
 from fetalflex.evaluation.report import report_values
@@ -28,13 +29,14 @@ def test_sheets_say_that_they_hold_synthetic_images(results: Results, pipeline: 
         assert "not for diagnosis" in text["Description"]
 
 
-def test_sheets_without_content_are_not_written(results: Results, pipeline: FetalFlexPipeline) -> None:
-    for name in ("edits.png", "nearest.png"):
-        (results.kept.root / name).unlink(missing_ok=True)
-    from dataclasses import replace
-
+def test_sheets_without_content_are_not_written_and_none_stays_from_before(
+    results: Results, pipeline: FetalFlexPipeline
+) -> None:
+    write_report(results, pipeline.registry)
+    (results.kept.root / "fidelity.png").write_bytes(b"of an earlier run with a detector")
     planes = {plane: replace(result, audits={}) for plane, result in results.planes.items()}
     root = write_report(replace(results, planes=planes, adherence={}), pipeline.registry)
     assert (root / "sheet.png").is_file()
     assert not (root / "edits.png").exists()
     assert not (root / "nearest.png").exists()
+    assert not (root / "fidelity.png").exists()

@@ -53,7 +53,7 @@ def detect(
     settings = DetectionSettings(None if plane == "auto" else plane, min_score, review_below, batch_size)
     check_new_folder(out, force, DETECTIONS)
     detector = load_detector(model, device)
-    sources = image_sources(images, detector.registry)
+    sources = image_sources(images, detector.registry, leave_out=out)
     with progress_bar("detecting", len(sources)) as show:
         found = detect_into_folder(detector, sources, out, settings, force=force, progress=show)
     for where, why in found.refused[:_SHOWN_REFUSALS]:

@@ -10,7 +10,6 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.show import progress_bar
-from fetalflex.errors import FetalFlexError
 
 
 def evaluate_detector(
@@ -45,10 +44,9 @@ def evaluate_detector(
     from fetalflex.data import open_dataset
     from fetalflex.detection.evaluation import DetectorEvaluationSettings
     from fetalflex.detection.evaluation import evaluate_detector as measure
-    from fetalflex.detection.report import report_values, summary, write_report
+    from fetalflex.detection.report import check_report_folder, report_values, summary, write_report
 
-    if out.exists() and not out.is_dir():
-        raise FetalFlexError(f"{out} is a file; give a folder to write to")
+    check_report_folder(out)
     names = () if planes is None else tuple(name.strip() for name in planes.split(","))
     settings = DetectorEvaluationSettings(split, names, min_quality, tell_plane, batch_size)
     detector = load_detector(model, device)

@@ -35,10 +35,14 @@ def check_new_folder(out: Path, force: bool, marker: str) -> None:
 
 
 def check_no_file_in_the_way(out: Path) -> None:
-    """Raise FetalFlexError if a path, or what would be a folder above it, is a file."""
-    there = next((path for path in (out, *out.parents) if path.exists()), None)
-    if there is not None and not there.is_dir():
-        raise FetalFlexError(f"{there} is a file; give a folder")
+    """Check, before time is spent on what goes into it, that a folder is at `out` or can be made there.
+
+    Raises:
+        FetalFlexError: If `out` or a folder above it is a file.
+    """
+    for path in (out, *out.parents):
+        if path.exists() and not path.is_dir():
+            raise FetalFlexError(f"{path} is a file; give a folder to write to")
 
 
 @contextmanager

@@ -47,6 +47,11 @@ class Judged:
         found = [box_iou(true, box) for box, score in zip(boxes.found, boxes.scores, strict=True) if score >= min_score]
         return max(found, default=0.0)
 
+    def ious(self, min_score: float) -> dict[str, float]:
+        """Return `iou_of` of each structure that was looked for and has a true box, by name in alphabetical order."""
+        names = (name for name in sorted(self.looked_for) if self.boxes_of(name).true)
+        return {name: self.iou_of(name, min_score) for name in names}
+
 
 def precision_by_structure(judged: Sequence[Judged]) -> dict[str, AveragePrecision]:
     """Return the average precision of each structure that has a true box, over the images where it was looked for."""

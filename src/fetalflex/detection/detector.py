@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,11 +75,17 @@ class Detector:
         try:
             network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
         except (OSError, SafetensorError, RuntimeError) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            # The first of torch's lines says only that there are errors.
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            reason = textwrap.shorten(lines[-1], 200, placeholder=" ...")
             raise FetalFlexError(f"{path}: cannot be loaded ({reason}); train or copy the detector again") from error
         if not all(torch.isfinite(parameter).all() for parameter in network.parameters()):
             raise FetalFlexError(f"{path}: holds weights that are not finite; train or copy the detector again")
-        detector = cls(config, network, model_registry(folder)).freeze()
+        registry = model_registry(folder)
+        try:
+            detector = cls(config, network, registry).freeze()
+        except FetalFlexError as error:
+            raise FetalFlexError(f"{folder / CONFIG}: {error}") from error
         return detector if device is None else detector.to(device)
 
     @property

@@ -30,7 +30,8 @@ class DetectorEvaluationSettings:
         split: "train", "val" or "test".
         planes: Only these planes, by name or synonym; all that the detector knows by default.
         min_quality: Only images rated at least so; those without a rating stay.
-        tell_plane: Tell the detector each image's plane; else it finds it, and boxes of a wrong plane are wrong.
+        tell_plane: Tell the detector each image's plane; else it finds it, and in a wrong plane misses the structures
+            that this lacks.
         batch_size: Images that are computed together.
     """
 

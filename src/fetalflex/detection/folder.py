@@ -166,6 +166,7 @@ class _Detecting:
     def items(self, sources: Iterable[ImageSource]) -> Iterator[tuple[Record, NDArray[np.uint8]]]:
         """Yield a record and an image for each source that can be read."""
         batch: list[tuple[ImageSource, NDArray[np.uint8]]] = []
+        number = 0
         for number, source in enumerate(sources, start=1):
             try:
                 batch.append((source, self._read(source)))
@@ -176,6 +177,7 @@ class _Detecting:
                 batch = []
                 self._progress(number)
         yield from self._detected(batch)
+        self._progress(number)
 
     def _read(self, source: ImageSource) -> NDArray[np.uint8]:
         """Return an image; raise FetalFlexError if it cannot be read, or is too long for a layout."""

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.json_files import json_text
+from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import write_png
 from fetalflex.data.atomic import replacing
+from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.detection.evaluation import DetectorResults
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
+from fetalflex.errors import FetalFlexError
 
 FORMAT = "fetalflex/detector-report"
 VERSION = 1
+REPORT = "report.json"
 
 
 def report_values(results: DetectorResults) -> dict[str, Any]:
@@ -87,9 +90,23 @@ def summary(results: DetectorResults) -> str:
     return "\n".join([*lines, *results.notes])
 
 
+def check_report_folder(out: Path) -> None:
+    """Check, before time is spent on the report, that it may be written into a folder, which need not exist.
+
+    Raises:
+        FetalFlexError: If a file is in the way, or the folder holds the report of something else.
+    """
+    check_no_file_in_the_way(out)
+    path = out / REPORT
+    if path.exists():
+        there = read_json(path)
+        if not isinstance(there, dict) or there.get("format") != FORMAT:
+            raise FetalFlexError(f"{path} is no report on a detector, so it is not replaced; give another folder")
+
+
 def write_report(results: DetectorResults, out: Path, registry: Registry) -> None:
-    """Write report.json, report.md and sheet.png, which shows found boxes in images of all planes, into a folder."""
-    texts = {"report.json": json_text(report_values(results)), "report.md": report_markdown(results)}
+    """Write report.json, report.md and sheet.png, with found boxes in images spread over the data, into a folder."""
+    texts = {REPORT: json_text(report_values(results)), "report.md": report_markdown(results)}
     for name, text in texts.items():
         with replacing(out / name) as file:
             file.write(text.encode())

@@ -38,7 +38,7 @@ class ImageSource:
     path: Path | None = None
 
 
-def image_sources(paths: Iterable[Path], registry: Registry) -> list[ImageSource]:
+def image_sources(paths: Iterable[Path], registry: Registry, leave_out: Path | None = None) -> list[ImageSource]:
     """Return the images that files, folders and data sets hold, each once.
 
     A folder is searched with all its sub-folders; hidden files are passed over. Of a data set the patients, sources,
@@ -47,6 +47,7 @@ def image_sources(paths: Iterable[Path], registry: Registry) -> list[ImageSource
     Args:
         paths: Image files, folders, data set folders, packed files, or shards.
         registry: Planes and structures of data sets.
+        leave_out: Folder whose images are passed over where it lies in one of the folders: that of earlier detections.
 
     Raises:
         FetalFlexError: If there is no such file, or no image at all.
@@ -54,14 +55,14 @@ def image_sources(paths: Iterable[Path], registry: Registry) -> list[ImageSource
     found: dict[str, ImageSource] = {}
     paths = list(paths)
     for path in paths:
-        for source in _sources_at(path, registry):
+        for source in _sources_at(path, registry, leave_out):
             found.setdefault(source.origin if source.path is None else str(source.path.resolve()), source)
     if not found:
         raise FetalFlexError(f"{', '.join(map(str, paths))} holds no image; give files or folders of PNG, JPEG, ...")
     return list(found.values())
 
 
-def _sources_at(path: Path, registry: Registry) -> Iterator[ImageSource]:
+def _sources_at(path: Path, registry: Registry, leave_out: Path | None) -> Iterator[ImageSource]:
     if not path.exists():
         raise FetalFlexError(f"there is no image file or folder {path}")
     is_dataset_folder = path.is_dir() and any((path / name).is_file() for name in (ANNOTATIONS, _SHARDS))
@@ -72,6 +73,8 @@ def _sources_at(path: Path, registry: Registry) -> Iterator[ImageSource]:
             yield ImageSource(f"{path}: {record.file_name}", stem, partial(dataset.image, record), record)
         return
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_wanted(file, path))
+    if leave_out is not None and path.is_dir():
+        files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
     for file in files:
         yield ImageSource(str(file), file.stem, partial(read_image, file), None, file)
 

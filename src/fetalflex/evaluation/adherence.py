@@ -25,15 +25,15 @@ class Verdict:
     """Hold whether three syntheses of one scene obey their layouts, and the numbers that tell.
 
     Args:
-        present: Whether the synthesis from the source's layout shows the structure.
-        enlarged: Whether the one from the enlarged layout shows it larger; None if that cannot be told.
-        removed: Whether the one from the layout without it does not show it.
+        present: Whether the synthesis from the source's layout shows the structure; None if that cannot be told.
+        enlarged: Whether the one from the enlarged layout shows it larger; None likewise.
+        removed: Whether the one from the layout without it does not show it; None likewise.
         numbers: What was measured, by name.
     """
 
-    present: bool
+    present: bool | None
     enlarged: bool | None
-    removed: bool
+    removed: bool | None
     numbers: dict[str, float]
 
 
@@ -100,11 +100,13 @@ def judge_stomach(source: Image, enlarged: Image, removed: Image, layout: Layout
 def judge_skull(source: Image, enlarged: Image, removed: Image, layout: Layout, body: Box | None) -> Verdict:
     """Judge by the contrast of the ring inscribed in the skull's box, see `ring_contrast`.
 
-    - present: the contrast is at least 0.15 in `source`.
+    - present: the contrast is at least 0.15 in `source`; untold where more than half of the ellipse lies outside the
+      image.
     - enlarged: in `enlarged`, the contrast is at least 0.15 at the ellipse enlarged by 1.15, and larger than at the old
       one; untold where more than half of the enlarged ellipse lies outside the image.
     - removed: present in `source`, and in `removed` the contrast is less than 0.5 of that (`REMAINING_RING_CONTRAST`;
-      more than for an area, because a ring that is not there has a contrast of about 0 give or take 0.1).
+      more than for an area, because a ring that is not there has a contrast of about 0 give or take 0.1); untold like
+      present.
 
     Args:
         source: Synthesis from the source's layout, (H, W) uint8.
@@ -118,12 +120,12 @@ def judge_skull(source: Image, enlarged: Image, removed: Image, layout: Layout, 
     before, left = bright_ring.ring_contrast(source, box), bright_ring.ring_contrast(removed, box)
     at_old = bright_ring.ring_contrast(enlarged, box)
     at_new = bright_ring.ring_contrast(enlarged, box.scaled(_SKULL_FACTOR))
-    present = before >= bright_ring.PRESENT
+    present = None if math.isnan(before) else before >= bright_ring.PRESENT
     can_tell = not math.isnan(at_new) and not math.isnan(at_old)
     return Verdict(
         present=present,
         enlarged=(at_new >= bright_ring.PRESENT and at_new > at_old) if can_tell else None,
-        removed=present and left < REMAINING_RING_CONTRAST * before,
+        removed=present and left < REMAINING_RING_CONTRAST * before,  # None stays None
         numbers={
             "skull_contrast": before,
             "skull_contrast_at_new": at_new,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.json_files import read_json, tagged_with
 from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.layout_fidelity import KINDS, UNEDITED
 from fetalflex.evaluation.metrics import METRICS
 from fetalflex.evaluation.report import FORMAT, VERSION
+from fetalflex.evaluation.report_fields import check_report_fields
+from fetalflex.evaluation.syntheses import REMOVED
 from fetalflex.evaluation.tables import shown_estimate, table_row
 
 _LARGEST_REPORT = 50_000_000
@@ -20,11 +24,12 @@ def read_report(path: Path) -> dict[str, Any]:
     """Read a report.json.
 
     Raises:
-        FetalFlexError: If it is missing or no report of an evaluation.
+        FetalFlexError: If it is missing, damaged, or no report of an evaluation.
     """
     report = tagged_with(read_json(path, _LARGEST_REPORT), FORMAT, VERSION, str(path))
     if missing := [key for key in (*_MUST_MATCH, "planes", "mean_of_planes", "adherence") if key not in report]:
         raise FetalFlexError(f"{path} is no whole report: it lacks {', '.join(missing)}; run the evaluation again")
+    check_report_fields(report, str(path))
     return report
 
 
@@ -46,6 +51,8 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
         for key in _SHOULD_MATCH
         if first.get(key) != second.get(key)
     ]
+    fidelity, other_fidelity = first.get("layout_fidelity"), second.get("layout_fidelity")
+    lines += _fidelity_notes(fidelity, other_fidelity)
     lines += ["", "| | first | second | second - first |", "|---|---|---|---|"]
     tables = [("mean of planes", first["mean_of_planes"], second["mean_of_planes"])]
     tables += [
@@ -63,7 +70,44 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
             pair = [report["adherence"].get(structure, {}).get(name) for report in (first, second)]
             if all(pair):
                 lines.append(_row(f"{structure} {name}, %", pair[0], pair[1], 100, 1))
+    if fidelity and other_fidelity:
+        lines += _fidelity_rows(fidelity, other_fidelity)
     return "\n".join(lines) + "\n"
+
+
+def _fidelity_notes(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
+    if first and second:
+        detectors = [fidelity["detector"] for fidelity in (first, second)]
+        return [] if detectors[0] == detectors[1] else [f"- detector differs: {detectors[0]} and {detectors[1]}"]
+    return [f"- layout fidelity stands in the {'first' if first else 'second'} alone"] if first or second else []
+
+
+def _fidelity_rows(first: dict[str, Any], second: dict[str, Any]) -> Iterator[str]:
+    """Return the means over structures of each kind of images, the IoU of each structure, and obedience to edits."""
+    for kind in KINDS:
+        if kind in first["kinds"] and kind in second["kinds"]:
+            pair = [_means(fidelity["kinds"][kind]) for fidelity in (first, second)]
+            for title, one, other in zip(("AP50", "AP", "IoU"), *pair, strict=True):
+                yield _row(f"layout fidelity, {kind}: mean {title}", one, other, 1, 3)
+    structures, others = (fidelity["kinds"].get(UNEDITED, {}).get("structures", {}) for fidelity in (first, second))
+    for name in structures:
+        if name in others:
+            yield _row(f"layout fidelity, {UNEDITED}: {name} IoU", structures[name]["iou"], others[name]["iou"], 1, 3)
+    for name, edit in first["edits"].items():
+        if name in second["edits"]:
+            other = second["edits"][name]
+            for key, title in (("enlarged_iou", "its box"), ("iou_with_box_before", "the box before")):
+                yield _row(f"{name} enlarged, IoU with {title}", edit[key], other[key], 1, 3)
+            found = edit["found_at_all"].get(REMOVED), other["found_at_all"].get(REMOVED)
+            if all(found):
+                yield _row(f"{name} removed, still found, %", *found, 100, 1)
+
+
+def _means(kind: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return AP50, AP and IoU of a kind of images, means over its structures, which have no intervals."""
+    ious = [one["iou"]["value"] for one in kind["structures"].values()]
+    means = kind["ap50"], kind["ap"], None if not ious or None in ious else sum(ious) / len(ious)
+    return [{"value": mean, "low": None, "high": None} for mean in means]
 
 
 def _title(name: str, report: dict[str, Any]) -> str:

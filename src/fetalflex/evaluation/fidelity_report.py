@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.evaluation.layout_fidelity import KINDS, REAL, UNEDITED, LayoutFidelity, StructureFidelity
 from fetalflex.evaluation.syntheses import REMOVED
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
@@ -30,6 +31,18 @@ def fidelity_values(fidelity: LayoutFidelity) -> dict[str, Any]:
             }
             for name, edit in fidelity.edits.items()
         },
+    }
+
+
+def fidelity_of_images(fidelity: LayoutFidelity) -> dict[int, dict[str, float]]:
+    """Return for each image, by the position of its sample, the IoU of each box that its layout asks for.
+
+    `iou_...` is that of the unedited synthesis, `real_iou_...` that of the real image, 0 where nothing was found.
+    """
+    return {
+        sample.position: {f"iou_{name}": iou for name, iou in made.ious(MIN_SCORE).items()}
+        | {f"real_iou_{name}": iou for name, iou in real.ious(MIN_SCORE).items()}
+        for sample, real, made in fidelity.pairs
     }
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import read_image, write_png
 from fetalflex.data.atomic import replacing
+from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
 from fetalflex.synthesis import Synthesis
 
@@ -31,13 +32,13 @@ class KeptSyntheses:
 
     def __init__(self, root: Path, settings: dict[str, Any]) -> None:
         self.root = root
-        if root.exists() and not root.is_dir():
-            raise FetalFlexError(f"{root} is a file; give a folder to write to")
+        check_no_file_in_the_way(root)
         path = root / SETTINGS
         if root.exists() and any(root.iterdir()) and not path.is_file():
             raise FetalFlexError(f"{root} is not empty and holds no evaluation (no {SETTINGS}); give another folder")
-        if any((root / _IMAGES).glob("*.png")):
-            _check_same(read_json(path), settings, root)
+        before = _settings_at(path, settings.get("format")) if path.is_file() else None
+        if before is not None and any((root / _IMAGES).glob("*.png")):
+            _check_same(before, settings, root)
         else:  # what failed before its first image binds nobody
             with replacing(path) as file:
                 file.write(json_text(settings).encode())
@@ -73,9 +74,17 @@ class KeptSyntheses:
         return image
 
 
-def _check_same(before: Any, now: dict[str, Any], root: Path) -> None:
-    if not isinstance(before, dict):
-        raise FetalFlexError(f"{root / SETTINGS} is damaged; give another folder")
+def _settings_at(path: Path, expected_format: Any) -> dict[str, Any]:
+    """Return the settings of an evaluation; many programs call theirs `settings.json`, and those are not replaced."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise FetalFlexError(f"{path} is damaged; give another folder")
+    if found.get("format") != expected_format:
+        raise FetalFlexError(f"{path} holds the settings of something else, no evaluation's; give another folder")
+    return found
+
+
+def _check_same(before: dict[str, Any], now: dict[str, Any], root: Path) -> None:
     changed = [
         f"{key} was {before.get(key)!r}, now {now.get(key)!r}"
         for key in dict.fromkeys((*before, *now))

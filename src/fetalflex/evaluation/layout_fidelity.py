@@ -12,7 +12,6 @@ from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_st
 from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE, Detector, patient_digest
-from fetalflex.detection.found import Detection
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.adherence import adherence_test
 from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean, share_estimate
@@ -67,14 +66,14 @@ class LayoutFidelity:
         structures: By kind of image, then by structure.
         edits: By structure.
         notes: Sentences that the reader should know.
-        pairs: Each image with what was found in it and in its unedited synthesis.
+        pairs: Each image with what was found in it and in its unedited synthesis, beside what its layout asks for.
     """
 
     detector: str
     structures: dict[str, dict[str, StructureFidelity]]
     edits: dict[str, EditFidelity] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    pairs: tuple[tuple[Sample, Detection, Detection], ...] = ()
+    pairs: tuple[tuple[Sample, Judged, Judged], ...] = ()
 
     def means(self, kind: str) -> tuple[float, float]:
         """Return AP50 and AP of a kind of images, means over structures."""
@@ -121,10 +120,7 @@ def measure_layout_fidelity(
         {kind: structures for kind, images in seen.items() if (structures := _by_structure(images))},
         _edits(seen),
         tuple(_notes(detector, selection)),
-        tuple(
-            (real.sample, real.judged.found, made.judged.found)
-            for real, made in zip(seen[REAL], seen[UNEDITED], strict=True)
-        ),
+        tuple((real.sample, real.judged, made.judged) for real, made in zip(seen[REAL], seen[UNEDITED], strict=True)),
     )
 
 
@@ -176,14 +172,17 @@ class _Looking:
 
 
 def _kind(task: Task) -> str:
-    return next((kind for kind in (ENLARGED, REMOVED) if task.name.endswith(f".{kind}")), UNEDITED)
+    # The sample's own name may end like an edit, if its file is called so.
+    edit = task.name.removeprefix(task.sample.name)
+    return next((kind for kind in (ENLARGED, REMOVED) if edit == f".{kind}"), UNEDITED)
 
 
 def _by_structure(images: Sequence[_Seen]) -> dict[str, StructureFidelity]:
     found = {}
+    of_images = [(one, one.judged.ious(MIN_SCORE)) for one in images]
     for name, precision in precision_by_structure([one.judged for one in images]).items():
-        asked = [one for one in images if name in one.judged.looked_for and one.judged.boxes_of(name).true]
-        ious = [one.judged.iou_of(name, MIN_SCORE) for one in asked]
+        asked = [one for one, ious in of_images if name in ious]
+        ious = [ious[name] for _, ious in of_images if name in ious]
         hits = sum(iou >= _FOUND_IOU for iou in ious)
         found[name] = StructureFidelity(precision, _mean(ious, asked), share_estimate(hits, len(ious)))
     return found

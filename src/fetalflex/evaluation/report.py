@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from fetalflex.evaluation.adherence import ADHERENCE_TESTS
-from fetalflex.evaluation.fidelity_report import fidelity_markdown, fidelity_summary, fidelity_values
+from fetalflex.evaluation.fidelity_report import (
+    fidelity_markdown,
+    fidelity_of_images,
+    fidelity_summary,
+    fidelity_values,
+)
 from fetalflex.evaluation.intervals import Estimate, mean_of, share_estimate
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import METRICS, SAMPLE_METRICS
@@ -98,7 +103,7 @@ def report_markdown(results: Results) -> str:
 
 
 def report_csv(results: Results) -> str:
-    """Return one line per image: its metrics, what judges obedience, and its nearest training image."""
+    """Return one line per image: metrics, nearest training image, what judges obedience, and IoUs of its boxes."""
     rows = [row for plane, result in results.planes.items() for row in _sample_rows(results, plane, result)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
@@ -194,6 +199,7 @@ def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[
         for structure, found in results.adherence.items()
         for sample, verdict in zip(found.samples, found.verdicts, strict=True)
     }
+    ious = {} if results.fidelity is None else fidelity_of_images(results.fidelity)
     for index, sample in enumerate(result.samples):
         row: dict[str, Any] = {
             "name": sample.name,
@@ -212,6 +218,7 @@ def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[
             answers = {name: getattr(verdict, name) for name in ("present", "enlarged", "removed")}
             row |= {f"{structure}_{name}": "" if told is None else int(told) for name, told in answers.items()}
             row |= {name: _cell(number) for name, number in verdict.numbers.items()}
+        row |= {name: _cell(number) for name, number in ious.get(sample.position, {}).items()}
         yield row
 
 

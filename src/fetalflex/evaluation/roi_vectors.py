@@ -38,12 +38,6 @@ class RoiVectors:
     def __len__(self) -> int:
         return len(self.pooled)
 
-    def of(self, chosen: NDArray[np.bool_]) -> RoiVectors:
-        """Return the vectors of some of the regions, `chosen` being (N,) bool."""
-        return RoiVectors(
-            self.pooled[chosen], [view[chosen] for view in self.features], [view[chosen] for view in self.grey]
-        )
-
 
 def roi_vectors(rois: Iterable[Image], extractor: FeatureExtractor, mirrored: bool, batch_size: int) -> RoiVectors:
     """Compute vectors of regions.

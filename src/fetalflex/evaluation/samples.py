@@ -153,7 +153,7 @@ def _check_layouts(samples: Sequence[Sample], registry: Registry) -> None:
 def _nothing_to_evaluate(
     every: Sequence[tuple[Dataset, Record]], split: str, planes: Sequence[str], min_quality: int | None
 ) -> str:
-    splits = sorted({str(record.split) for _, record in every if record.layout.structures})
+    splits = sorted({record.split or "no split" for _, record in every if record.layout.structures})
     wanted = [f"split {split}"]
     wanted += [f"plane {' or '.join(planes)}"] if planes else []
     wanted += [] if min_quality is None else [f"a quality of at least {min_quality}"]

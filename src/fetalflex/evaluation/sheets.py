@@ -79,9 +79,9 @@ def draw_fidelity_sheet(results: Results, registry: Registry) -> Picture | None:
     rows = []
     for plane in results.planes:
         pairs = [pair for pair in results.fidelity.pairs if pair[0].plane == plane]
-        for sample, *found in _spread(pairs, ROWS_PER_PLANE):
+        for sample, *judged in _spread(pairs, ROWS_PER_PLANE):
             real, synthetic = sample.image(), _synthesis(results.kept, sample)
-            layouts = (sample.layout, *(one.at_least(MIN_SCORE).layout for one in found))
+            layouts = (sample.layout, *(one.found.at_least(MIN_SCORE).layout for one in judged))
             pictures = [
                 np.asarray(draw_overlay(image, layout, registry))
                 for image, layout in zip((real, real, synthetic), layouts, strict=True)

@@ -19,7 +19,7 @@ _NOTICE = "Real and synthetic images side by side; research and education only, 
 def write_report(results: Results, registry: Registry) -> Path:
     """Write report.json, report.md, samples.csv and sheets of images into the evaluation's folder.
 
-    Reports of an earlier run with the same settings are replaced.
+    Reports and sheets of an earlier run with the same settings are replaced.
 
     Args:
         results: What was found.
@@ -44,7 +44,9 @@ def write_report(results: Results, registry: Registry) -> Path:
         "nearest.png": draw_nearest_sheet(results, registry),
     }
     for name, picture in sheets.items():
-        if picture is not None:
+        if picture is None:
+            (root / name).unlink(missing_ok=True)  # one of an earlier run, of which the new report does not tell
+        else:
             fields = {"Synthetic": "true", "Description": _NOTICE, "Software": "FetalFlex"}
             write_png(root / name, picture, fields, force=True)
     return root

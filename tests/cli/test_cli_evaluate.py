@@ -66,6 +66,8 @@ def test_a_baseline_without_layout_compares(evaluate: RunCommand) -> None:
     assert "- first: tiny-" in comparison
     assert "layout null" in comparison
     assert "| stomach present, % |" in comparison
+    evaluate("--no-edits")
+    assert not Path("out/comparison.md").exists()
 
 
 def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_model: Path) -> None:

@@ -158,7 +158,9 @@ def evaluate(
     write_report(results, registry)
     report = report_values(results)
     typer.echo(json.dumps(report, indent=2) if as_json else f"{summary(results)}\nwrote {out / 'report.md'}")
-    if other is not None:
+    if other is None:  # that of an earlier run would not belong to this report
+        (out / "comparison.md").unlink(missing_ok=True)
+    else:
         text = compare_reports(other, report)
         with replacing(out / "comparison.md") as file:
             file.write(text.encode())

@@ -9,7 +9,7 @@ from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, pr
 from fetalflex.models.build import build_components
 from fetalflex.models.configs import get_preset
 from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import Precision
+from fetalflex.precision import Precision
 from fetalflex.synthesis import Synthesis
 
 STEPS = 5

@@ -37,6 +37,7 @@ from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
 from fetalflex.pasting import paste
+from fetalflex.precision import Precision, computing_in
 from fetalflex.requests import (
     Image,
     Request,
@@ -47,7 +48,7 @@ from fetalflex.requests import (
     roi_mask_of,
     union_of_masks,
 )
-from fetalflex.sampling_settings import Precision, SamplingSettings
+from fetalflex.sampling_settings import SamplingSettings
 from fetalflex.synthesis import Synthesis
 
 
@@ -254,7 +255,7 @@ class FetalFlexPipeline:
             batch = requests[start : start + batch_size]
             parts = [request.part() for request in batch]
             conditions = [self._conditions(part) for part in parts]
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            with computing_in(settings.precision, self.device):
                 pixels = self._sample(parts, conditions, settings, callback)
             for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
                 image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)

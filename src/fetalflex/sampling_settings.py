@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, astuple, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from fetalflex.anatomy import CloseUp
 from fetalflex.anatomy.checks import finite_number, one_of, positive_number, whole_number
@@ -15,8 +15,7 @@ from fetalflex.diffusion.samplers import choose_sampler
 from fetalflex.diffusion.sampling import Sampler
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
-
-Precision = Literal["fp32", "bf16"]
+from fetalflex.precision import Precision
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
-from fetalflex.sampling_settings import Precision, SamplingSettings
+from fetalflex.precision import Precision
+from fetalflex.sampling_settings import SamplingSettings
 
 MOST_IMAGES = 10_000_000
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fetalflex.detection.config import NetworkConfig
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
+from fetalflex.precision import Precision
 
 StageName = Literal["autoencoder", "denoiser", "control", "detector"]
 
@@ -225,7 +226,7 @@ class RunConfig(_Strict):
     weight_decay: float = Field(0.01, ge=0)
     gradient_clip: float = Field(1.0, gt=0)
     ema_half_life: float = Field(10_000, gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     device: str = "auto"
     seed: int = Field(0, ge=0)
     max_minutes: float | None = Field(None, gt=0)

@@ -23,6 +23,7 @@ from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.diffusion.inpainting import mask_to_latents
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.latents import encode, pixels_from_arrays
+from fetalflex.precision import Precision, computing_in
 from fetalflex.processes import Processes
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
@@ -65,10 +66,10 @@ class Latents:
 class LatentCache:
     """Compute latents shard by shard and keep each shard under a key made from its content.
 
-    The key covers pixels and layouts of the shard's images, the augmentation, the registry, the image size and the
-    VAE's weights; when any of them changes, that shard is computed again. A shard that was cut short or damaged does
-    not match its digest and is computed again too. Images and conditions lie in separate files, so that a later stage
-    reuses the images of an earlier one.
+    The key covers pixels and layouts of the shard's images, the augmentation, the registry, the image size, the
+    precision and the VAE's weights; when any of them changes, that shard is computed again. A shard that was cut short
+    or damaged does not match its digest and is computed again too. Images and conditions lie in separate files, so that
+    a later stage reuses the images of an earlier one.
 
     Args:
         folder: Where shards lie.
@@ -78,6 +79,7 @@ class LatentCache:
         seed: Seed of the augmentation.
         device: Where to encode.
         with_conditions: Also cache layout, background, ROI mask and structure mask.
+        precision: In which the VAE computes.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class LatentCache:
         seed: int,
         device: torch.device,
         with_conditions: bool,
+        precision: Precision = "fp32",
     ) -> None:
         self.folder = folder
         self.vae = components.vae.to(device=device, memory_format=torch.channels_last)
@@ -98,12 +101,14 @@ class LatentCache:
         self.seed = seed
         self.device = device
         self.with_conditions = with_conditions
+        self.precision = precision
         self._common_key = json.dumps(
             [
                 _FORMAT,
                 self.config.image_size,
                 weights_digest(self.vae),
                 augmentation.model_dump(),
+                precision,
                 seed,
                 [(s.name, s.title, s.colour) for s in registry.structures],
                 [(p.name, p.title, p.outline) for p in registry.planes],
@@ -198,7 +203,9 @@ class LatentCache:
         parts = []
         for start in range(0, len(arrays), _CHUNK):
             pixels = pixels_from_arrays(arrays[start : start + _CHUNK]).to(self.device)
-            parts.append(encode(self.vae, pixels).half().cpu().contiguous())
+            with computing_in(self.precision, self.device):
+                latents = encode(self.vae, pixels)
+            parts.append(latents.half().cpu().contiguous())
         return torch.cat(parts)
 
     def _remove_leftovers(self) -> None:

@@ -128,7 +128,14 @@ def latent_cache(config: RunConfig, parts: RunParts, augmentation: AugmentationC
     folder = config.data.cache or Path(config.output) / "latents"
     with_conditions = config.stage == "control"
     return LatentCache(
-        folder, parts.components, parts.registry, augmentation, config.seed, parts.device, with_conditions
+        folder,
+        parts.components,
+        parts.registry,
+        augmentation,
+        config.seed,
+        parts.device,
+        with_conditions,
+        config.precision,
     )
 
 

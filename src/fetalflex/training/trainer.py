@@ -23,6 +23,7 @@ from rich.progress import Progress as Bar
 
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.precision import computing_in
 from fetalflex.processes import Processes
 from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.config import RunConfig
@@ -175,7 +176,7 @@ class Trainer:
         def compute(part: int) -> tuple[tuple[torch.Tensor | None, ...], dict[str, torch.Tensor]]:
             chosen = indices[part * batch // parts : (part + 1) * batch // parts]
             generator = generator_at(config.seed, f"step/{part}", images)
-            with torch.autocast(self.stage.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            with computing_in(config.precision, self.stage.device):
                 loss, numbers = self.stage.loss(chosen, generator, done)
             share = len(chosen) / batch
             gradients = torch.autograd.grad(loss * share, self.parameters, allow_unused=True)

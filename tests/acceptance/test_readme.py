@@ -89,7 +89,7 @@ def test_own_data_lead_to_images(workplace: Path) -> None:
     steps = [line for line in COMMANDS if re.match(kinds, line)]
     assert [line.split()[1] for line in steps] == [
         *("prepare", "train", "train", "train", "generate", "pack"),
-        *("train", "detect", "evaluate-detector"),
+        *("detect", "evaluate-detector"),
     ]
     shortened = workplace / "short"
     shortened.mkdir()

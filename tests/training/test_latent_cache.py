@@ -158,6 +158,16 @@ def test_a_changed_augmentation_recomputes_everything(
     assert not torch.equal(before.image[1::2], after.image[1::2])
 
 
+def test_another_precision_encodes_anew_and_nearly_the_same(folder: Path, random_model: Components) -> None:
+    exact, _ = load(folder, random_model)
+    fast, encoded = load(folder, random_model, precision="bf16")
+    assert encoded == 3 * RECORDS * AUGMENTATION.variants
+    for name in ("image", "layout", "background"):
+        first, second = getattr(exact, name).float(), getattr(fast, name).float()
+        assert 0 < (first - second).abs().max() < 0.1 * first.abs().max()
+    assert torch.equal(exact.roi_mask, fast.roi_mask)
+
+
 def test_changed_colours_recompute_layout_maps(folder: Path, random_model: Components, tmp_path: Path) -> None:
     before, _ = load(folder, random_model)
     text = REGISTRY.to_yaml()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,27 @@ def test_several_data_sets_fit_in_one_file_and_subsets_still_have_images(tmp_pat
     assert train.image(train[2]).shape == (50, 64)
     with pytest.raises(FetalFlexError, match=r"images/0\.png"):
         pack([folder, folder], tmp_path / "twice.safetensors")
+
+
+def test_each_image_keeps_its_licence(tmp_path):
+    def licensed(name, ids, table):
+        given = [
+            (replace(record, file_name=f"{name}{number}.png", extra={"license": number}), pixels)
+            for number, (record, pixels) in zip(ids, items(), strict=False)
+        ]
+        return DatasetFolder.write(tmp_path / name, given, licenses=table)
+
+    by, zero = {"name": "CC BY 4.0", "url": "https://example.org/by"}, {"name": "CC0"}
+    first = licensed("a", [7, 3], [{"id": 3, **by}, {"id": 7, **zero}])
+    second = licensed("b", [3, 9], [{"id": 3, **zero}])
+    third = licensed("c", [1], [])
+    pack([first, second, third], tmp_path / "all.safetensors")
+    packed = PackedDataset(tmp_path / "all.safetensors")
+    names = {one["id"]: one["name"] for one in packed.licenses}
+    found = [names.get(record.extra.get("license")) for record in packed]
+    assert found == ["CC0", "CC BY 4.0", "CC0", None, None]
+    assert packed.licenses[0] == {"id": 1, **by}
+    assert packed.subset(split="train").licenses == packed.licenses
 
 
 def test_nothing_is_a_data_set_too(tmp_path):

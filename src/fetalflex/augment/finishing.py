@@ -16,7 +16,7 @@ from fetalflex.augment.planning import SYNTHETIC
 from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, sample_line
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import Shard, read_shard, seconds_of
-from fetalflex.data import Dataset, DatasetFolder, Record, read_image, write_png
+from fetalflex.data import Dataset, Record, read_image, write_png
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
@@ -82,9 +82,8 @@ def finish(report: Report, dataset: Dataset, shards: Sequence[Shard], registry: 
         )
     records = [_record(sample, line, report.model) for sample, line in made]
     _draw_sheets(root, dataset, made, records, registry)
-    licenses = dataset.licenses if isinstance(dataset, DatasetFolder) else []
     info = {"description": NOTICE.replace("image", "images", 1), SYNTHETIC: True, "model": report.model}
-    coco = coco_from_records(records, registry, info, licenses)
+    coco = coco_from_records(records, registry, info, dataset.licenses)
     _write(root / ANNOTATIONS, json.dumps(coco, indent=1, allow_nan=False))
 
 

@@ -61,7 +61,6 @@ def export(
     import json
 
     from fetalflex.cli.inputs import load_registry
-    from fetalflex.data.dataset import DatasetFolder
     from fetalflex.data.exporting import export as export_dataset
     from fetalflex.data.opening import open_dataset
 
@@ -70,7 +69,7 @@ def export(
     opened = open_dataset(dataset, planes_and_structures)
     export_options = _options(
         format,
-        {"registry": planes_and_structures, "licenses": opened.licenses if isinstance(opened, DatasetFolder) else ()},
+        {"registry": planes_and_structures, "licenses": opened.licenses},
         class_field=("class_folders", "--class-field", class_field),
         shard_images=("webdataset", "--shard-images", shard_images),
         shard_bytes=("webdataset", "--shard-mib", shard_mib and shard_mib * _MIB),

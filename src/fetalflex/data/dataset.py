@@ -48,7 +48,7 @@ class DatasetFolder(Dataset):
         super().__init__(records_from_coco(coco, registry or default_registry(), str(annotations)))
         self.root = root
         self.info: dict[str, Any] = coco.get("info") or {}
-        self.licenses: list[dict[str, Any]] = coco.get("licenses") or []
+        self.licenses = coco.get("licenses") or []
 
     def image_path(self, record: Record) -> Path:
         """Return where the image of a record lies.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from fetalflex.data.annotation_json import parse_annotation_json
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.image_files import decode_image
+from fetalflex.data.licenses import LicenseTable
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
 
@@ -65,12 +67,13 @@ def pack(
         raise FetalFlexError(f"quality is {quality}; give a JPEG quality from 1 to 95")
     records: list[Record] = []
     jpegs: list[bytes] = []
+    table = LicenseTable(datasets)
     for dataset in datasets:
         for record in dataset:
             small_record, small_pixels = _shrunk(record, dataset.image(record), size)
-            records.append(small_record)
+            records.append(table.record(dataset, small_record))
             jpegs.append(_jpeg(small_pixels, quality))
-    content = _content(records, jpegs, registry or default_registry())
+    content = _content(records, jpegs, table.licenses, registry or default_registry())
     if max_mib is not None and len(content) > max_mib * _MIB:
         raise FetalFlexError(
             f"{len(records)} images at {size} px take {len(content) / _MIB:.1f} MiB, more than the {max_mib:g} MiB "
@@ -101,6 +104,7 @@ class PackedDataset(Dataset):
             raise FetalFlexError(f"{path} is damaged: its images do not match their checksum; pack or copy it again")
         coco = parse_annotation_json(metadata.get("annotations", ""), f"{path}: annotations")
         super().__init__(records_from_coco(coco, registry or default_registry(), f"{path}: annotations"))
+        self.licenses = coco.get("licenses") or []
         if len(self._offsets) != len(self) + 1:
             raise FetalFlexError(f"{path} has {len(self._offsets) - 1} images for {len(self)} records")
         self._positions = {record.file_name: number for number, record in enumerate(self)}
@@ -136,15 +140,18 @@ def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def _content(records: Sequence[Record], jpegs: Iterable[bytes], registry: Registry) -> bytes:
+def _content(
+    records: Sequence[Record], jpegs: Iterable[bytes], licenses: Sequence[Mapping[str, Any]], registry: Registry
+) -> bytes:
     jpegs = list(jpegs)
+    coco = coco_from_records(records, registry, licenses=licenses)
     images = np.frombuffer(b"".join(jpegs), dtype=np.uint8)
     offsets = np.cumsum([0, *map(len, jpegs)], dtype=np.int64)
     metadata = {
         "format": FORMAT,
         "version": VERSION,
         "sha256": hashlib.sha256(images.data).hexdigest(),
-        "annotations": json.dumps(coco_from_records(records, registry), allow_nan=False, separators=(",", ":")),
+        "annotations": json.dumps(coco, allow_nan=False, separators=(",", ":")),
     }
     return bytes(save({"images": images, "offsets": offsets}, metadata))
 

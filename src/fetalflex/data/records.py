@@ -73,7 +73,11 @@ class Dataset(ABC, Sequence[Record]):
 
     Args:
         records: Records in the order of iteration.
+
+    `licenses` are those of the images, as in COCO: `license` in a record's extra fields refers to one by its `id`.
     """
+
+    licenses: Sequence[Mapping[str, Any]] = ()
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = tuple(records)

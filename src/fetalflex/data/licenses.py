@@ -1,0 +1,52 @@
+"""Licences of several data sets in one table, so that each image still refers to its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fetalflex.data.records import Dataset, Record
+
+LICENSE = "license"
+"""Extra field of a record: the id of its licence, as in COCO."""
+
+
+class LicenseTable:
+    """Join the licences of data sets, numbered anew from 1; licences that differ only in their id are one.
+
+    Args:
+        datasets: Their `licenses` are joined in this order.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self.licenses: list[dict[str, Any]] = []
+        self._ids: dict[int, dict[Any, int]] = {}
+        for dataset in datasets:
+            known = self._ids.setdefault(id(dataset), {})
+            for one in dataset.licenses:
+                known[_key(one.get("id"))] = self._number(one)
+
+    def record(self, dataset: Dataset, record: Record) -> Record:
+        """Return a record of one of the data sets that refers to this table.
+
+        One that refers to no licence of its data set refers to none here, unless the table is empty.
+        """
+        if LICENSE not in record.extra or not self.licenses:
+            return record
+        extra = {name: value for name, value in record.extra.items() if name != LICENSE}
+        number = self._ids[id(dataset)].get(_key(record.extra[LICENSE]))
+        return replace(record, extra=extra if number is None else extra | {LICENSE: number})
+
+    def _number(self, license: Mapping[str, Any]) -> int:
+        content = {name: value for name, value in license.items() if name != "id"}
+        for number, known in enumerate(self.licenses, start=1):
+            if {name: value for name, value in known.items() if name != "id"} == content:
+                return number
+        self.licenses.append({"id": len(self.licenses) + 1, **content})
+        return len(self.licenses)
+
+
+def _key(value: Any) -> Any:
+    """Return what an id is looked up by; a list or mapping, which is none, is not found."""
+    return value if isinstance(value, (int, str)) else None

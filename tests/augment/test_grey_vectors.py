@@ -27,6 +27,14 @@ def test_what_lies_outside_the_region_does_not_matter() -> None:
     assert np.array_equal(grey_vector(image, WINDOW), grey_vector(other, WINDOW))
 
 
+def test_regions_of_one_shape_are_not_alike_for_their_shape() -> None:
+    rows, columns = np.mgrid[:64, :64]
+    round_window = np.hypot((rows - 30) / 20, (columns - 33) / 28) < 1
+    first, second = (grey_vector(noise(seed) // 4 + 150, round_window) for seed in (0, 1))
+    assert abs(most_alike(first, [second])[0]) < 0.1
+    assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)
+
+
 def test_brightness_contrast_and_place_do_not_matter() -> None:
     image = noise(0)
     moved = np.roll(image // 2 + 30, (5, 9), (0, 1))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.evaluation.canvas_images import roi_on_canvas
-from fetalflex.evaluation.memorisation import correlation_vectors
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -16,17 +15,29 @@ Vector = NDArray[np.float32]
 
 _SIDE = 64
 _DIGITS = 4
+_LEAST_CONTRAST = 1.0  # grey levels; less is rounding
 
 
 def grey_vector(image: Image, roi_mask: Mask) -> Vector:
     """Return a vector of length 1, (4096,), of a region at 64 x 64 pixels; of 0 for a region without contrast.
 
+    What lies round the region on its canvas is 0, the region's own mean, so that regions of one shape are not alike for
+    their shape.
+
     Args:
         image: (H, W) uint8.
         roi_mask: (H, W) bool, not empty.
     """
-    [vector] = correlation_vectors(roi_on_canvas(image, roi_mask, _SIDE)[None].astype(np.float64))
-    return np.asarray(vector * np.sqrt(2), np.float32)
+    covered = roi_on_canvas(np.full_like(image, 255), roi_mask, _SIDE) / 255.0
+    inside = covered > 0.5
+    if not inside.any():
+        inside = covered > 0
+    grey = roi_on_canvas(image, roi_mask, _SIDE)[inside] / covered[inside]  # at the rim, without the black around it
+    centred = grey - grey.mean()
+    vector = np.zeros((_SIDE, _SIDE), np.float32)
+    if centred.std() > _LEAST_CONTRAST:
+        vector[inside] = centred / np.linalg.norm(centred)
+    return vector.ravel()
 
 
 def mirrored_grey_vector(image: Image, roi_mask: Mask) -> Vector:

@@ -338,8 +338,10 @@ def test_what_an_edit_changed_is_strengthened_as_asked(pipeline: FetalFlexPipeli
 def test_without_an_edit_its_guidance_changes_nothing(pipeline: FetalFlexPipeline) -> None:
     layout, image = scene()
     plain, strong = (pipeline(layout, image=image, steps=2, guidance=Guidance(edit=weight)) for weight in (0, 3))
+    same = pipeline(layout, image=image, before=layout, steps=2, guidance=Guidance(edit=3))
     assert np.array_equal(plain.image, strong.image)
-    assert plain.settings == strong.settings
+    assert np.array_equal(plain.image, same.image)
+    assert plain.settings == strong.settings == same.settings
 
 
 def test_structures_can_be_removed_down_to_none_and_added_from_none(pipeline: FetalFlexPipeline) -> None:

@@ -99,6 +99,8 @@ def _request(
     before: Layout | None,
 ) -> Request:
     layout.validate(registry)
+    if before == layout:
+        before = None  # nothing was edited
     if before is not None:
         before.validate(registry)
         check_same_size(before, layout)

@@ -19,8 +19,8 @@ from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.processes import Processes
 from joined_threads import together
 
-CROWDED = NOT_CHECKED | {"attempts": 6, "duplicate_correlation": 0.75}
-"""Images of the random model are often that alike, within shards and across them."""
+CROWDED = NOT_CHECKED | {"attempts": 6, "duplicate_correlation": 0.03}
+"""Images of the random model correlate by -0.1 to 0.1: some of them are that alike, within shards and across them."""
 
 
 @pytest.fixture(scope="module")

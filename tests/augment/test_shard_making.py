@@ -101,14 +101,14 @@ def test_decisions_are_carried_out_alike_from_the_shard_on_disk_and_from_scratch
 def test_near_copies_within_a_shard_are_made_again(
     heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
 ) -> None:
-    plan = small_plan(checks=NOT_CHECKED | {"attempts": 8, "duplicate_correlation": 0.7}, shard_size=4)
+    plan = small_plan(checks=NOT_CHECKED | {"attempts": 8, "duplicate_correlation": 0.03}, shard_size=4)
     progress = maker_of(heads, plan, pipeline, tmp_path).make(shards_of(heads, plan)[0], [], lambda _: None)
     reasons = [rejected.reason for one in progress for rejected in one.rejected]
     assert reasons
     assert set(reasons) == {"duplicate"}
     vectors = [one.finished.vector for one in progress if one.finished]
     products = np.stack(vectors) @ np.stack(vectors).T
-    assert (products[~np.eye(len(vectors), dtype=bool)] < 0.7).all()
+    assert (products[~np.eye(len(vectors), dtype=bool)] < 0.0301).all()
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.1])

@@ -17,7 +17,7 @@ from fetalflex.evaluation.tables import shown_estimate, table_row
 
 _LARGEST_REPORT = 50_000_000
 _MUST_MATCH = ("data_fingerprint", "split", "images", "image_size")
-_SHOULD_MATCH = ("extractor", "seed", "limit_per_plane", "min_quality")
+_SHOULD_MATCH = ("roi", "extractor", "seed", "limit_per_plane", "min_quality")
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -26,13 +26,14 @@ def test_differences_are_second_minus_first(report: dict) -> None:
     better = json.loads(json.dumps(report))
     better["mean_of_planes"]["psnr_roi"]["value"] += 1.5
     better["adherence"]["skull"]["present"]["value"] = 1.0
-    better |= {"model": "tiny-better", "seed": 6}
+    better |= {"model": "tiny-better", "seed": 6, "roi": "box"}
     lines = compare_reports(report, better).splitlines()
     assert any(line.startswith("| mean of planes: PSNR, ROI, dB |") and line.endswith("| +1.50 |") for line in lines)
     assert any(line.startswith("| thalamic_transverse: PSNR, ROI, dB |") and "+0.00" in line for line in lines)
     assert any(line.startswith("| skull present, % |") for line in lines)
     assert any(line.startswith("- second: tiny-better, layout given, sampler ddim") for line in lines)
     assert "- seed differs: 5 and 6" in lines
+    assert "- roi differs: auto and box" in lines
 
 
 FIDELITY: dict[str, Any] = {

@@ -35,7 +35,7 @@ def comparison(preset: str) -> Comparison:
         generators = sample_generators([0])
         denoiser = ConditionedDenoiser(pipeline.components, conditions, Guidance())
         x = sample_noise(shape, generators)
-        return sample_ddim(denoiser, x, pipeline.schedule, pipeline.schedule.timesteps(STEPS), generators)
+        return sample_ddim(denoiser, x, denoiser.schedule, denoiser.schedule.timesteps(STEPS), generators)
 
     @torch.inference_mode()
     def theirs() -> Tensor:

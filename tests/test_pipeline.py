@@ -135,7 +135,8 @@ def test_it_is_ddim_as_diffusers_would_run_it(random_model: Components, predicti
     made = pipeline(layout, steps=5, seed=11, guidance=Guidance())
     model = pipeline.components
     canvas_layout = Canvas(64, 64, 64).layout_to_canvas(layout)
-    given = pipeline.latent_conditions([build_conditions(canvas_layout, None, np.ones((64, 64), bool), REGISTRY)])
+    conditions = build_conditions(canvas_layout, None, np.ones((64, 64), bool), REGISTRY)
+    given = pipeline.canvas_sampler.latent_conditions([conditions])
     condition = model.prealignment(given.layout, given.background, given.roi_mask)
     scheduler = DDIMScheduler.from_config(model.scheduler.config)
     scheduler.set_timesteps(5)

@@ -12,32 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fetalflex.anatomy import (
-    CloseUp,
-    Layout,
-    Registry,
-    default_registry,
-    draw_layout_map,
-    draw_roi_mask,
-    model_registry,
-)
+from fetalflex.anatomy import CloseUp, Layout, Registry, default_registry, draw_roi_mask, model_registry
 from fetalflex.anatomy.checks import whole_number
-from fetalflex.anatomy.conditions import Conditions, build_conditions
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
-from fetalflex.diffusion.anisotropic import Smoothing, smooth_structures
-from fetalflex.diffusion.following import follow_leaders
+from fetalflex.canvas_sampling import CanvasSampler
+from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
-from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
-from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.resampling import Resampling
-from fetalflex.diffusion.sampling import Callback, Transform, compose
-from fetalflex.diffusion.schedule import NoiseSchedule
+from fetalflex.diffusion.sampling import Callback
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components, model_identity
-from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
-from fetalflex.models.text import encode_prompts
+from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.pasting import paste
-from fetalflex.precision import Precision, computing_in
+from fetalflex.precision import Precision
 from fetalflex.requests import (
     Image,
     Request,
@@ -72,7 +58,7 @@ class FetalFlexPipeline:
         self.device = torch.device(device)
         self.components = components.freeze().to(self.device)
         self.registry = registry or default_registry()
-        self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
+        self.canvas_sampler = CanvasSampler(self.components, self.registry, self.device)
         self.identity = model_identity(components)
 
     @classmethod
@@ -254,103 +240,14 @@ class FetalFlexPipeline:
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
             parts = [request.part() for request in batch]
-            conditions = [self._conditions(part) for part in parts]
-            with computing_in(settings.precision, self.device):
-                pixels = self._sample(parts, conditions, settings, callback)
+            conditions = [self.canvas_sampler.conditions(part) for part in parts]
+            pixels = self.canvas_sampler.sample(parts, conditions, settings, callback)
             for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
                 image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
                 results.append(self._finish(request, condition.prompt, image, settings))
             if on_progress:
                 on_progress(len(results))
         return results
-
-    def _conditions(self, request: Request) -> Conditions:
-        canvas = request.canvas(self.components.config.image_size)
-        mask = np.ones((canvas.size, canvas.size), bool)
-        if not request.roi_mask.all():
-            mask = canvas.mask_to_canvas(request.roi_mask)
-        image = None if request.image is None else canvas.image_to_canvas(request.image)
-        layout = canvas.layout_to_canvas(request.layout)
-        return build_conditions(layout, image, mask, self.registry, request.prompt)
-
-    def _sample(
-        self,
-        requests: list[Request],
-        conditions: list[Conditions],
-        settings: SamplingSettings,
-        callback: Callback | None,
-    ) -> Image:
-        config = self.components.config
-        generators = sample_generators([request.seed for request in requests])
-        latent = self.latent_conditions(conditions, [request.negative_prompt for request in requests])
-        if settings.guidance.edit and any(request.before is not None for request in requests):
-            latent = replace(latent, layout_before=self._encode(self._earlier_maps(requests, conditions)))
-        timesteps = settings.timesteps(self.schedule)
-        shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
-        x = sample_noise(shape, generators).to(self.device)
-        transforms: list[Transform] = []
-        if settings.smoothing is not None:
-            transforms.append(smooth_structures(settings.smoothing, self.schedule))
-        # The background's noise is drawn even if unused, so that an image does not depend on its batch.
-        if settings.draws_noise or settings.strength < 1 or not bool(latent.roi_mask.all()):
-            known = self._encode([self._known(request) for request in requests])
-            transforms.append(keep_background(known, latent.roi_mask, self.schedule, generators))
-            if settings.strength < 1:
-                x = self.schedule.add_noise(known, x, torch.full((len(x),), timesteps[0]))
-        if any(request.may_differ is not None for request in requests):
-            transforms.append(self._following(requests))
-        denoiser = ConditionedDenoiser(self.components, latent, settings.guidance)
-        sample = settings.choose()
-        x = sample(denoiser, x, self.schedule, timesteps, generators, compose(*transforms), callback)
-        return grey_from_pixels(decode(self.components.vae, x))
-
-    def _following(self, requests: list[Request]) -> Transform:
-        config = self.components.config
-        canvases = [
-            np.ones((config.image_size, config.image_size), bool)
-            if request.may_differ is None
-            else request.canvas(config.image_size).mask_to_canvas(request.may_differ)
-            for request in requests
-        ]
-        free = share_of_latents(torch.from_numpy(np.stack(canvases))[:, None].to(self.device), config.latent_size)
-        return follow_leaders([0] * len(requests), free)
-
-    def latent_conditions(
-        self, conditions: Sequence[Conditions], negative_prompts: Sequence[str] = ("",)
-    ) -> LatentConditions:
-        """Return the conditions of B images, and what stands for no prompt, as the networks take them."""
-        model = self.components
-        masks = torch.from_numpy(np.stack([c.roi_mask for c in conditions]))[:, None].to(self.device)
-        prompts = [*(c.prompt for c in conditions), *negative_prompts]
-        text = encode_prompts(model.tokenizer, model.text_encoder, prompts)
-        return LatentConditions(
-            text=text[: len(conditions)],
-            layout=self._encode([c.layout_map for c in conditions]),
-            background=self._encode([c.background for c in conditions]),
-            roi_mask=mask_to_latents(masks, model.config.latent_size),
-            null_text=text[len(conditions) :],
-            null_layout=encode_null_layout(model, self.device),
-        )
-
-    def _earlier_maps(self, requests: list[Request], conditions: list[Conditions]) -> list[Image]:
-        """Return the map of each layout before the edit, that of the layout itself where there was none."""
-        size = self.components.config.image_size
-        return [
-            condition.layout_map
-            if request.before is None
-            else draw_layout_map(request.canvas(size).layout_to_canvas(request.before), self.registry)
-            for request, condition in zip(requests, conditions, strict=True)
-        ]
-
-    def _known(self, request: Request) -> Image:
-        """Return the whole source image on the canvas: blanking its ROI would darken what lies next to it."""
-        canvas = request.canvas(self.components.config.image_size)
-        if request.image is None:
-            return np.zeros((canvas.size, canvas.size), np.uint8)
-        return canvas.image_to_canvas(request.image)
-
-    def _encode(self, arrays: list[Image]) -> Tensor:
-        return encode(self.components.vae, pixels_from_arrays(arrays).to(self.device))
 
     def _finish(self, request: Request, prompt: str, image: Image, settings: SamplingSettings) -> Synthesis:
         record, close_up = settings.record(), request.close_up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, get_args
 
 from fetalflex.anatomy import CloseUp
@@ -72,6 +72,10 @@ class SamplingSettings:
         """
         every = schedule.timesteps(self.steps)
         return every[len(every) - max(1, round(self.strength * len(every))) :]
+
+    def options(self) -> dict[str, Any]:
+        """Return the settings as `FetalFlexPipeline` takes them; `strength` is `refine`'s own and left out."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "strength"}
 
     @property
     def draws_noise(self) -> bool:

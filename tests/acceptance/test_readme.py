@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from fetalflex.models.configs import get_preset
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^fetalflex .*$", README, re.MULTILINE)
+FROM_SCANS = re.findall(r"^fetalflex .*$", README.split("takes four steps:")[1].split("\n```\n")[0], re.MULTILINE)
+OTHERS = [line for line in COMMANDS if line not in FROM_SCANS]
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(command: str) -> int:
     """Run a command line in this process, and return its exit status."""
     with pytest.raises(SystemExit) as stopped:
-        main(shlex.split(command)[1:])
+        main(shlex.split(command, comments=True)[1:])
     return int(stopped.value.code or 0)
 
 
@@ -86,7 +89,7 @@ def test_a_counterfactual_pair_is_made(workplace: Path) -> None:
 def test_own_data_lead_to_images(workplace: Path) -> None:
     (workplace / "scans").symlink_to(ROOT / "examples")
     kinds = r"fetalflex (prepare|train|generate|pack|detect|evaluate-detector) "
-    steps = [line for line in COMMANDS if re.match(kinds, line)]
+    steps = [line for line in OTHERS if re.match(kinds, line)]
     assert [line.split()[1] for line in steps] == [
         *("prepare", "train", "train", "train", "generate", "pack"),
         *("detect", "evaluate-detector"),
@@ -119,7 +122,7 @@ def _shortened(command: str, folder: Path) -> str:
 @pytest.mark.slow
 def test_a_model_is_measured(workplace: Path) -> None:
     (workplace / "scans").symlink_to(ROOT / "examples")
-    steps = [line for line in COMMANDS if re.match(r"fetalflex (prepare|pack|evaluate|experiment) ", line)]
+    steps = [line for line in OTHERS if re.match(r"fetalflex (prepare|pack|evaluate|experiment) ", line)]
     assert [line.split()[1] for line in steps] == ["prepare", "pack", "evaluate", "experiment"]
     for command in steps[:2]:
         assert run(command) == 0, command
@@ -139,7 +142,7 @@ def test_the_data_set_is_exported(workplace: Path) -> None:
 
 
 def test_a_labelled_data_set_is_made(workplace: Path) -> None:
-    commands = [line for line in COMMANDS if line.startswith("fetalflex augment ")]
+    commands = [line for line in OTHERS if line.startswith("fetalflex augment ")]
     plan = Path("configs/augment/examples.yaml")
     values = yaml.safe_load(plan.read_text(encoding="utf-8"))
     Path("lenient.yaml").write_text(yaml.safe_dump(values | {"checks": {"layout": False}}), encoding="utf-8")
@@ -149,10 +152,35 @@ def test_a_labelled_data_set_is_made(workplace: Path) -> None:
     assert sum(record.extra["label"] == "abnormal" for record in made) == 6
 
 
+@pytest.mark.slow
+def test_scans_without_annotation_lead_to_a_balanced_data_set(workplace: Path) -> None:
+    """The released detector finds the layouts, which are enough for every entry of the plan; its counts are lowered."""
+    shutil.copytree(ROOT / "examples" / "images", workplace / "scans")
+    shutil.copytree(ROOT / "weights" / "detector", workplace / "weights" / "detector")
+    plan = Path("configs/augment/balanced.yaml")
+    values = yaml.safe_load(plan.read_text(encoding="utf-8"))
+    entries = [entry | {"count": len(entry.get("severity", [None]))} for entry in values["entries"]]
+    short = {"sampling": {"steps": 1}, "checks": {"layout": False, "least_contrast": 0}, "entries": entries}
+    Path("short.yaml").write_text(yaml.safe_dump(values | short), encoding="utf-8")
+    detect, prepare, augment = (line.partition(" #")[0].strip() for line in FROM_SCANS)
+    assert run(detect) == 0
+    assert Path("out/found/review-1.png").is_file()
+    assert run(f"{prepare} --split 100,0,0") == 0
+    found = DatasetFolder(Path("data/found"))
+    assert {record.layout.plane for record in found} == {entry["plane"] for entry in entries}
+    assert "; 0 refusals" in Path("data/found/report.md").read_text(encoding="utf-8")
+    assert run(augment.replace(str(plan), "short.yaml")) == 0
+    made = DatasetFolder(Path("out/balanced"))
+    assert len(made) == sum(entry["count"] for entry in entries)
+    assert {record.extra["anomaly"] for record in made if record.extra["label"] == "abnormal"} == {
+        entry["anomaly"] for entry in entries if "anomaly" in entry
+    }
+
+
 def test_links_and_folders_exist() -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
     folders = re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE)
     assert links
     assert len(folders) > 10
-    missing = [name for name in (*links, *folders) if not (ROOT / name).exists()]
+    missing = [name for name in (*links, *folders) if not (ROOT / name.partition("#")[0]).exists()]
     assert [name for name in missing if not name.startswith(("docs/images/", "weights/"))] == []

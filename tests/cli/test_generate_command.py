@@ -177,6 +177,7 @@ def bad_files(folder: Path) -> None:
         ("scan.layout.json --image scan.png --mask small.png --roi full", "--mask and --roi both"),
         ("scan.layout.json --mask small.png", "--mask needs a source image"),
         ("scan.layout.json --roi structures", "--roi needs a source image"),
+        ("scan.layout.json --roi box", "--roi needs a source image"),
         ("scan.layout.json --feather 3", "--feather needs a source image"),
         ("empty.json --image scan.png", "empty.json holds no structures"),
         ("empty.json --image scan.png --roi outline", "empty.json holds no outline of its plane"),

@@ -82,7 +82,7 @@ def test_bad_input_is_one_clear_line(refine: RunCommand, arguments: tuple[object
 
 
 def test_the_default_guidance_is_that_of_the_pipeline() -> None:
-    from fetalflex.cli.options import DEFAULT_GUIDANCE_EDIT, DEFAULT_GUIDANCE_LAYOUT
-    from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
+    from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS
+    from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE
 
-    assert Guidance(layout=DEFAULT_GUIDANCE_LAYOUT, edit=DEFAULT_GUIDANCE_EDIT) == DEFAULT_GUIDANCE
+    assert DEFAULTS_OF_EDITS.settings()["guidance"] == DEFAULT_GUIDANCE

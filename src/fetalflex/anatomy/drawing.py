@@ -138,7 +138,7 @@ def _roi_shapes(layout: Layout, registry: Registry, mode: str, margin: float) ->
     if outline is None and mode == "outline":
         name = registry.plane(layout.plane).outline
         reason = f"the layout holds no {name}" if name else f"the plane {layout.plane} has none"
-        raise FetalFlexError(f"ROI mode outline needs an outline, but {reason}; use auto, structures or full")
+        raise FetalFlexError(f"ROI mode outline needs an outline, but {reason}; use auto, box, structures or full")
     boxes = [structure.box for structure in layout.structures]
     if outline is None or mode == "structures":
         space = 2 * margin * max(layout.width, layout.height)

@@ -10,6 +10,7 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.anomaly import AnomaliesFile
+from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
@@ -17,6 +18,7 @@ MARGIN = 0.03
 """That of `draw_change_mask`, named again because importing it there takes time."""
 
 
+@with_sampling_options
 def counterfactual(
     context: typer.Context,
     image: Annotated[
@@ -65,18 +67,7 @@ def counterfactual(
     roi: options.RoiMode = None,
     mask: options.Mask = None,
     negative_prompt: options.NegativePrompt = None,
-    sampler: options.SamplerName = "ddim",
-    steps: options.Steps = 20,
-    eta: options.Eta = 0.0,
-    guidance_prompt: options.GuidancePrompt = 1.0,
-    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
-    guidance_edit: options.GuidanceEdit = options.DEFAULT_GUIDANCE_EDIT,
-    ssa: options.Ssa = False,
-    ssa_weight: options.SsaWeight = 1.0,
-    resample: options.Resample = None,
-    feather: options.Feather = 0,
-    whole_image: options.WholeImage = False,
-    precision: options.Precision = "fp32",
+    sampling: SamplingOptions = DEFAULTS_OF_EDITS,
     device: options.Device = "auto",
     anomalies: AnomaliesFile = None,
     registry_file: options.RegistryFile = None,
@@ -99,21 +90,8 @@ def counterfactual(
 
     if whole_region and options.was_given(context, "margin"):
         raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
-    settings = options.sampling_settings(
-        sampler,
-        steps,
-        eta,
-        guidance_prompt,
-        guidance_layout,
-        ssa,
-        ssa_weight,
-        resample,
-        feather,
-        whole_image,
-        precision,
-        guidance_edit=guidance_edit,
-    )
-    inputs.check_roi_options(True, roi, mask, feather)
+    settings = sampling.settings()
+    inputs.check_roi_options(True, roi, mask, sampling.feather)
     registry = inputs.load_registry(registry_file, model)
     library = default_library() if anomalies is None else default_library().extended_with(anomalies, registry)
     scan = inputs.read_scan(image, layout, dataset, registry)

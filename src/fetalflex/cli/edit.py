@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from fetalflex.cli import options
+from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
@@ -32,6 +33,7 @@ def _edit_option(kind: str, form: str, text: str) -> Any:
     return typer.Option(f"--{kind}", metavar=form, help=text, show_default=False)
 
 
+@with_sampling_options
 def edit(
     context: typer.Context,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image to edit.")],
@@ -69,18 +71,7 @@ def edit(
     mask: options.Mask = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
     negative_prompt: options.NegativePrompt = None,
-    sampler: options.SamplerName = "ddim",
-    steps: options.Steps = 20,
-    eta: options.Eta = 0.0,
-    guidance_prompt: options.GuidancePrompt = 1.0,
-    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
-    guidance_edit: options.GuidanceEdit = options.DEFAULT_GUIDANCE_EDIT,
-    ssa: options.Ssa = False,
-    ssa_weight: options.SsaWeight = 1.0,
-    resample: options.Resample = None,
-    feather: options.Feather = 0,
-    whole_image: options.WholeImage = False,
-    precision: options.Precision = "fp32",
+    sampling: SamplingOptions = DEFAULTS_OF_EDITS,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -97,21 +88,8 @@ def edit(
 
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
-    settings = options.sampling_settings(
-        sampler,
-        steps,
-        eta,
-        guidance_prompt,
-        guidance_layout,
-        ssa,
-        ssa_weight,
-        resample,
-        feather,
-        whole_image,
-        precision,
-        guidance_edit=guidance_edit,
-    ) | {"prompt": prompt, "negative_prompt": negative_prompt}
-    inputs.check_roi_options(True, roi, mask, feather)
+    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
+    inputs.check_roi_options(True, roi, mask, sampling.feather)
     registry = inputs.load_registry(registry_file, model)
     before = inputs.load_layout(layout, registry)
     pixels = read_image(image)

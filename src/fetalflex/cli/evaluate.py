@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
+_DEFAULTS = replace(DEFAULTS_OF_EDITS, steps=50)
 
+
+@with_sampling_options
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
     context: typer.Context,
@@ -77,18 +82,7 @@ def evaluate(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="The image of record i, counted over all of DATA, has the seed SEED+i.")
     ] = 0,
-    sampler: options.SamplerName = "ddim",
-    steps: options.Steps = 50,
-    eta: options.Eta = 0.0,
-    guidance_prompt: options.GuidancePrompt = 1.0,
-    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
-    guidance_edit: options.GuidanceEdit = options.DEFAULT_GUIDANCE_EDIT,
-    ssa: options.Ssa = False,
-    ssa_weight: options.SsaWeight = 1.0,
-    resample: options.Resample = None,
-    feather: options.Feather = 0,
-    whole_image: options.WholeImage = False,
-    precision: options.Precision = "fp32",
+    sampling: SamplingOptions = _DEFAULTS,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -111,20 +105,9 @@ def evaluate(
         if without_layout and options.was_given(context, name):
             flag = f"--{name.replace('_', '-')}"
             raise FetalFlexError(f"--without-layout and {flag} contradict each other; give one of them")
-    sampling = options.sampling_settings(
-        sampler=sampler,
-        steps=steps,
-        eta=eta,
-        guidance_prompt=guidance_prompt,
-        guidance_layout=0.0 if without_layout else guidance_layout,
-        guidance_edit=0.0 if without_layout else guidance_edit,
-        ssa=ssa,
-        ssa_weight=ssa_weight,
-        resample=resample,
-        feather=feather,
-        whole_image=whole_image,
-        precision=precision,
-    )
+    if without_layout:
+        sampling = replace(sampling, guidance_layout=0.0, guidance_edit=0.0)
+    how = sampling.settings()
 
     from fetalflex.data import open_dataset
     from fetalflex.data.atomic import replacing
@@ -141,7 +124,7 @@ def evaluate(
         planes=() if planes is None else tuple(name.strip() for name in planes.split(",")),
         limit=limit,
         min_quality=min_quality,
-        sampling=SamplingSettings(**sampling),
+        sampling=SamplingSettings(**how),
         roi=roi.value,
         seed=seed,
         batch_size=batch_size,
@@ -154,7 +137,7 @@ def evaluate(
     detector = None if layout_fidelity is None else load_detector(layout_fidelity, device)
     pipeline = load_pipeline(model, registry, device)
     extractor = None if ruler is None else AutoencoderFeatures(load_pipeline(ruler, registry, device).components)
-    results = evaluate_model(pipeline, datasets, out, settings, extractor, detector, progress_bar)
+    results = evaluate_model(pipeline, datasets, out, settings, extractor, detector, other, progress_bar)
     write_report(results, registry)
     report = report_values(results)
     typer.echo(json.dumps(report, indent=2) if as_json else f"{summary(results)}\nwrote {out / 'report.md'}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.sampling_options import DEFAULTS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fetalflex.synthesis import Synthesis
 
 
+@with_sampling_options
 def generate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     layouts: Annotated[
@@ -61,17 +63,7 @@ def generate(
     ] = 0,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Images per layout, named NAME-1, NAME-2, ...")] = 1,
     negative_prompt: options.NegativePrompt = None,
-    sampler: options.SamplerName = "ddim",
-    steps: options.Steps = 20,
-    eta: options.Eta = 0.0,
-    guidance_prompt: options.GuidancePrompt = 1.0,
-    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
-    ssa: options.Ssa = False,
-    ssa_weight: options.SsaWeight = 1.0,
-    resample: options.Resample = None,
-    feather: options.Feather = 0,
-    whole_image: options.WholeImage = False,
-    precision: options.Precision = "fp32",
+    sampling: SamplingOptions = DEFAULTS,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -87,27 +79,15 @@ def generate(
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
     from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
 
-    settings = options.sampling_settings(
-        sampler,
-        steps,
-        eta,
-        guidance_prompt,
-        guidance_layout,
-        ssa,
-        ssa_weight,
-        resample,
-        feather,
-        whole_image,
-        precision,
-    ) | {"prompt": prompt, "negative_prompt": negative_prompt}
+    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
     if dataset is None:
         _check_layout_options(layouts, {"--split": split, "--plane": plane, "--limit": limit, "--no-source": no_source})
-        check_roi_options(image is not None, roi, mask, feather)
+        check_roi_options(image is not None, roi, mask, sampling.feather)
         items = items_from_layouts(layouts or [], image, registry)
     else:
         _check_dataset_options({"layout files": layouts, "--image": image})
-        check_roi_options(not no_source, roi, mask, feather)
+        check_roi_options(not no_source, roi, mask, sampling.feather)
         items = items_from_dataset(dataset, registry, split, plane, keep_source=not no_source)
     region = read_region(mask, roi)
     found = len(items)

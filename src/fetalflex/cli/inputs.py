@@ -214,7 +214,8 @@ def check_roi_options(has_source: bool, roi: Roi | None, mask: Path | None, feat
         raise FetalFlexError("--mask and --roi both name the region to synthesise; give one of them")
     if has_source:
         return
-    wanted = {"--mask": mask is not None, "--roi": roi in (Roi.OUTLINE, Roi.STRUCTURES), "--feather": feather > 0}
+    keeps_some = roi not in (None, Roi.AUTO, Roi.FULL)
+    wanted = {"--mask": mask is not None, "--roi": keeps_some, "--feather": feather > 0}
     if given := [name for name, is_given in wanted.items() if is_given]:
         raise FetalFlexError(
             f"{given[0]} needs a source image whose rest is kept; give --image, or --dataset without --no-source"

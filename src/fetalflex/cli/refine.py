@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.sampling_options import DEFAULTS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
 
+@with_sampling_options
 def refine(
     draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="Image to refine, from this program or any other.")],
     layout: Annotated[Path, typer.Option("--layout", help="Layout file: what the result shows.")],
@@ -38,17 +40,7 @@ def refine(
     prompt: options.Prompt = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
     negative_prompt: options.NegativePrompt = None,
-    sampler: options.SamplerName = "ddim",
-    steps: options.Steps = 20,
-    eta: options.Eta = 0.0,
-    guidance_prompt: options.GuidancePrompt = 1.0,
-    guidance_layout: options.GuidanceLayout = options.DEFAULT_GUIDANCE_LAYOUT,
-    ssa: options.Ssa = False,
-    ssa_weight: options.SsaWeight = 1.0,
-    resample: options.Resample = None,
-    feather: options.Feather = 0,
-    whole_image: options.WholeImage = False,
-    precision: options.Precision = "fp32",
+    sampling: SamplingOptions = DEFAULTS,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -66,19 +58,12 @@ def refine(
 
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
-    settings = options.sampling_settings(
-        sampler,
-        steps,
-        eta,
-        guidance_prompt,
-        guidance_layout,
-        ssa,
-        ssa_weight,
-        resample,
-        feather,
-        whole_image,
-        precision,
-    ) | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength, "seed": seed}
+    settings = sampling.settings() | {
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
+        "strength": strength,
+        "seed": seed,
+    }
     registry = inputs.load_registry(registry_file, model)
     shown = inputs.load_layout(layout, registry)
     pixels = read_image(draft)

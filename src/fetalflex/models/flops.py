@@ -65,7 +65,7 @@ class ModelCost:
 
     @property
     def step_flops(self) -> int:
-        """Return the FLOPs of one denoising step; guidance on prompt or layout multiplies them by 2 or 3."""
+        """Return the FLOPs of one prediction; a step takes as many as `Guidance.terms` has, at most four."""
         return self.unet.flops + self.controlnet.flops
 
 

@@ -103,7 +103,8 @@ def generation_memory(config: ModelConfig, images: int = 1, predictions: int = 2
     Args:
         config: The model.
         images: Images that are computed together.
-        predictions: Predictions for each image in each step: 1 without guidance, 2 with guidance on the layout.
+        predictions: Predictions for each image in each step: 1 without guidance, 2 with guidance on the layout, one
+            more with guidance on the prompt and, for edits, on what the edit has changed.
     """
     with FakeTensorMode():
         components = build_components(config, ["fetal"])

@@ -1,0 +1,149 @@
+"""From a batch of requests to images on the model's canvas: conditions, latents, sampling loop, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fetalflex.anatomy import Registry, draw_layout_map
+from fetalflex.anatomy.conditions import Conditions, build_conditions
+from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
+from fetalflex.diffusion.anisotropic import smooth_structures
+from fetalflex.diffusion.following import follow_leaders
+from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
+from fetalflex.diffusion.noise import sample_generators, sample_noise
+from fetalflex.diffusion.sampling import Callback, Transform, compose
+from fetalflex.diffusion.schedule import NoiseSchedule
+from fetalflex.models.components import Components
+from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
+from fetalflex.models.text import encode_prompts
+from fetalflex.precision import computing_in
+from fetalflex.requests import Image, Request
+from fetalflex.sampling_settings import SamplingSettings
+
+
+class CanvasSampler:
+    """Sample images on the model's canvas, S x S pixels, for requests that are about one close-up each.
+
+    Args:
+        components: The model, on `device`.
+        registry: Planes and structures.
+        device: Where to compute.
+    """
+
+    def __init__(self, components: Components, registry: Registry, device: torch.device) -> None:
+        self.components = components
+        self.registry = registry
+        self.device = device
+        self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
+
+    def conditions(self, request: Request) -> Conditions:
+        """Return prompt, layout map, background and mask of a request, drawn on the canvas."""
+        canvas = request.canvas(self.components.config.image_size)
+        mask = np.ones((canvas.size, canvas.size), bool)
+        if not request.roi_mask.all():
+            mask = canvas.mask_to_canvas(request.roi_mask)
+        image = None if request.image is None else canvas.image_to_canvas(request.image)
+        layout = canvas.layout_to_canvas(request.layout)
+        return build_conditions(layout, image, mask, self.registry, request.prompt)
+
+    def sample(
+        self,
+        requests: Sequence[Request],
+        conditions: Sequence[Conditions],
+        settings: SamplingSettings,
+        callback: Callback | None = None,
+    ) -> Image:
+        """Return the images of a batch, (B, S, S) uint8.
+
+        Args:
+            requests: What is asked for, as `Request.part` gives it.
+            conditions: Those of each request.
+            settings: How to sample.
+            callback: Called after each sampling step.
+        """
+        with computing_in(settings.precision, self.device):
+            latents = self._latents(requests, conditions, settings, callback)
+            return grey_from_pixels(decode(self.components.vae, latents))
+
+    def latent_conditions(
+        self, conditions: Sequence[Conditions], negative_prompts: Sequence[str] = ("",)
+    ) -> LatentConditions:
+        """Return the conditions of B images, and what stands for no prompt, as the networks take them."""
+        model = self.components
+        masks = torch.from_numpy(np.stack([c.roi_mask for c in conditions]))[:, None].to(self.device)
+        prompts = [*(c.prompt for c in conditions), *negative_prompts]
+        text = encode_prompts(model.tokenizer, model.text_encoder, prompts)
+        return LatentConditions(
+            text=text[: len(conditions)],
+            layout=self._encode([c.layout_map for c in conditions]),
+            background=self._encode([c.background for c in conditions]),
+            roi_mask=mask_to_latents(masks, model.config.latent_size),
+            null_text=text[len(conditions) :],
+            null_layout=encode_null_layout(model, self.device),
+        )
+
+    def _latents(
+        self,
+        requests: Sequence[Request],
+        conditions: Sequence[Conditions],
+        settings: SamplingSettings,
+        callback: Callback | None,
+    ) -> Tensor:
+        config = self.components.config
+        generators = sample_generators([request.seed for request in requests])
+        latent = self.latent_conditions(conditions, [request.negative_prompt for request in requests])
+        if settings.guidance.edit and any(request.before is not None for request in requests):
+            latent = replace(latent, layout_before=self._encode(self._earlier_maps(requests, conditions)))
+        timesteps = settings.timesteps(self.schedule)
+        shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
+        x = sample_noise(shape, generators).to(self.device)
+        transforms: list[Transform] = []
+        if settings.smoothing is not None:
+            transforms.append(smooth_structures(settings.smoothing, self.schedule))
+        # The background's noise is drawn even if unused, so that an image does not depend on its batch.
+        if settings.draws_noise or settings.strength < 1 or not bool(latent.roi_mask.all()):
+            known = self._encode([self._known(request) for request in requests])
+            transforms.append(keep_background(known, latent.roi_mask, self.schedule, generators))
+            if settings.strength < 1:
+                x = self.schedule.add_noise(known, x, torch.full((len(x),), timesteps[0]))
+        if any(request.may_differ is not None for request in requests):
+            transforms.append(self._following(requests))
+        denoiser = ConditionedDenoiser(self.components, latent, settings.guidance)
+        sample = settings.choose()
+        return sample(denoiser, x, self.schedule, timesteps, generators, compose(*transforms), callback)
+
+    def _following(self, requests: Sequence[Request]) -> Transform:
+        config = self.components.config
+        canvases = [
+            np.ones((config.image_size, config.image_size), bool)
+            if request.may_differ is None
+            else request.canvas(config.image_size).mask_to_canvas(request.may_differ)
+            for request in requests
+        ]
+        free = share_of_latents(torch.from_numpy(np.stack(canvases))[:, None].to(self.device), config.latent_size)
+        return follow_leaders([0] * len(requests), free)
+
+    def _earlier_maps(self, requests: Sequence[Request], conditions: Sequence[Conditions]) -> list[Image]:
+        """Return the map of each layout before the edit, that of the layout itself where there was none."""
+        size = self.components.config.image_size
+        return [
+            condition.layout_map
+            if request.before is None
+            else draw_layout_map(request.canvas(size).layout_to_canvas(request.before), self.registry)
+            for request, condition in zip(requests, conditions, strict=True)
+        ]
+
+    def _known(self, request: Request) -> Image:
+        """Return the whole source image on the canvas: blanking its ROI would darken what lies next to it."""
+        canvas = request.canvas(self.components.config.image_size)
+        if request.image is None:
+            return np.zeros((canvas.size, canvas.size), np.uint8)
+        return canvas.image_to_canvas(request.image)
+
+    def _encode(self, arrays: list[Image]) -> Tensor:
+        return encode(self.components.vae, pixels_from_arrays(arrays).to(self.device))

@@ -234,6 +234,21 @@ class TestOperations:
             operation(Box(1, 1, 2, 2))
 
 
+class TestPoints:
+    @given(boxes(), st.floats(-1.4, 1.4), st.floats(-1.4, 1.4))
+    def test_a_point_is_inside_if_its_share_of_the_sides_is(self, box, along, across):
+        """Corners of a box scaled by a factor lie in the box where the factor is below 1."""
+        assume(abs(abs(along) - 1) > 1e-6 and abs(abs(across) - 1) > 1e-6)
+        cos, sin = math.cos(math.radians(box.angle)), math.sin(math.radians(box.angle))
+        u, v = along * box.width / 2, across * box.height / 2
+        inside = abs(along) < 1 and abs(across) < 1
+        assert box.contains(box.cx + u * cos - v * sin, box.cy + u * sin + v * cos) is inside
+
+    def test_the_edge_belongs_to_the_box(self):
+        assert Box.from_corners(0, 0, 4, 2).contains(4, 0)
+        assert not Box.from_corners(0, 0, 4, 2).contains(4.01, 0)
+
+
 class TestClipping:
     def test_box_within_the_image_is_kept_as_it_is(self):
         box = Box(50, 50, 20, 10, 30)

@@ -12,7 +12,7 @@ from fetalflex.augment.report import Report
 def line(number: int, *rejected: str, is_made: bool = True, anomaly: str = "none") -> dict[str, Any]:
     source = {"file_name": f"images/{number % 2}.png", "patient": "p"}
     made = {"file": f"shards/00000/{number}.png"} if is_made else {}
-    reasons = [{"reason": reason, "detail": "so"} for reason in rejected]
+    reasons = [{"reason": reason, "detail": "so", "source": f"images/{reason}.png"} for reason in rejected]
     labels = {"plane": "facial_sagittal", "anomaly": anomaly, "severity": anomaly}
     return {"number": number, "source": source, "rejected": reasons} | labels | made
 
@@ -22,7 +22,7 @@ def report() -> Report:
     lines = [
         line(1),
         line(2, "layout", "copy"),
-        line(3, "layout", is_made=False, anomaly="cleft_palate"),
+        line(3, "layout", "layout", "copy", is_made=False, anomaly="cleft_palate"),
         line(4, anomaly="cleft_palate"),
     ]
     return Report(Path("out"), "tiny-0", lines, 12.0, 1)
@@ -30,10 +30,10 @@ def report() -> Report:
 
 def test_what_was_rejected_and_failed_is_counted(report: Report) -> None:
     assert (report.made, [one["number"] for one in report.failed]) == (3, [3])
-    assert report.rejected == {"empty": 0, "flat": 0, "layout": 2, "copy": 1, "duplicate": 0}
+    assert report.rejected == {"empty": 0, "flat": 0, "layout": 3, "copy": 2, "duplicate": 0}
     values = json.loads(json.dumps(report.to_dict()))
     assert (values["requested"], values["made"], values["sources"], values["patients"]) == (4, 3, 2, 1)
-    assert values["failed"] == [{"number": 3, "reasons": ["layout"]}]
+    assert values["failed"] == [{"number": 3, "reasons": ["layout", "layout", "copy"]}]
     assert [(count["anomaly"], count["requested"], count["made"]) for count in values["counts"]] == [
         ("none", 2, 2),
         ("cleft_palate", 2, 1),
@@ -42,12 +42,13 @@ def test_what_was_rejected_and_failed_is_counted(report: Report) -> None:
 
 def test_people_are_told_what_is_missing(report: Report) -> None:
     summary = report.summary().splitlines()
-    assert summary[0] == "3 of 4 images made, in 6 attempts; rejected: 2 layout, 1 copy"
-    assert summary[1] == "12 s of synthesis, 2.0 s per attempt"
+    assert summary[0] == "3 of 4 images made, in 8 attempts; rejected: 3 layout, 2 copy"
+    assert summary[1] == "12 s of synthesis, 1.5 s per attempt"
     assert summary[2].startswith("MISSING: 1 images failed at every attempt")
     text = report.to_markdown()
     assert "| facial_sagittal | cleft_palate | cleft_palate | 2 | 1 |" in text
-    assert "- 000003, facial_sagittal, cleft_palate of images/1.png: layout so" in text
+    failure = "cleft_palate of images/layout.png: layout so, layout so; of images/copy.png: copy so"
+    assert f"- 000003, facial_sagittal, {failure}\n" in text
     assert "not for diagnosis" in text
 
 

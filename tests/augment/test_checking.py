@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, PlacedStructure, default_registry, draw_roi_mask
 from fetalflex.augment.checking import Checker, Kept, Verdict
-from fetalflex.augment.grey_vectors import grey_vector
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.samples import Sample
 from fetalflex.data import DatasetFolder, Record
+from fetalflex.evaluation.grey_vectors import grey_vector
 
 REGISTRY = default_registry()
 

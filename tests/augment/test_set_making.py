@@ -19,7 +19,7 @@ from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.processes import Processes
 from joined_threads import together
 
-CROWDED = NOT_CHECKED | {"attempts": 6, "duplicate_correlation": 0.03}
+CROWDED = NOT_CHECKED | {"attempts": 6, "sources": 1, "duplicate_correlation": 0.03}
 """Images of the random model correlate by -0.1 to 0.1: some of them are that alike, within shards and across them."""
 
 
@@ -173,13 +173,13 @@ def test_processes_with_different_plans_are_told(
 def test_a_set_without_any_image_is_an_error_with_a_report(
     heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
 ) -> None:
-    plan = small_plan(checks=NOT_CHECKED | {"attempts": 2, "least_grey": 250})
+    plan = small_plan(checks=NOT_CHECKED | {"attempts": 2, "sources": 3, "least_grey": 250})
     with pytest.raises(FetalFlexError, match=r"none of the 7 images passed the checks; .*report\.md says why"):
         made(heads, plan, tmp_path / "out", pipeline)
     text = (tmp_path / "out" / "report.md").read_text()
     assert "MISSING: 7 images failed at every attempt" in text
     assert "000001, thalamic_transverse, none of images/" in text
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["rejected"]["empty"] == 14
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["rejected"]["empty"] == 7 * 2 * 3
     assert not (tmp_path / "out" / "annotations.json").exists()
 
 

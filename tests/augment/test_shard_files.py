@@ -29,7 +29,7 @@ def shard(heads: DatasetFolder) -> Shard:
 
 def progress_of(shard: Shard) -> list[Progress]:
     """Return two images, one after a rejection, and a sample that failed."""
-    progress = [Progress(sample) for sample in shard.samples]
+    progress = [Progress(sample, 4) for sample in shard.samples]
     vector = np.zeros(4096, np.float32)
     progress[1].reject("flat", "standard deviation 1")
     progress[2].reject("empty", "mean grey 0")
@@ -52,9 +52,10 @@ def test_what_is_written_is_read_back(tmp_path: Path, shard: Shard) -> None:
     assert content.round == 2
     first, second, third = content.lines
     assert (first["number"], first["attempt"], first["rejected"], first["checks"]) == (1, 1, [], {"grey": 7.5})
-    assert (second["attempt"], second["rejected"]) == (2, [{"reason": "flat", "detail": "standard deviation 1"}])
+    rejected = {"reason": "flat", "detail": "standard deviation 1", "source": shard.samples[1].record.file_name}
+    assert (second["attempt"], second["candidate"], second["rejected"]) == (2, 0, [rejected])
     assert "seed" not in third
-    assert Rejection(**third["rejected"][0]) == Rejection("empty", "mean grey 0")
+    assert Rejection(**third["rejected"][0]) == Rejection("empty", "mean grey 0", shard.samples[2].record.file_name)
     assert is_whole(tmp_path, shard)
     assert seconds_of(tmp_path, shard) == 1.5
     assert len(list((tmp_path / shard.folder).iterdir())) == 4

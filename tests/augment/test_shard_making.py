@@ -9,10 +9,12 @@ import pytest
 from augment_helpers import NOT_CHECKED, planned, small_plan
 
 from fetalflex.anatomy import default_registry
-from fetalflex.augment.checking import Checker
+from fetalflex.augment.checking import Checker, Verdict
+from fetalflex.augment.finishing import finish, read_lines
 from fetalflex.augment.plan import Plan
 from fetalflex.augment.progress import Progress
 from fetalflex.augment.real_regions import RealRegions
+from fetalflex.augment.report import Report
 from fetalflex.augment.shard_files import Shard, divided, write_shard
 from fetalflex.augment.shard_making import ShardMaker, is_missing
 from fetalflex.augment.synthesising import Synthesiser
@@ -67,14 +69,53 @@ def test_every_image_says_what_it_is(heads: DatasetFolder, pipeline: FetalFlexPi
 def test_what_fails_is_tried_from_other_seeds_and_then_given_up(
     heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
 ) -> None:
-    plan = small_plan(checks=NOT_CHECKED | {"attempts": 3, "least_contrast": 200})
+    plan = small_plan(checks=NOT_CHECKED | {"attempts": 3, "sources": 2, "least_contrast": 200})
     shard, told = shards_of(heads, plan)[0], []
     progress = maker_of(heads, plan, pipeline, tmp_path).make(shard, [], told.append)
     for one in progress:
         assert one.finished is None
-        assert [rejected.reason for rejected in one.rejected] == ["flat"] * 3
-        assert len({rejected.detail for rejected in one.rejected}) == 3
+        assert [rejected.reason for rejected in one.rejected] == ["flat"] * 6
+        assert len({rejected.detail for rejected in one.rejected}) == 6
+        sources = [candidate.record.file_name for candidate in one.sample.candidates]
+        assert [rejected.source for rejected in one.rejected] == [source for source in sources for _ in range(3)]
     assert told[-1] == len(progress)
+
+
+def test_what_fails_from_one_source_is_tried_from_others(
+    heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = small_plan(checks=NOT_CHECKED | {"attempts": 2, "sources": 3})
+    shard = shards_of(heads, plan)[0]
+    first, second = shard.samples[0].candidates[:2]
+    judge = Checker.judge
+
+    def strict(self: Checker, sample: Any, *others: Any) -> Verdict:
+        bad = sample.number == first.number and sample.record == first.record
+        return Verdict("flat", "as a test wants it", {}, None) if bad else judge(self, sample, *others)
+
+    monkeypatch.setattr(Checker, "judge", strict)
+    maker = maker_of(heads, plan, pipeline, tmp_path)
+    progress = maker.make(shard, [], lambda _: None)
+    assert [one.finished is not None for one in progress] == [True] * 3
+    assert [rejected.source for rejected in progress[0].rejected] == [first.record.file_name] * 2
+    assert progress[0].line()["candidate"] == 1
+    assert progress[1].line()["candidate"] == 0
+    write_shard(tmp_path, shard, progress, 0, 0.0)
+    again = maker.make(shard, [], lambda _: None)
+    assert outcome(again) == outcome(progress)
+    assert again[0].tried == second
+    np.testing.assert_allclose(again[0].kept.vector, progress[0].kept.vector)  # type: ignore[union-attr]
+    text = read_png_text(tmp_path / shard.folder / first.file)
+    assert text["FetalFlex:source"] == second.record.file_name
+    report = Report(tmp_path, "model", read_lines(tmp_path, [shard], default_registry()), 1.0, 0)
+    assert report.substituted == 1
+    assert report.lines[0]["source"]["file_name"] == second.record.file_name
+    finish(report, heads, [shard], default_registry())
+    assert DatasetFolder(tmp_path)[0].extra["source_image"] == second.record.file_name
+    written = DatasetFolder(tmp_path)[0].layout.structures[0].box
+    assert written.to_dict() == pytest.approx(second.after.structures[0].box.to_dict())
+    assert written.to_dict() != pytest.approx(first.after.structures[0].box.to_dict())
+    assert "1 of them from another source" in report.summary()
 
 
 def test_decisions_are_carried_out_alike_from_the_shard_on_disk_and_from_scratch(

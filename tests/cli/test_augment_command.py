@@ -70,7 +70,7 @@ def test_json_is_the_report(augment: RunCommand) -> None:
 
 def test_missing_images_are_told_by_words_and_exit_code(augment: RunCommand) -> None:
     entries = [HEADS | {"normal": True, "count": 3}]
-    checks = NO_CHECKS | {"attempts": 1, "duplicate_correlation": 0.01}
+    checks = NO_CHECKS | {"attempts": 1, "sources": 1, "duplicate_correlation": 0.01}
     result = augment(code=4, entries=entries, checks=checks)
     made = len(DatasetFolder(Path("out")))
     assert 0 < made < 3

@@ -192,6 +192,36 @@ def test_other_json_files_are_refused_and_a_source_without_coco_raises(tmp_path)
         read_all("coco", tmp_path, **PLANE)
 
 
+def data_set_folder(folder):
+    """A data set folder with what `detect` and `prepare` write beside images and annotations."""
+    record = Record("images/0.png", head_layout(spacing=0.2))
+    DatasetFolder.write(folder, [(record, gradient(100, 80))])
+    save_json(folder / "detections.json", {"images": []})
+    (folder / "layouts").mkdir()
+    record.layout.save(folder / "layouts" / "0.layout.json")
+    save_image(folder / "review-1.png")
+    return record
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_unannotated": True}])
+def test_layouts_reports_and_sheets_of_a_data_set_folder_are_passed_over(tmp_path, options):
+    record = data_set_folder(tmp_path / "set")
+    items, refusals = read_all("coco", tmp_path / "set", **options)
+    assert [item.layout for item in items] == [record.layout]
+    assert refusals == []
+
+
+def test_other_coco_files_and_images_of_a_data_set_folder_are_not_passed_over(tmp_path):
+    folder = tmp_path / "set"
+    data_set_folder(folder)
+    save_json(folder / "more.json", COCO)
+    save_image(folder / "images" / "a.png")
+    save_image(folder / "images" / "b.png")
+    items, refusals = read_all("coco", folder, **PLANE)
+    assert {item.image_path.name for item in items} == {"0.png", "a.png"}
+    assert [refusal.where for refusal in refusals] == ["images/b.png"]
+
+
 def test_a_data_set_folder_comes_through_as_it_is(tmp_path):
     records = [
         Record("images/0.png", head_layout(spacing=0.2), patient="p0", split="val", quality=3, extra={"device": "E6"})

@@ -7,6 +7,7 @@ from fetalflex.detection import Detection
 
 REGISTRY = default_registry()
 SKULL, THALAMI = PlacedStructure("skull", Box(20, 20, 30, 30)), PlacedStructure("thalami", Box(20, 20, 8, 8))
+FAR_THALAMI = PlacedStructure("thalami", Box(37, 30, 6, 6))
 
 
 def found(*structures: PlacedStructure, scores: tuple[float, ...], plane_score: float = 1.0) -> Detection:
@@ -29,6 +30,7 @@ def test_the_score_of_a_structure() -> None:
     [
         (found(SKULL, THALAMI, scores=(0.9, 0.8)), []),
         (found(SKULL, THALAMI, scores=(0.9, 0.4)), ["thalami 0.40"]),
+        (found(SKULL, FAR_THALAMI, scores=(0.9, 0.8)), ["thalami outside the skull"]),
         (found(THALAMI, scores=(0.8,)), ["no skull"]),
         (found(scores=(), plane_score=0.3), ["plane 0.30", "no box"]),
     ],

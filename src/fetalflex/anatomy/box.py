@@ -257,6 +257,12 @@ class Box:
         image_width, image_height = _image_size(image_width, image_height)
         return min(1.0, self._overlap(Box.from_corners(0, 0, image_width, image_height)) / self.area)
 
+    def contains(self, x: float, y: float) -> bool:
+        """Say whether a point (x, y), pixels, lies in the box or on its edge."""
+        cos, sin = self.cos_sin()
+        dx, dy = finite_number(x, "x") - self.cx, finite_number(y, "y") - self.cy
+        return abs(dx * cos + dy * sin) <= self.width / 2 and abs(dy * cos - dx * sin) <= self.height / 2
+
     def iou(self, other: Box) -> float:
         """Return intersection over union, 0 to 1, exact for rotated boxes too."""
         if self == other:

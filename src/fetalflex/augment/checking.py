@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry
-from fetalflex.augment.grey_vectors import Vector, grey_vector, mirrored_grey_vector, most_alike
 from fetalflex.augment.layout_check import ignored_structure, layout_numbers
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.samples import Sample
+from fetalflex.evaluation.grey_vectors import Vector, grey_vector, mirrored_grey_vector, most_alike
 
 EMPTY, FLAT, LAYOUT, COPY, DUPLICATE = "empty", "flat", "layout", "copy", "duplicate"
 REASONS = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Registry, draw_layout_map, draw_overlay
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.augment.planning import SYNTHETIC
-from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, sample_line
+from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, chosen_candidate, sample_line
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import Shard, read_shard, seconds_of
 from fetalflex.data import Dataset, Record, read_image, write_png
@@ -46,7 +46,8 @@ def read_lines(root: Path, shards: Sequence[Shard], registry: Registry) -> list[
         if content is None:
             raise FetalFlexError(f"{root / shard.folder} has been damaged meanwhile; the same command makes it again")
         for sample, line in zip(shard.samples, content.lines, strict=True):
-            lines.append(sample_line(sample, sample.facts(registry), shard.folder, line))
+            chosen = chosen_candidate(sample, line)
+            lines.append(sample_line(chosen, chosen.facts(registry), shard.folder, line))
     return lines
 
 
@@ -74,7 +75,8 @@ def finish(report: Report, dataset: Dataset, shards: Sequence[Shard], registry: 
     _write(root / REPORT_JSON, json_text(report.to_dict()))
     _write(root / REPORT_MARKDOWN, report.to_markdown())
     samples = (sample for shard in shards for sample in shard.samples)
-    made = [(sample, line) for sample, line in zip(samples, lines, strict=True) if "file" in line]
+    pairs = zip(samples, lines, strict=True)
+    made = [(chosen_candidate(sample, line), line) for sample, line in pairs if "file" in line]
     if not made:
         raise FetalFlexError(
             f"none of the {len(lines)} images passed the checks; {root / REPORT_MARKDOWN} says why. Look at the plan's "

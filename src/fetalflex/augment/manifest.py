@@ -45,8 +45,8 @@ def manifest_of(
         registry: Planes and structures.
     """
     digest = hashlib.sha256()
-    for sample in samples:
-        facts = sample.facts(registry) | {"after": sample.after.to_dict()}
+    for candidate in (candidate for sample in samples for candidate in sample.candidates):
+        facts = candidate.facts(registry) | {"after": candidate.after.to_dict()}
         digest.update(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode())
     values = plan.model_dump(mode="json")
     for written, entry in zip(values["entries"], plan.entries, strict=True):

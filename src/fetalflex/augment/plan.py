@@ -115,7 +115,9 @@ class Checks(_Strict):
     """Say which images are rejected and made again from the next seed.
 
     Args:
-        attempts: How often an image is tried; what fails that often is left out and reported.
+        attempts: How often an image is tried from one source.
+        sources: From how many source images it is tried, one after the other; what fails from all is left out and
+            reported.
         least_grey: Mean grey of the region, 0 to 255, below which it counts as empty; 0 is off.
         least_contrast: Standard deviation of the region's grey below which it counts as flat; 0 is off.
         layout: Reject images on which a stomach or skull is not where the layout has it, or still there where an
@@ -126,6 +128,7 @@ class Checks(_Strict):
     """
 
     attempts: int = Field(4, ge=1, le=100)
+    sources: int = Field(3, ge=1, le=20)
     least_grey: float = Field(5.0, ge=0, le=255)
     least_contrast: float = Field(5.0, ge=0, le=255)
     layout: bool = True

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from pydantic import ValidationError
 
@@ -27,7 +28,8 @@ def plan_samples(dataset: Dataset, plan: Plan, registry: Registry, library: Anom
     """Decide for every image its source, anomaly, severity and layout; the same arguments give the same samples.
 
     The sources of an entry are the annotated real images of its plane and split. They come in turn, in an order that is
-    drawn anew for each round. Where an anomaly is not possible on a source, the next one is taken.
+    drawn anew for each round. Where an anomaly is not possible on a source, the next one is taken. The sources after
+    that are for the sample's substitutes.
 
     Args:
         dataset: Where sources come from.
@@ -82,7 +84,8 @@ class _EntryPlanner:
         return cls(plan, position, entry, sources, anomaly, severities, registry, library)
 
     def sample(self, index: int, number: int) -> Sample:
-        """Return the sample at an index of the entry, with its number in the plan."""
+        """Return the sample at an index of the entry, with its number in the plan, and with its substitutes."""
+        found: list[Sample] = []
         round_, place = divmod(index, len(self.sources))
         order = self._shuffled("sources", round_, len(self.sources))
         severity = self._severity(index)
@@ -90,9 +93,13 @@ class _EntryPlanner:
         for step in range(len(order)):
             record = self.sources[order[(place + step) % len(order)]]
             try:
-                return self._with_organs(self._from(record, severity, number))
+                found.append(self._with_organs(self._from(record, severity, number)))
             except FetalFlexError as error:
                 reason = str(error)
+            if len(found) == self.plan.checks.sources:
+                break
+        if found:
+            return reduce(lambda rest, one: replace(one, substitute=rest), reversed(found))
         count = len(order)
         what = "" if severity is None else f" for {severity}"
         raise FetalFlexError(

@@ -6,20 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fetalflex.augment.checking import Kept
-from fetalflex.augment.grey_vectors import Vector
 from fetalflex.augment.samples import Sample
+from fetalflex.evaluation.grey_vectors import Vector
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Hold why an attempt was rejected: a key of `REASONS`, and details for people."""
+    """Hold why an attempt was rejected: a key of `REASONS`, details for people, and the source's file name."""
 
     reason: str
     detail: str
+    source: str
 
     def to_dict(self) -> dict[str, str]:
         """Return JSON values."""
-        return {"reason": self.reason, "detail": self.detail}
+        return {"reason": self.reason, "detail": self.detail, "source": self.source}
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ class Progress:
 
     Args:
         sample: What to make.
+        attempts: How often it is tried from each source.
         rejected: Attempts that were rejected, in their order.
         finished: The image that is kept, if any.
     """
 
     sample: Sample
+    attempts: int
     rejected: list[Rejection] = field(default_factory=list)
     finished: Finished | None = None
 
@@ -59,6 +62,21 @@ class Progress:
     def attempt(self) -> int:
         """Number of the attempt that is kept, or comes next."""
         return len(self.rejected) + 1
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is no image yet, but an attempt left."""
+        return self.finished is None and self.attempt <= self.attempts * len(self.sample.candidates)
+
+    @property
+    def candidate(self) -> int:
+        """Which of the sample's candidates is kept, or comes next; the last if no attempt is left."""
+        return min(len(self.rejected) // self.attempts, len(self.sample.candidates) - 1)
+
+    @property
+    def tried(self) -> Sample:
+        """That candidate."""
+        return self.sample.candidates[self.candidate]
 
     @property
     def kept(self) -> Kept | None:
@@ -69,8 +87,8 @@ class Progress:
 
     def reject(self, reason: str, detail: str) -> None:
         """Drop the attempt."""
+        self.rejected.append(Rejection(reason, detail, self.tried.record.file_name))
         self.finished = None
-        self.rejected.append(Rejection(reason, detail))
 
     def line(self) -> dict[str, Any]:
         """Return JSON values; without `seed` the sample has no image."""
@@ -83,6 +101,7 @@ class Progress:
         made = self.finished
         return line | {
             "attempt": self.attempt,
+            "candidate": self.candidate,
             "seed": made.seed,
             "prompt": made.prompt,
             "checks": made.checks,

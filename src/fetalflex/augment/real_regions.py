@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_roi_mask
-from fetalflex.augment.grey_vectors import Vector, grey_vector, most_alike
 from fetalflex.augment.planning import SYNTHETIC
 from fetalflex.data import Dataset, Record
+from fetalflex.evaluation.grey_vectors import Vector, grey_vector, most_alike
 
 
 class RealRegions:

@@ -41,7 +41,7 @@ class Report:
 
     @property
     def failed(self) -> list[dict[str, Any]]:
-        """Lines of the samples that used up their attempts."""
+        """Lines of the samples that failed from all their sources."""
         return [line for line in self.lines if "file" not in line]
 
     @property
@@ -49,6 +49,11 @@ class Report:
         """Number of rejected attempts by reason, all reasons of `REASONS`."""
         counts = Counter(one["reason"] for line in self.lines for one in line["rejected"])
         return {reason: counts[reason] for reason in REASONS}
+
+    @property
+    def substituted(self) -> int:
+        """Number of images that were made from another source than the plan's first choice."""
+        return sum(line.get("candidate", 0) > 0 for line in self.lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -64,6 +69,7 @@ class Report:
                 for line in self.failed
             ],
             "rejected": self.rejected,
+            "substituted": self.substituted,
             "counts": [
                 {"plane": plane, "anomaly": anomaly, "severity": severity, "requested": asked, "made": made}
                 for (plane, anomaly, severity), (asked, made) in self._counts().items()
@@ -82,6 +88,8 @@ class Report:
             f"{self.made} of {len(self.lines)} images made, in {tries} attempts; rejected: {found}",
             f"{self.seconds:.0f} s of synthesis, {self.seconds / max(tries, 1):.1f} s per attempt",
         ]
+        if self.substituted:
+            lines.append(f"{self.substituted} of them from another source, since every attempt from the first failed")
         if self.failed:
             lines.append(f"MISSING: {len(self.failed)} images failed at every attempt; {REPORT_MARKDOWN} names them")
         return "\n".join(lines)
@@ -125,6 +133,14 @@ def sample_line(sample: Sample, facts: dict[str, Any], shard_folder: str, line: 
     return facts | file | line
 
 
+def chosen_candidate(sample: Sample, line: dict[str, Any]) -> Sample:
+    """Return which of a sample's candidates its image shows, the first if there is no image."""
+    return sample.candidates[line.get("candidate", 0)]
+
+
 def _failure(line: dict[str, Any]) -> str:
-    reasons = ", ".join(f"{one['reason']} {one['detail']}" for one in line["rejected"])
-    return f"{line['number']:06d}, {line['plane']}, {line['anomaly']} of {line['source']['file_name']}: {reasons}"
+    by_source: dict[str, list[str]] = {}
+    for one in line["rejected"]:
+        by_source.setdefault(one["source"], []).append(f"{one['reason']} {one['detail']}")
+    reasons = "; ".join(f"of {source}: {', '.join(reasons)}" for source, reasons in by_source.items())
+    return f"{line['number']:06d}, {line['plane']}, {line['anomaly']} {reasons}"

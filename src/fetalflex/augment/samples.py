@@ -30,6 +30,7 @@ class Sample:
         after: What the image shall show.
         variant: The anomaly as it was drawn; None for a normal image.
         organs: Structures to work out once more; none if empty.
+        substitute: The same image from another source, for when all attempts from this one have failed.
     """
 
     number: int
@@ -39,6 +40,12 @@ class Sample:
     after: Layout
     variant: Variant | None = None
     organs: tuple[str, ...] = ()
+    substitute: Sample | None = None
+
+    @property
+    def candidates(self) -> tuple[Sample, ...]:
+        """The sample, then its substitutes, each of them the substitute of the one before."""
+        return (self, *(() if self.substitute is None else self.substitute.candidates))
 
     @property
     def before(self) -> Layout:

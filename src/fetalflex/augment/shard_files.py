@@ -83,7 +83,7 @@ def write_shard(root: Path, shard: Shard, progress: Sequence[Progress], round_: 
     Args:
         root: Folder of the data set.
         shard: The shard.
-        progress: Of all its samples; each has an image, or has used up its attempts.
+        progress: Of all its samples; each has an image, or no attempts left.
         round_: See `ShardContent`.
         seconds: Time that it took.
     """

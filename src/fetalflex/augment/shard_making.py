@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetalflex.augment.checking import DUPLICATE, Checker, Kept
-from fetalflex.augment.grey_vectors import grey_vector
 from fetalflex.augment.progress import Finished, Progress, Rejection
 from fetalflex.augment.rounds import Duplicates, last_round
 from fetalflex.augment.shard_files import Shard, read_shard
 from fetalflex.augment.synthesising import Draft, Synthesiser, Tell, after
 from fetalflex.data.image_files import decode_image, encode_png
+from fetalflex.evaluation.grey_vectors import grey_vector
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ShardMaker:
         """
         progress, done = self._before(shard)
         if not progress:
-            progress = [Progress(sample) for sample in shard.samples]
+            progress = [Progress(sample, self.checker.checks.attempts) for sample in shard.samples]
             self._fill(progress, tell)
         for duplicates in rounds[done:]:
             doubled = [one for one in progress if one.finished and one.sample.number in duplicates]
@@ -58,12 +58,12 @@ class ShardMaker:
 
     def _fill(self, progress: list[Progress], tell: Tell) -> None:
         """Try all samples without an image, in batches by their order; then those that failed again, and so on."""
-        limit, size = self.checker.checks.attempts, self.synthesiser.batch_size
-        while waiting := [one for one in progress if one.finished is None and one.attempt <= limit]:
+        size = self.synthesiser.batch_size
+        while waiting := [one for one in progress if one.is_waiting]:
             for start in range(0, len(waiting), size):
                 batch = waiting[start : start + size]
                 done = sum(one.finished is not None for one in progress)
-                drafts = self.synthesiser.drafts([(one.sample, one.attempt) for one in batch], after(done, tell))
+                drafts = self.synthesiser.drafts([(one.tried, one.attempt) for one in batch], after(done, tell))
                 for one, draft in zip(batch, drafts, strict=True):
                     self._judge(one, draft, progress)
         tell(len(progress))
@@ -71,12 +71,12 @@ class ShardMaker:
     def _judge(self, one: Progress, draft: Draft, progress: Sequence[Progress]) -> None:
         kept = [kept for other in progress if (kept := other.kept) is not None]
         made = draft.synthesis
-        verdict = self.checker.judge(one.sample, made.image, draft.source, made.roi_mask, kept)
+        verdict = self.checker.judge(one.tried, made.image, draft.source, made.roi_mask, kept)
         if verdict.reason is not None:
             one.reject(verdict.reason, verdict.detail)
             return
-        text = made.metadata() | {f"FetalFlex:{name}": value for name, value in one.sample.labels.items()}
-        text["FetalFlex:source"] = one.sample.record.file_name
+        text = made.metadata() | {f"FetalFlex:{name}": value for name, value in one.tried.labels.items()}
+        text["FetalFlex:source"] = one.tried.record.file_name
         png = encode_png(made.image, text)
         one.finished = Finished(png, made.seed, made.prompt, verdict.numbers, verdict.vector)
 
@@ -87,10 +87,11 @@ class ShardMaker:
             return [], 0
         progress = []
         for sample, line in zip(shard.samples, content.lines, strict=True):
-            one = Progress(sample, [Rejection(**rejected) for rejected in line["rejected"]])
+            rejected = [Rejection(**rejection) for rejection in line["rejected"]]
+            one = Progress(sample, self.checker.checks.attempts, rejected)
             if "seed" in line:
                 png = (self.root / shard.folder / sample.file).read_bytes()
-                vector = grey_vector(decode_image(png, sample.file), self.synthesiser.roi_mask(sample))
+                vector = grey_vector(decode_image(png, sample.file), self.synthesiser.roi_mask(one.tried))
                 one.finished = Finished(png, line["seed"], line["prompt"], line["checks"], vector)
             progress.append(one)
         return progress, content.round

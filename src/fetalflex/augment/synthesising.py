@@ -14,7 +14,6 @@ from fetalflex.augment.samples import Sample
 from fetalflex.augment.seeds import seed_at
 from fetalflex.data import Dataset
 from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
 from fetalflex.synthesis import Synthesis
 
 Tell = Callable[[float], None]
@@ -62,7 +61,7 @@ class Synthesiser:
             tell: Told of progress.
         """
         entry = self.plan.entries[batch[0][0].entry]
-        options = _options(self.plan.sampling_of(entry).settings())
+        options = self.plan.sampling_of(entry).settings().options()
         sources = [self.dataset.image(sample.record) for sample, _ in batch]
         made = self.pipeline(
             [sample.after for sample, _ in batch],
@@ -94,8 +93,3 @@ class Synthesiser:
         )
         settings = draft.settings | {"refinement": {"seed": refined.seed, **refined.settings}}
         return replace(draft, image=refined.image, settings=settings)
-
-
-def _options(settings: SamplingSettings) -> dict[str, Any]:
-    names = ("sampler", "steps", "eta", "guidance", "smoothing", "feather", "close_up", "precision")
-    return {name: getattr(settings, name) for name in names}

@@ -18,6 +18,7 @@ from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.image_files import SUFFIXES, read_image, write_png
+from fetalflex.data.licenses import licenses_of
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
@@ -48,7 +49,7 @@ class DatasetFolder(Dataset):
         super().__init__(records_from_coco(coco, registry or default_registry(), str(annotations)))
         self.root = root
         self.info: dict[str, Any] = coco.get("info") or {}
-        self.licenses = coco.get("licenses") or []
+        self.licenses = licenses_of(coco, str(annotations))
 
     def image_path(self, record: Record) -> Path:
         """Return where the image of a record lies.

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fetalflex.anatomy.checks import shown
 from fetalflex.data.records import Dataset, Record
+from fetalflex.errors import FetalFlexError
 
 LICENSE = "license"
 """Extra field of a record: the id of its licence, as in COCO."""
@@ -25,7 +27,9 @@ class LicenseTable:
         for dataset in datasets:
             known = self._ids.setdefault(id(dataset), {})
             for one in dataset.licenses:
-                known[_key(one.get("id"))] = self._number(one)
+                number = self._number(one)
+                if (key := _key(one.get("id"))) is not None:
+                    known[key] = number
 
     def record(self, dataset: Dataset, record: Record) -> Record:
         """Return a record of one of the data sets that refers to this table.
@@ -35,7 +39,8 @@ class LicenseTable:
         if LICENSE not in record.extra or not self.licenses:
             return record
         extra = {name: value for name, value in record.extra.items() if name != LICENSE}
-        number = self._ids[id(dataset)].get(_key(record.extra[LICENSE]))
+        key = _key(record.extra[LICENSE])
+        number = None if key is None else self._ids[id(dataset)].get(key)
         return replace(record, extra=extra if number is None else extra | {LICENSE: number})
 
     def _number(self, license: Mapping[str, Any]) -> int:
@@ -47,6 +52,20 @@ class LicenseTable:
         return len(self.licenses)
 
 
-def _key(value: Any) -> Any:
-    """Return what an id is looked up by; a list or mapping, which is none, is not found."""
-    return value if isinstance(value, (int, str)) else None
+def licenses_of(coco: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    """Return the licences of a COCO dictionary, none if it has no such list.
+
+    Raises:
+        FetalFlexError: If they are no list of objects.
+    """
+    licenses = coco.get("licenses")
+    if licenses is None:
+        return []
+    if not isinstance(licenses, list) or not all(isinstance(one, dict) for one in licenses):
+        raise FetalFlexError(f"{where}: licenses is {shown(licenses)}; it must be a list of objects with id and name")
+    return licenses
+
+
+def _key(value: Any) -> int | str | None:
+    """Return what an id is looked up by; None for what is no id."""
+    return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None

@@ -25,7 +25,7 @@ from fetalflex.data.annotation_json import parse_annotation_json
 from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.image_files import decode_image
-from fetalflex.data.licenses import LicenseTable
+from fetalflex.data.licenses import LicenseTable, licenses_of
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
 
@@ -104,7 +104,7 @@ class PackedDataset(Dataset):
             raise FetalFlexError(f"{path} is damaged: its images do not match their checksum; pack or copy it again")
         coco = parse_annotation_json(metadata.get("annotations", ""), f"{path}: annotations")
         super().__init__(records_from_coco(coco, registry or default_registry(), f"{path}: annotations"))
-        self.licenses = coco.get("licenses") or []
+        self.licenses = licenses_of(coco, f"{path}: annotations")
         if len(self._offsets) != len(self) + 1:
             raise FetalFlexError(f"{path} has {len(self._offsets) - 1} images for {len(self)} records")
         self._positions = {record.file_name: number for number, record in enumerate(self)}

@@ -41,7 +41,9 @@ class Detection:
         return max(scores, default=None)
 
     def doubts(self, registry: Registry, below: float = REVIEW_BELOW) -> list[str]:
-        """Return what a person should look at, one phrase each: low scores, and an outline that was not found.
+        """Return what a person should look at, one phrase each.
+
+        These are low scores, an outline that was not found, and structures whose centre lies outside the outline.
 
         Args:
             registry: Knows the plane's outline.
@@ -51,11 +53,15 @@ class Detection:
         if self.plane_score < below:
             found.append(f"plane {self.plane_score:.2f}")
         found += [f"{name} {score:.2f}" for name, score in self._scored() if score < below]
-        outline = registry.plane(self.layout.plane).outline
+        name = registry.plane(self.layout.plane).outline
+        outline = self.layout.outline(registry)
         if not self.layout.structures:
             found.append("no box")
-        elif outline is not None and not self.layout.find(outline):
-            found.append(f"no {outline}")
+        elif outline is not None:
+            outside = (one for one in self.layout.structures if not outline.box.contains(one.box.cx, one.box.cy))
+            found += [f"{one.name} outside the {name}" for one in outside]
+        elif name is not None:
+            found.append(f"no {name}")
         return found
 
     def extra(self, registry: Registry, below: float = REVIEW_BELOW) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, shown
 from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.coco_records import box_from_ellipse_entry
+from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.mask_boxes import box_of_mask
 from fetalflex.data.importers.run_lengths import mask_from_rle
@@ -32,6 +33,10 @@ class CocoImporter:
     segmentation; with the option `rotated`, from the segmentation before `bbox`. Images may carry `plane`, `patient`,
     `source`, `split`, `quality` and `pixel_spacing_mm`; other fields are kept, save for licence numbers, addresses and
     dates.
+
+    A data set folder of this project is told by an `annotations.json` that names the plane of every image. JSON files
+    in it that are no COCO (layouts, reports) and pictures beside `annotations.json` that it does not name (sheets) are
+    passed over; anywhere else they are refused, so that nothing is left out unseen.
     """
 
     name = "coco"
@@ -41,17 +46,21 @@ class CocoImporter:
         place = Source(source, options)
         files: list[tuple[Path, dict[str, Any]]] = []
         refusals: list[Refusal] = []
+        is_ours = False
         for path in place.annotation_files([".json"], usual=["annotations"]):
             try:
-                files.append((path, _coco(read_annotation_json(path))))
+                coco = _coco(read_annotation_json(path))
             except FetalFlexError as error:
                 refusals.append(place.refusal(path, error))
+                continue
+            files.append((path, coco))
+            is_ours |= path == place.root / ANNOTATIONS and _names_every_plane(coco)
         if not files:
             raise FetalFlexError(f"{source} holds no COCO file; {refusals[0].where}: {refusals[0].reason}")
-        yield from refusals
+        yield from () if is_ours else refusals
         for path, coco in files:
             yield from _CocoFile(place, path, coco, options).read()
-        yield from place.unclaimed()
+        yield from place.unclaimed(except_beside=place.root / ANNOTATIONS if is_ours else None)
 
 
 class _CocoFile:
@@ -123,6 +132,11 @@ def _coco(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
         raise FetalFlexError(f"this is no COCO file, which has the lists {', '.join(keys)}")
     return content
+
+
+def _names_every_plane(coco: dict[str, Any]) -> bool:
+    images = coco["images"]
+    return bool(images) and all(isinstance(entry, dict) and isinstance(entry.get("plane"), str) for entry in images)
 
 
 def _hashable(value: Any) -> Any:

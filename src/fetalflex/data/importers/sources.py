@@ -112,10 +112,17 @@ class Source:
         self._claimed.add(image)
         return image
 
-    def unclaimed(self) -> Iterator[ImportedItem | Refusal]:
-        """Yield every image that no annotation claimed: as a refusal, or as an item if the options want it."""
+    def unclaimed(self, except_beside: Path | None = None) -> Iterator[ImportedItem | Refusal]:
+        """Yield every image that no annotation claimed: as a refusal, or as an item if the options want it.
+
+        Args:
+            except_beside: Images in the folder of this file are passed over, unless others of that folder were claimed.
+        """
+        passed_over = None if except_beside is None else except_beside.parent
+        if any(image.parent == passed_over for image in self._claimed):
+            passed_over = None
         for image in self.images:
-            if image in self._claimed:
+            if image in self._claimed or image.parent == passed_over:
                 continue
             if not self._options.keep_unannotated:
                 yield Refusal(self.name(image), "no usable annotation names this image")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fetalflex.augment.grey_vectors import correlations, grey_vector, mirrored_grey_vector, most_alike
+from fetalflex.evaluation.grey_vectors import correlations, grey_vector, mirrored_grey_vector, most_alike
 
 WINDOW = np.zeros((64, 64), bool)
 WINDOW[8:40, 16:48] = True

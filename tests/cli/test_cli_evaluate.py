@@ -68,6 +68,9 @@ def test_a_baseline_without_layout_compares(evaluate: RunCommand) -> None:
     assert "| stomach present, % |" in comparison
     evaluate("--no-edits")
     assert not Path("out/comparison.md").exists()
+    refused = evaluate("--out", "more", "--limit", 3, "--baseline", "base/report.json", code=2)
+    assert "the reports are of different images (images 2 and 3)" in refused.stderr
+    assert not Path("more").exists(), "the mismatch is told before anything is synthesised"
 
 
 def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_model: Path) -> None:
@@ -102,6 +105,8 @@ def test_a_detector_measures_layout_fidelity(
             assert np.mean(ious) == pytest.approx(found["iou"]["value"], rel=1e-4)
     again = run("evaluate", tiny_model, phantom_folder, "--out", "out", *options, "--baseline", "out/report.json")
     assert "| layout fidelity, unedited: mean AP |" in again.stdout
+    run("evaluate", tiny_model, phantom_folder, "--out", "out", *options, "--no-audit")
+    assert json.loads(Path("out/report.json").read_text())["layout_fidelity"] == fidelity
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,7 @@ def test_a_detector_measures_layout_fidelity(
         ("--without-layout --guidance-layout 2", "--without-layout and --guidance-layout contradict each other"),
         ("--without-layout --guidance-edit 2", "--without-layout and --guidance-edit contradict each other"),
         ("--baseline missing.json", "missing.json cannot be read"),
+        ("--roi outline", "roi must be one of auto, box, structures, full, got 'outline'"),
         ("--baseline scan.layout.json", "expected 'fetalflex/evaluation-report'"),
         ("--features-of nowhere", "model 'nowhere' is neither a folder nor found"),
         ("--layout-fidelity nowhere", "model 'nowhere' is neither a folder nor found"),

@@ -12,6 +12,7 @@ import torch
 
 from fetalflex.anatomy import Layout
 from fetalflex.data import DatasetFolder, Record
+from fetalflex.diffusion.guidance import Guidance
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.metrics import METRICS
@@ -134,6 +135,24 @@ def test_without_the_audit_no_training_image_is_read(
     assert not any("audit" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("layout", "edit", "with_edits", "expected"),
+    [(0, 0, True, "null"), (0, 1, False, "null"), (0, 1, True, "given"), (1, 0, True, "given")],
+)
+def test_the_layout_is_hidden_if_no_image_depends_on_it(
+    pipeline: FetalFlexPipeline,
+    phantoms: DatasetFolder,
+    tmp_path: Path,
+    layout: float,
+    edit: float,
+    with_edits: bool,
+    expected: str,
+) -> None:
+    sampling = SamplingSettings(steps=1, guidance=Guidance(layout=layout, edit=edit))
+    settings = EvaluationSettings("val", limit=1, sampling=sampling, with_edits=with_edits, with_audit=False)
+    assert evaluate(pipeline, [phantoms], tmp_path, settings).facts["layout"] == expected
+
+
 def test_without_training_images_there_is_no_audit(
     pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
 ) -> None:
@@ -184,9 +203,11 @@ def test_leaks_and_left_out_images_are_noted(
     same = replace(record, file_name="images/again.png", split="val")
     empty = Record("images/empty.png", record.layout.with_structures(()), split="val")
     other = DatasetFolder.write(tmp_path / "other", [(same, image), (empty, image)])
-    notes = evaluate(pipeline, [phantoms, other], tmp_path / "out", replace(SETTINGS, limit=None)).notes
-    assert any("1 images of the split hold no structure" in note for note in notes)
-    assert any("1 patients of the split are also in the split train" in note for note in notes)
+    for with_audit in (True, False):
+        settings = replace(SETTINGS, limit=None, with_audit=with_audit)
+        notes = evaluate(pipeline, [phantoms, other], tmp_path / "out", settings).notes
+        assert any("1 images of the split hold no structure" in note for note in notes)
+        assert any("1 patients of the split are also in the split train" in note for note in notes)
 
 
 def test_another_extractor_can_be_given_if_it_takes_the_models_size(

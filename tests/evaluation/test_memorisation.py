@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.memorisation import audit, correlation_vectors, nearest_distances
+from fetalflex.evaluation.memorisation import audit, nearest_distances
 
 
 def vectors(seed: int, count: int) -> np.ndarray:
@@ -39,23 +39,6 @@ def test_a_mirrored_copy_is_found_in_its_mirrored_view() -> None:
     found = audit([vectors(3, 4), np.concatenate([vectors(4, 3), training[8:9]])], held_out, training)
     assert found.distances[3] == 0
     assert found.nearest[3] == 8
-
-
-def test_the_distance_of_correlation_vectors_is_that_of_the_correlation() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (5, 6, 7)).astype(np.float64)
-    expected = np.sqrt(1 - np.corrcoef(images.reshape(5, -1)).clip(-1, 1))
-    np.testing.assert_allclose(cdist(*[correlation_vectors(images)] * 2), expected, atol=1e-7)
-
-
-def test_gain_and_offset_do_not_hide_a_copy_from_the_correlation() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (1, 6, 7)).astype(np.float64)
-    np.testing.assert_allclose(correlation_vectors(images), correlation_vectors(0.5 * images + 20))
-
-
-def test_an_image_without_contrast_is_no_copy_of_anything() -> None:
-    flat, other = correlation_vectors(np.stack([np.full((4, 4), 9.0), np.arange(16.0).reshape(4, 4)]))
-    assert not flat.any()
-    assert np.linalg.norm(flat - other) > 0.5
 
 
 def test_empty_sets_are_refused() -> None:

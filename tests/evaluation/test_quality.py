@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from fetalflex.evaluation.canvas_images import CanvasPair
 from fetalflex.evaluation.extractors import AutoencoderFeatures
 from fetalflex.evaluation.quality import Quality, joined, measure_quality
 from fetalflex.models.components import Components
+from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 
 
 def pair(seed: int, noise: float) -> CanvasPair:
@@ -49,6 +51,20 @@ def test_psnr_of_the_whole_follows_from_that_of_the_roi(shared_model: Components
     """The squared error is the same, spread over more pixels; padding is none of them."""
     values = measure(shared_model, pair(0, 30)).values
     np.testing.assert_allclose(values["psnr"] - values["psnr_roi"], 10 * np.log10(48 * 64 / 32**2))
+
+
+def test_padding_counts_in_the_reconstruction_of_the_canvas_alone(shared_model: Components) -> None:
+    """A black padding comes back well, and its pixels make the mean squared error smaller; computed here by hand."""
+    real = pair(0, 10)
+    values = measure(shared_model, real).values
+    with torch.no_grad():
+        pixels = pixels_from_arrays([real.real])
+        [back] = grey_from_pixels(decode(shared_model.vae, encode(shared_model.vae, pixels)))
+    error = (back.astype(float) - real.real) ** 2
+    assert values["reconstruction_psnr_canvas"][0] == pytest.approx(10 * np.log10(255**2 / error.mean()))
+    expected = 10 * np.log10(255**2 / error[real.content].mean())
+    assert values["reconstruction_psnr"][0] == pytest.approx(expected)
+    assert not real.content.all()
 
 
 def test_the_reconstruction_does_not_depend_on_the_synthesis(shared_model: Components) -> None:

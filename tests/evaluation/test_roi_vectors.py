@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from fetalflex.evaluation.extractors import AutoencoderFeatures
 from fetalflex.evaluation.roi_vectors import joined, roi_vectors
 from fetalflex.models.components import Components
 
 
-def rois(count: int, seed: int = 0) -> list[np.ndarray]:
-    return list(np.random.default_rng(seed).integers(0, 256, (count, 64, 64), dtype=np.uint8))
+def rois(count: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    whole = np.ones((64, 64), bool)
+    return [(image, whole) for image in np.random.default_rng(seed).integers(0, 256, (count, 64, 64), dtype=np.uint8)]
 
 
 def test_batches_make_no_difference(shared_model: Components) -> None:
@@ -23,7 +25,7 @@ def test_batches_make_no_difference(shared_model: Components) -> None:
 def test_the_mirrored_view_is_that_of_the_mirrored_region(shared_model: Components) -> None:
     extractor = AutoencoderFeatures(shared_model)
     vectors = roi_vectors(rois(2), extractor, True, 2)
-    mirrored = roi_vectors([roi[:, ::-1].copy() for roi in rois(2)], extractor, False, 2)
+    mirrored = roi_vectors([(image[:, ::-1].copy(), mask) for image, mask in rois(2)], extractor, False, 2)
     np.testing.assert_allclose(vectors.features[1], mirrored.features[0], atol=1e-6)
     np.testing.assert_allclose(vectors.grey[1], mirrored.grey[0], atol=1e-6)
     assert len(mirrored.features) == 1
@@ -35,3 +37,23 @@ def test_sets_join_view_by_view(shared_model: Components) -> None:
     together = joined(parts)
     assert len(together) == 4
     np.testing.assert_array_equal(together.grey[1][2:], parts[1].grey[1])
+
+
+def test_the_distance_of_grey_vectors_is_that_of_the_correlation_inside_the_region(shared_model: Components) -> None:
+    """The black round an ellipse counts nowhere, nor do gain and offset."""
+    images = [image for image, _ in rois(4)]
+    images.append((0.5 * images[0] + 20).astype(np.uint8))
+    rows, columns = np.mgrid[:64, :64]
+    ellipse = ((columns - 32) / 31) ** 2 + ((rows - 32) / 31) ** 2 < 1
+    grey = roi_vectors([(image, ellipse) for image in images], AutoencoderFeatures(shared_model), False, 5).grey[0]
+    expected = np.sqrt(1 - np.corrcoef([image[ellipse].astype(float) for image in images]).clip(-1, 1))
+    np.testing.assert_allclose(cdist(grey, grey), expected, atol=0.05)
+    assert cdist(grey, grey)[0, 4] < 0.05
+
+
+def test_a_region_without_contrast_is_no_copy_of_anything(shared_model: Components) -> None:
+    [(image, whole)] = rois(1)
+    flat = np.full_like(image, 9)
+    grey = roi_vectors([(flat, whole), (image, whole)], AutoencoderFeatures(shared_model), False, 2).grey[0]
+    assert not grey[0].any()
+    assert np.linalg.norm(grey[0] - grey[1]) > 0.5

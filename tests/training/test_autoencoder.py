@@ -52,11 +52,12 @@ def test_the_loss_falls_and_images_come_back_better(
 
 
 def test_the_loss_is_the_sum_of_its_terms(random_model: Components, banks: tuple[ImageBank, ImageBank]) -> None:
-    made = stage(random_model, banks, ssim_weight=0.25, kl_weight=0.5)
+    made = stage(random_model, banks, mse_weight=3.0, ssim_weight=0.25, kl_weight=0.5)
     loss, terms = made.loss(np.arange(4), generator_at(0, "test", 0), 0.0)
-    expected = terms["l1"] + 0.25 * (1 - terms["ssim"]) + 0.5 * terms["kl"]
+    expected = terms["l1"] + 3 * terms["mse"] + 0.25 * (1 - terms["ssim"]) + 0.5 * terms["kl"]
     assert loss.item() == pytest.approx(expected.item())
     assert terms["kl"] > 0
+    assert terms["l1"] ** 2 < terms["mse"] < terms["l1"] * 2
 
 
 def test_the_loss_depends_on_the_generator_alone(random_model: Components, banks: tuple[ImageBank, ImageBank]) -> None:

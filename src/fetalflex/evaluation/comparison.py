@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,16 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
+def check_same_images(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+    """Check that two evaluations, told by what their reports say of the data, are of the same images.
+
+    Raises:
+        FetalFlexError: If they are not; the message names what differs.
+    """
+    if different := [f"{key} {first[key]} and {second[key]}" for key in _MUST_MATCH if first[key] != second[key]]:
+        raise FetalFlexError(f"the reports are of different images ({'; '.join(different)}), so nothing compares")
+
+
 def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
     """Return a Markdown table of two reports and the differences between them, second minus first.
 
@@ -43,8 +53,7 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
     Raises:
         FetalFlexError: If the two were not made from the same images.
     """
-    if different := [f"{key} {first[key]} and {second[key]}" for key in _MUST_MATCH if first[key] != second[key]]:
-        raise FetalFlexError(f"the reports are of different images ({'; '.join(different)}), so nothing compares")
+    check_same_images(first, second)
     lines = ["# Comparison", "", *(_title(name, report) for name, report in (("first", first), ("second", second)))]
     lines += [
         f"- {key} differs: {first.get(key)} and {second.get(key)}"

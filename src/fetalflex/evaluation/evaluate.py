@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fetalflex.anatomy.checks import one_of
 from fetalflex.data import Dataset
 from fetalflex.detection import Detector
 from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.comparison import check_same_images
 from fetalflex.evaluation.extractors import AutoencoderFeatures, FeatureExtractor
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
@@ -24,6 +26,8 @@ from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
 _FEW_HELD_OUT = 100
+_ROI_MODES = ("auto", "box", "structures", "full")
+"""Without `outline`: some planes have none, and the edits that are tested take it away."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class EvaluationSettings:
         limit: Of each plane, only so many images.
         min_quality: Only images rated at least so.
         sampling: How to sample.
-        roi: Mode of the region to synthesise, see `draw_roi_mask`.
+        roi: Mode of the region to synthesise, see `draw_roi_mask`; not outline, which not every layout has.
         seed: The image at position i of the data sets has the seed `seed` + i.
         batch_size: Images that are computed together.
         with_edits: Test obedience on edited layouts too, which takes three syntheses for one where there is a test.
@@ -62,6 +66,7 @@ def evaluate(
     settings: EvaluationSettings | None = None,
     extractor: FeatureExtractor | None = None,
     detector: Detector | None = None,
+    baseline: Mapping[str, Any] | None = None,
     show: Show = lambda _label, _total: nullcontext(lambda _done: None),
 ) -> Results:
     """Synthesise every image of a split from its own layout, its background kept, and measure what came out.
@@ -76,12 +81,14 @@ def evaluate(
         settings: What to evaluate and how.
         extractor: Network for perceptual distance, KID and audit; by default the model's own autoencoder.
         detector: What looks for the requested boxes in the syntheses; without it layout fidelity is not measured.
+        baseline: Report that is to be compared with; refused before anything is synthesised if it is of other images.
         show: Shows progress.
 
     Raises:
-        FetalFlexError: If settings do not fit the data, or `out` holds something else.
+        FetalFlexError: If settings do not fit the data, `out` holds something else, or the baseline is of other images.
     """
     settings = settings or EvaluationSettings()
+    one_of(settings.roi, "roi", _ROI_MODES)
     extractor = extractor or AutoencoderFeatures(pipeline.components)
     size = pipeline.components.config.image_size
     if extractor.size != size:
@@ -92,10 +99,11 @@ def evaluate(
     selection = select_samples(
         datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
     )
-    if not settings.with_audit:
-        selection = replace(selection, training=(), held_out=())
     if detector is not None:
         check_planes(detector, selection)
+    facts = _facts(pipeline, extractor, selection, settings)
+    if baseline is not None:
+        check_same_images(baseline, facts)
     kept = KeptSyntheses(out, _identity(pipeline, selection, settings))
     tasks = plan_tasks(selection.evaluated, settings.with_edits)
     with show("synthesising", len(tasks)) as tell:
@@ -103,12 +111,18 @@ def evaluate(
             pipeline, tasks, kept, settings.sampling, settings.roi, settings.seed, settings.batch_size, tell
         )
     measuring = Measuring(
-        pipeline, extractor, kept, selection, settings.roi, settings.split != "train", settings.batch_size
+        pipeline,
+        extractor,
+        kept,
+        selection,
+        settings.roi,
+        real_is_held_out=settings.split != "train",
+        with_audit=settings.with_audit,
+        batch_size=settings.batch_size,
     )
     planes = measuring.planes(show)
     adherence = measuring.adherence() if settings.with_edits else {}
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
-    facts = _facts(pipeline, extractor, selection, settings)
     return Results(facts, kept, planes, adherence, fidelity, tuple(_notes(selection, settings, planes)))
 
 
@@ -143,9 +157,9 @@ def _facts(
         "split": settings.split,
         "images": len(selection.evaluated),
         "patients": len({sample.patient for sample in selection.evaluated}),
-        "training_images": len(selection.training),
-        "held_out_images": len(selection.held_out),
-        "layout": "null" if settings.sampling.guidance.layout == 0 else "given",
+        "training_images": len(selection.training) if settings.with_audit else 0,
+        "held_out_images": len(selection.held_out) if settings.with_audit else 0,
+        "layout": "null" if _hides_layout(settings) else "given",
         "seed": settings.seed,
         "roi": settings.roi,
         "sampling": settings.sampling.record(),
@@ -154,6 +168,12 @@ def _facts(
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("fetalflex", "torch", "diffusers", "numpy")},
     }
+
+
+def _hides_layout(settings: EvaluationSettings) -> bool:
+    """Say whether no synthesis depends on a layout; those of edits do by their own weight too."""
+    guidance = settings.sampling.guidance
+    return guidance.layout == 0 and (guidance.edit == 0 or not settings.with_edits)
 
 
 def _notes(selection: Selection, settings: EvaluationSettings, planes: dict[str, PlaneResult]) -> Iterator[str]:

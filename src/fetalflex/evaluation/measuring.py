@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import draw_roi_mask
+from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation import quality, roi_vectors
 from fetalflex.evaluation.adherence import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
-from fetalflex.evaluation.canvas_images import canvas_pair, roi_on_canvas
+from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.intervals import Sampled, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.kid import kid
 from fetalflex.evaluation.memorisation import Audit, audit
 from fetalflex.evaluation.results import AdherenceResult, PlaneResult
-from fetalflex.evaluation.roi_vectors import RoiVectors
+from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED
 from fetalflex.pipeline import FetalFlexPipeline
@@ -40,6 +41,7 @@ class Measuring:
         selection: Which images they belong to.
         roi: Mode of their regions, see `draw_roi_mask`.
         real_is_held_out: Whether the evaluated real images were not trained on.
+        with_audit: Compare with training and held-out images, all of which are read for that.
         batch_size: Images that are computed together.
     """
 
@@ -49,12 +51,13 @@ class Measuring:
     selection: Selection
     roi: str
     real_is_held_out: bool
+    with_audit: bool
     batch_size: int
 
     def planes(self, show: Show) -> dict[str, PlaneResult]:
         """Return quality and memorisation audit of each plane."""
         held_out = self._other_held_out()
-        total = len(self.selection.evaluated) + len(self.selection.training) + len(held_out)
+        total = len(self.selection.evaluated) + len(self._training()) + len(held_out)
         with show("measuring", total) as tell:
             progress = _Counter(tell)
             planes = enumerate(self.selection.planes)
@@ -73,13 +76,17 @@ class Measuring:
     def _other_held_out(self) -> list[Sample]:
         """Return held-out images whose vectors are not needed as those of evaluated ones anyhow."""
         evaluated = {sample.position for sample in self.selection.evaluated}
-        return [sample for sample in self.selection.held_out if sample.position not in evaluated]
+        held_out = self.selection.held_out if self.with_audit else ()
+        return [sample for sample in held_out if sample.position not in evaluated]
+
+    def _training(self) -> tuple[Sample, ...]:
+        return self.selection.training if self.with_audit else ()
 
     def _plane(self, plane: str, other_held_out: Sequence[Sample], progress: _Counter, seed: int) -> PlaneResult:
         """Return the results of one plane; `seed` and the next are for its draws, which no other plane must share."""
         samples, training, other_held_out = (
             tuple(sample for sample in part if sample.plane == plane)
-            for part in (self.selection.evaluated, self.selection.training, other_held_out)
+            for part in (self.selection.evaluated, self._training(), other_held_out)
         )
         measured = self._quality(samples, progress)
         real, synthetic = self._vectors(samples), self._vectors(samples, self._synthesis)
@@ -96,16 +103,17 @@ class Measuring:
 
     def _quality(self, samples: Sequence[Sample], progress: _Counter) -> quality.Quality:
         parts = []
-        for start in range(0, len(samples), self.batch_size):
-            batch = samples[start : start + self.batch_size]
-            pairs = [
-                canvas_pair(sample.image(), self._synthesis(sample), self._roi(sample), self.extractor.size)
-                for sample in batch
-            ]
-            vae = self.pipeline.components.vae
-            parts.append(quality.measure_quality(pairs, self.extractor, vae, self.pipeline.device))
-            progress.add(len(batch))
+        for sample in samples:
+            parts.append(self._quality_of(sample))
+            progress.add(1)
         return quality.joined(parts)
+
+    def _quality_of(self, sample: Sample) -> quality.Quality:
+        pair = canvas_pair(sample.image(), self._synthesis(sample), self._roi(sample), self.extractor.size)
+        try:
+            return quality.measure_quality([pair], self.extractor, self.pipeline.components.vae, self.pipeline.device)
+        except FetalFlexError as error:
+            raise FetalFlexError(f"{sample.record.file_name}: {error}") from error
 
     def _vectors(
         self,
@@ -116,9 +124,9 @@ class Measuring:
     ) -> RoiVectors | None:
         """Return the vectors of the samples' regions in the images that `read` gives; None without samples."""
 
-        def regions() -> Iterator[Image]:
+        def regions() -> Iterator[Roi]:
             for sample in samples:
-                yield roi_on_canvas(read(sample), self._roi(sample), self.extractor.size)
+                yield read(sample), self._roi(sample)
                 if progress:
                     progress.add(1)
 

@@ -66,18 +66,6 @@ def audit(synthetic: list[Array], held_out: list[Array], training: Array) -> Aud
     return Audit(distances, nearest, held_out_distances, float(np.percentile(held_out_distances, PERCENTILE)))
 
 
-def correlation_vectors(images: Array) -> Array:
-    """Return vectors whose Euclidean distance is √(1 - r), with r the correlation of two images' grey values.
-
-    Args:
-        images: (N, H, W); one without contrast gets a vector that correlates with nothing.
-    """
-    flat = images.reshape(len(images), -1).astype(np.float64)
-    centred = flat - flat.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.divide(centred, length * np.sqrt(2), out=np.zeros_like(centred), where=length > 0)
-
-
 def nearest_distances(queries: Array, references: Array) -> tuple[Array, NDArray[np.intp]]:
     """Return the Euclidean distance of each query (N, D) to its nearest reference (M, D), and which that is."""
     queries, references = np.asarray(queries, np.float64), np.asarray(references, np.float64)

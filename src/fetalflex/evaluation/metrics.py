@@ -38,6 +38,12 @@ METRICS = (
     Metric("kid_roi_training", "KID x 1000, synthetic ROIs to training ROIs", "lower", 1000, of_sample=False),
     Metric("real_kid_roi_training", "KID x 1000, real ROIs to training ROIs", "", 1000, of_sample=False),
     Metric("reconstruction_psnr", "PSNR of the autoencoder's reconstruction, dB", "higher", digits=2),
+    Metric(
+        "reconstruction_psnr_canvas",
+        "PSNR of the autoencoder's reconstruction, padding counted in, dB",
+        "higher",
+        digits=2,
+    ),
     Metric("reconstruction_ms_ssim", "MS-SSIM of the autoencoder's reconstruction", "higher"),
 )
 """All metrics of quality, in the order of tables."""

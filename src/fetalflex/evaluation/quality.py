@@ -42,7 +42,7 @@ class Quality:
 def measure_quality(
     pairs: Sequence[CanvasPair], extractor: FeatureExtractor, vae: AutoencoderKL, device: torch.device
 ) -> Quality:
-    """Compare pairs of images on the canvas; padding around them counts nowhere.
+    """Compare pairs of images on the canvas; padding around them counts in `reconstruction_psnr_canvas` alone.
 
     Pairs are measured one by one, so that no number depends on what else is in the batch.
 
@@ -69,6 +69,7 @@ def _measure(pair: CanvasPair, extractor: FeatureExtractor, vae: AutoencoderKL, 
         "perceptual_roi": perceptual_distance(real_maps, synthetic_maps, roi),
         "reconstruction_psnr": psnr(x, z, _GREY_RANGE, content),
         "reconstruction_ms_ssim": ms_ssim(x, z, _GREY_RANGE, content),
+        "reconstruction_psnr_canvas": psnr(x, z, _GREY_RANGE),
     }
     return Quality(
         {name: _array(value) for name, value in values.items()},

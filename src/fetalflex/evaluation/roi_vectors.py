@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Canvas
+from fetalflex.evaluation.canvas_images import roi_on_canvas
 from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.features import copy_features, pooled_features
-from fetalflex.evaluation.memorisation import correlation_vectors
+from fetalflex.evaluation.grey_vectors import grey_vector, mirrored_grey_vector
 from fetalflex.models.latents import pixels_from_arrays
 
 Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
-
-_GREY_SIDE = 64
+Roi = tuple[NDArray[np.uint8], NDArray[np.bool_]]
+"""Image and ROI mask."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ class RoiVectors:
     Args:
         pooled: For KID, (N, D).
         features: For the search of copies, (N, F): as the region is and, if asked for, mirrored left to right.
-        grey: Likewise, of grey values at 64 x 64 pixels, (N, 4096).
+        grey: Likewise, of grey values at 64 x 64 pixels, (N, 4096); their Euclidean distance is √(1 - r), with r the
+            correlation of two regions' grey values.
     """
 
     pooled: Array
@@ -39,17 +39,17 @@ class RoiVectors:
         return len(self.pooled)
 
 
-def roi_vectors(rois: Iterable[Image], extractor: FeatureExtractor, mirrored: bool, batch_size: int) -> RoiVectors:
+def roi_vectors(rois: Iterable[Roi], extractor: FeatureExtractor, mirrored: bool, batch_size: int) -> RoiVectors:
     """Compute vectors of regions.
 
     Args:
-        rois: Of `roi_on_canvas`, each (S, S) uint8; at least one.
-        extractor: Of size S.
+        rois: Images, (H, W) uint8, with their ROI masks, (H, W) bool; at least one.
+        extractor: Gives features of the regions.
         mirrored: Whether copies are also searched by the mirrored regions, since training may mirror images.
         batch_size: Regions that are computed together.
     """
     parts: list[RoiVectors] = []
-    batch: list[Image] = []
+    batch: list[Roi] = []
     for roi in rois:
         batch.append(roi)
         if len(batch) == batch_size:
@@ -70,15 +70,13 @@ def joined(parts: Sequence[RoiVectors]) -> RoiVectors:
 
 
 @torch.no_grad()
-def _vectors(rois: list[Image], extractor: FeatureExtractor, mirrored: bool) -> RoiVectors:
-    views = [rois, [np.ascontiguousarray(roi[:, ::-1]) for roi in rois]] if mirrored else [rois]
+def _vectors(rois: list[Roi], extractor: FeatureExtractor, mirrored: bool) -> RoiVectors:
+    canvases = [roi_on_canvas(image, roi_mask, extractor.size) for image, roi_mask in rois]
+    views = [canvases, [np.ascontiguousarray(canvas[:, ::-1]) for canvas in canvases]] if mirrored else [canvases]
     maps = [extractor.maps(pixels_from_arrays(view)) for view in views]
+    greys = (grey_vector, mirrored_grey_vector) if mirrored else (grey_vector,)
     return RoiVectors(
         pooled_features(maps[0]).cpu().numpy(),
         [copy_features(one).cpu().numpy() for one in maps],
-        [correlation_vectors(np.stack([_small(roi) for roi in view])) for view in views],
+        [np.stack([vector(*roi) for roi in rois]).astype(np.float64) / np.sqrt(2) for vector in greys],
     )
-
-
-def _small(roi: Image) -> Image:
-    return Canvas(roi.shape[1], roi.shape[0], _GREY_SIDE).image_to_canvas(roi)

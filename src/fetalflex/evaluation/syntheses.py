@@ -88,7 +88,7 @@ def synthesise_missing(
             before=[task.before for task in batch],
             batch_size=batch_size,
             callback=_telling(on_progress, done, len(batch)),
-            **_options(sampling),
+            **sampling.options(),
         )
         for task, synthesis in zip(batch, syntheses, strict=True):
             kept.add(task.name, synthesis)
@@ -97,8 +97,3 @@ def synthesise_missing(
 
 def _telling(on_progress: Callable[[float], None], done: int, batch: int) -> Callable[[Any, Step], None]:
     return lambda _, step: on_progress(done + batch * (step.index + 1) / step.count)
-
-
-def _options(sampling: SamplingSettings) -> dict[str, Any]:
-    names = ("sampler", "steps", "eta", "guidance", "smoothing", "resampling", "feather", "close_up", "precision")
-    return {name: getattr(sampling, name) for name in names}

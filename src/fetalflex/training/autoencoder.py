@@ -24,7 +24,7 @@ _CHUNK = 8
 
 
 class AutoencoderTraining(Stage[Components]):
-    """Train the VAE on crops of images and layout maps: L1 + 1 - SSIM + KL.
+    """Train the VAE on crops of images and layout maps: L1, L2, 1 - SSIM and KL.
 
     Args:
         components: The model; only its VAE is trained.
@@ -80,11 +80,12 @@ class AutoencoderTraining(Stage[Components]):
         posterior = self.vae.encode(target).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator).to(self.device)
         reconstruction = self.vae.decode(posterior.mean + posterior.std * noise).sample.float()
-        l1 = (reconstruction - target).abs().mean()
+        error = reconstruction - target
+        l1, mse = error.abs().mean(), error.square().mean()
         similarity = ssim(reconstruction.mean(1, keepdim=True), target.mean(1, keepdim=True), data_range=2.0).mean()
         kl = 0.5 * (posterior.mean**2 + posterior.var - 1.0 - posterior.logvar).float().mean()
-        loss = l1 + self.settings.ssim_weight * (1 - similarity) + self.settings.kl_weight * kl
-        return loss, {"l1": l1, "ssim": similarity, "kl": kl}
+        loss = l1 + self.settings.mse_weight * mse + self.settings.ssim_weight * (1 - similarity)
+        return loss + self.settings.kl_weight * kl, {"l1": l1, "mse": mse, "ssim": similarity, "kl": kl}
 
     def validate(self) -> Validation:
         """Measure the reconstruction of whole validation images.

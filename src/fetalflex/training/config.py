@@ -100,13 +100,16 @@ class AutoencoderStage(_Strict):
     Args:
         crops: Crop sizes over the run. A batch keeps its number of pixels: smaller crops, more of them.
         layout_share: Share of layout maps in a batch; the same VAE has to encode them.
-        ssim_weight: Weight of 1 - SSIM beside the mean absolute error.
+        mse_weight: Weight of the mean squared error beside the mean absolute error, of pixels in [-1, 1]; it raises
+            PSNR.
+        ssim_weight: Weight of 1 - SSIM.
         kl_weight: Weight of the mean KL divergence per latent value.
         decoder_only: Leave the encoder as it is, and so the latents, on which denoiser and control branch rest.
     """
 
     crops: tuple[CropPhase, ...] = (CropPhase(until=0.7, size=128), CropPhase(until=1.0, size=256))
     layout_share: float = Field(0.1, ge=0, lt=1)
+    mse_weight: float = Field(0.0, ge=0)
     ssim_weight: float = Field(0.1, ge=0)
     kl_weight: float = Field(1e-4, ge=0)
     decoder_only: bool = False

@@ -115,7 +115,7 @@ def test_what_fails_from_one_source_is_tried_from_others(
     written = DatasetFolder(tmp_path)[0].layout.structures[0].box
     assert written.to_dict() == pytest.approx(second.after.structures[0].box.to_dict())
     assert written.to_dict() != pytest.approx(first.after.structures[0].box.to_dict())
-    assert "1 of them from another source" in report.summary()
+    assert "1 images are from another source" in report.summary()
 
 
 def test_decisions_are_carried_out_alike_from_the_shard_on_disk_and_from_scratch(

@@ -89,7 +89,7 @@ class Report:
             f"{self.seconds:.0f} s of synthesis, {self.seconds / max(tries, 1):.1f} s per attempt",
         ]
         if self.substituted:
-            lines.append(f"{self.substituted} of them from another source, since every attempt from the first failed")
+            lines.append(f"{self.substituted} images are from another source, as all attempts from the first failed")
         if self.failed:
             lines.append(f"MISSING: {len(self.failed)} images failed at every attempt; {REPORT_MARKDOWN} names them")
         return "\n".join(lines)

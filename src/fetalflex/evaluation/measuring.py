@@ -17,7 +17,7 @@ from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.intervals import Sampled, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.kid import kid
+from fetalflex.evaluation.kid import kid, kid_of_pairs
 from fetalflex.evaluation.memorisation import Audit, audit
 from fetalflex.evaluation.results import AdherenceResult, PlaneResult
 from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
@@ -148,8 +148,8 @@ class Measuring:
         metrics = {name: sampled_mean(values, draws) for name, values in measured.values.items()}
         if len(samples) < 2 or real is None or synthetic is None:
             return metrics
-        metrics["kid"] = kid(measured.real, measured.synthetic, draws, draws)
-        metrics["kid_roi"] = kid(real.pooled, synthetic.pooled, draws, draws)
+        metrics["kid"] = kid_of_pairs(measured.real, measured.synthetic, draws)
+        metrics["kid_roi"] = kid_of_pairs(real.pooled, synthetic.pooled, draws)
         if trained is not None and len(trained) >= 2:
             trained_draws = patient_draws([sample.patient for sample in training], seed + 1)
             metrics["kid_roi_training"] = kid(synthetic.pooled, trained.pooled, draws, trained_draws)

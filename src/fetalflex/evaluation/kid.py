@@ -1,6 +1,8 @@
-"""Kernel distance (KID): how far two sets of images are apart, without bias for small sets, paired or not."""
+"""Kernel distance (KID): how far two sets of images are apart, without bias for small sets, related or not."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,118 +13,75 @@ from fetalflex.evaluation.intervals import Sampled
 Array = NDArray[np.float64]
 
 
-def kernel_distance(x: Array, y: Array) -> float:
-    """Return the unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)³ of Bińkowski et al. 2018.
-
-    It is about 0 for sets from one distribution, and may be slightly negative. The sets must be independent of each
-    other; for syntheses and the real images that they were made from, see `kernel_distance_of_pairs`.
+@dataclass(frozen=True)
+class FeatureSet:
+    """Hold the features of a set of N images, and whose images they are.
 
     Args:
-        x: Features of at least two images, (N, D).
-        y: Features of at least two images, (M, D).
+        features: (N, D).
+        patients: Patient of each image, of a synthesis that of its real image. Two sets may have patients in common.
+        draws: How often each image is drawn, (draws, N), see `patient_draws`; of sets with patients in common the same
+            patients must be drawn.
+    """
+
+    features: Array
+    patients: tuple[str, ...]
+    draws: Array
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+def kernel_distance(x: FeatureSet, y: FeatureSet) -> float:
+    """Return the squared maximum mean discrepancy with the kernel (a·b / D + 1)³ of Bińkowski et al. 2018, unbiased.
+
+    Only images of different patients are compared, within a set and between the sets. Those of one patient are alike
+    whether the sets are or not, a synthesis and the real image that it was made from above all: compared with each
+    other, they would make related sets look alike, and several images of one patient would make sets look apart. Where
+    every image is of a patient of its own, this is the usual estimate.
+
+    Args:
+        x: Images of at least two patients.
+        y: Images of at least two patients.
+
+    Returns:
+        About 0 for sets from one distribution; it may be slightly negative.
 
     Raises:
-        FetalFlexError: If a set holds fewer than two images.
+        FetalFlexError: If a set holds images of fewer than two patients.
     """
-    _check_counts(x, y)
-    return float(drawn_kernel_distances(x, y, np.ones((1, len(x))), np.ones((1, len(y))))[0])
+    for part in (x, y):
+        if len(set(part.patients)) < 2:
+            raise FetalFlexError(
+                f"KID needs images of at least two patients in each set, got {len(x)} images of {len(set(x.patients))} "
+                f"and {len(y)} of {len(set(y.patients))}"
+            )
+    return float(_distances(x, y, np.ones((1, len(x))), np.ones((1, len(y))))[0])
 
 
-def kernel_distance_of_pairs(x: Array, y: Array) -> float:
-    """Return the kernel distance of sets whose images belong together by pairs, x[i] to y[i].
+def kid(x: FeatureSet, y: FeatureSet) -> Sampled:
+    """Return the kernel distance with what it comes to in each draw; see `kernel_distance`."""
+    return Sampled(kernel_distance(x, y), _distances(x, y, x.draws, y.draws), min(len(x), len(y)))
 
-    The two images of a pair are alike, not because the sets are, but because one was made from the other: a synthesis
-    has the background and the layout of its real image. So a pair is left out of the comparison between the sets, as an
-    image is never compared with itself within a set, and the estimate stays unbiased.
 
-    Args:
-        x: Features of at least two images, (N, D).
-        y: Features of their counterparts, (N, D).
+def _distances(x: FeatureSet, y: FeatureSet, x_draws: Array, y_draws: Array) -> Array:
+    """Return the kernel distance of each draw, (draws,); NaN where a draw holds too few patients to compare any.
 
-    Raises:
-        FetalFlexError: If there are fewer than two pairs, or the sets are of different size.
+    A patient drawn twice is not compared with the same patient: that would bias what is unbiased.
     """
-    _check_counts(x, y)
-    _check_pairs(x, y)
-    return float(drawn_kernel_distances_of_pairs(x, y, np.ones((1, len(x))))[0])
+    return (
+        _mean_kernel(x, x, x_draws, x_draws)
+        + _mean_kernel(y, y, y_draws, y_draws)
+        - 2 * _mean_kernel(x, y, x_draws, y_draws)
+    )
 
 
-def kid(x: Array, y: Array, x_draws: Array, y_draws: Array) -> Sampled:
-    """Return the kernel distance of independent sets with its draws.
-
-    Args:
-        x: Features, (N, D).
-        y: Features, (M, D).
-        x_draws: Of `patient_draws`, (draws, N).
-        y_draws: Likewise, (draws, M).
-    """
-    return Sampled(kernel_distance(x, y), drawn_kernel_distances(x, y, x_draws, y_draws), min(len(x), len(y)))
-
-
-def kid_of_pairs(x: Array, y: Array, draws: Array) -> Sampled:
-    """Return the kernel distance of paired sets with its draws, in which a pair comes and goes together.
-
-    Args:
-        x: Features, (N, D).
-        y: Features of their counterparts, (N, D).
-        draws: Of `patient_draws`, (draws, N).
-    """
-    return Sampled(kernel_distance_of_pairs(x, y), drawn_kernel_distances_of_pairs(x, y, draws), len(x))
-
-
-def drawn_kernel_distances(x: Array, y: Array, x_draws: Array, y_draws: Array) -> Array:
-    """Return the kernel distance of each draw, (draws,); NaN where a draw holds fewer than two different images.
-
-    An image that is drawn twice is not compared with itself: that would bias what is unbiased.
-
-    Args:
-        x: Features, (N, D).
-        y: Features, (M, D).
-        x_draws: How often each image is drawn, (draws, N).
-        y_draws: How often each image is drawn, (draws, M).
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    between = ((x_draws @ _kernel(x, y)) * y_draws).sum(axis=1) / (x_draws.sum(axis=1) * y_draws.sum(axis=1))
-    return _mean_of_different(_kernel(x, x), x_draws) + _mean_of_different(_kernel(y, y), y_draws) - 2 * between
-
-
-def drawn_kernel_distances_of_pairs(x: Array, y: Array, draws: Array) -> Array:
-    """Return the kernel distance of each draw of pairs, (draws,); NaN where a draw holds fewer than two pairs.
-
-    A pair that is drawn twice is not compared with itself, neither within a set nor between the sets.
-
-    Args:
-        x: Features, (N, D).
-        y: Features of their counterparts, (N, D).
-        draws: How often each pair is drawn, (draws, N).
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    within = _mean_of_different(_kernel(x, x), draws) + _mean_of_different(_kernel(y, y), draws)
-    return within - 2 * _mean_of_different(_kernel(x, y), draws)
-
-
-def _kernel(x: Array, y: Array) -> Array:
-    return np.asarray((x @ y.T / x.shape[1] + 1) ** 3)
-
-
-def _mean_of_different(kernel: Array, draws: Array) -> Array:
-    """Return Σ c_i c_j k_ij / Σ c_i c_j over i ≠ j for the counts c of each draw, (draws,).
-
-    Args:
-        kernel: (N, N); not changed.
-        draws: (draws, N).
-    """
-    off_diagonal = kernel - np.diag(np.diag(kernel))
-    pairs = draws.sum(axis=1) ** 2 - (draws**2).sum(axis=1)
+def _mean_kernel(a: FeatureSet, b: FeatureSet, a_draws: Array, b_draws: Array) -> Array:
+    """Return Σ c_i d_j k_ij / Σ c_i d_j over images i, j of different patients, drawn c_i and d_j times, (draws,)."""
+    strangers = np.not_equal.outer(np.array(a.patients), np.array(b.patients)).astype(np.float64)
+    x, y = np.asarray(a.features, np.float64), np.asarray(b.features, np.float64)
+    kernel = (x @ y.T / x.shape[1] + 1) ** 3
+    compared = ((a_draws @ strangers) * b_draws).sum(axis=1)
     with np.errstate(invalid="ignore"):
-        return np.asarray(((draws @ off_diagonal) * draws).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
-
-
-def _check_counts(x: Array, y: Array) -> None:
-    if min(len(x), len(y)) < 2:
-        raise FetalFlexError(f"KID needs at least two images in each set, got {len(x)} and {len(y)}")
-
-
-def _check_pairs(x: Array, y: Array) -> None:
-    if len(x) != len(y):
-        raise FetalFlexError(f"KID of pairs needs as many images in one set as in the other, got {len(x)} and {len(y)}")
+        total = ((a_draws @ (strangers * kernel)) * b_draws).sum(axis=1)
+        return np.asarray(total / np.where(compared > 0, compared, np.nan))

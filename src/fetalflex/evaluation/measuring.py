@@ -17,7 +17,7 @@ from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.intervals import Sampled, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.kid import kid, kid_of_pairs
+from fetalflex.evaluation.kid import FeatureSet, kid
 from fetalflex.evaluation.memorisation import Audit, audit
 from fetalflex.evaluation.results import AdherenceResult, PlaneResult
 from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
@@ -146,14 +146,18 @@ class Measuring:
     ) -> dict[str, Sampled]:
         draws = patient_draws([sample.patient for sample in samples], seed)
         metrics = {name: sampled_mean(values, draws) for name, values in measured.values.items()}
-        if len(samples) < 2 or real is None or synthetic is None:
+        if len({sample.patient for sample in samples}) < 2 or real is None or synthetic is None:
             return metrics
-        metrics["kid"] = kid_of_pairs(measured.real, measured.synthetic, draws)
-        metrics["kid_roi"] = kid_of_pairs(real.pooled, synthetic.pooled, draws)
-        if trained is not None and len(trained) >= 2:
-            trained_draws = patient_draws([sample.patient for sample in training], seed + 1)
-            metrics["kid_roi_training"] = kid(synthetic.pooled, trained.pooled, draws, trained_draws)
-            metrics["real_kid_roi_training"] = kid(real.pooled, trained.pooled, draws, trained_draws)
+        patients = tuple(sample.patient for sample in samples)
+        real_set, synthetic_set = (FeatureSet(part.pooled, patients, draws) for part in (real, synthetic))
+        whole = (FeatureSet(part, patients, draws) for part in (measured.real, measured.synthetic))
+        metrics["kid"] = kid(*whole)
+        metrics["kid_roi"] = kid(real_set, synthetic_set)
+        trained_patients = tuple(sample.patient for sample in training)
+        if trained is not None and len(set(trained_patients)) >= 2:
+            trained_set = FeatureSet(trained.pooled, trained_patients, patient_draws(trained_patients, seed + 1))
+            metrics["kid_roi_training"] = kid(synthetic_set, trained_set)
+            metrics["real_kid_roi_training"] = kid(real_set, trained_set)
         return metrics
 
     def _verdict(self, test: AdherenceTest, sample: Sample) -> Verdict:

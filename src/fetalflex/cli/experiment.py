@@ -6,6 +6,7 @@ import typer
 
 from fetalflex.cli.ablation import ablation
 from fetalflex.cli.anomaly_sheets import anomalies
+from fetalflex.cli.names import names
 
 experiment = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -17,3 +18,4 @@ def _experiment() -> None:
 
 experiment.command()(ablation)
 experiment.command()(anomalies)
+experiment.command()(names)

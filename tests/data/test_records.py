@@ -61,3 +61,12 @@ def test_subsets_are_chosen_by_split_plane_and_quality():
 def test_an_image_of_another_size_is_refused():
     with pytest.raises(FetalFlexError, match="90 x 80 pixels, but its annotations are for 100 x 80"):
         check_size(np.zeros((80, 90), np.uint8), Record("a.png", LAYOUT), "a.png")
+
+
+def test_an_id_names_the_same_patient_in_every_source() -> None:
+    assert Record("a.png", LAYOUT, "fp305", "one").person == Record("b.png", LAYOUT, "fp305", "two").person == "fp305"
+
+
+def test_images_of_unknown_patients_are_of_different_ones() -> None:
+    people = {Record(name, LAYOUT, None, source).person for name in ("a.png", "b.png") for source in ("one", "two")}
+    assert len(people) == 4

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fetalflex.anatomy import Canvas, Layout
-from fetalflex.data import DatasetFolder
+from fetalflex.data import DatasetFolder, Record
 from fetalflex.detection import Detector
+from fetalflex.detection.detector import patient_digest, patients_seen
 from fetalflex.errors import FetalFlexError
 from phantoms import draw_phantom, random_layout
 
@@ -202,3 +204,24 @@ def test_a_structure_that_the_registry_lacks_is_told(detector: Detector) -> None
     config = detector.config.model_copy(update={"planes": {"thalamic_transverse": ("abdomen",)}})
     with pytest.raises(FetalFlexError, match="abdomen"):
         Detector(config, detector.network)
+
+
+def test_patients_that_it_has_seen_are_counted_across_data_sets() -> None:
+    layout = Layout("femur", 8, 8)
+    trained = [Record("a.png", layout, "p1", "one"), Record("b.png", layout, None, "one")]
+    digests = {patient_digest(record) for record in trained}
+    met = [
+        Record("c.png", layout, "p1", "two"),
+        Record("d.png", layout, "p2", "one"),
+        Record("b.png", layout, None, "two"),
+    ]
+    assert patients_seen(trained, digests) == 2
+    assert patients_seen(met, digests) == 1
+    assert patients_seen([*met, *met], digests) == 1
+
+
+def test_digests_of_older_detectors_name_the_source_too() -> None:
+    layout = Layout("femur", 8, 8)
+    older = {hashlib.sha256(b"one/p1").hexdigest()[:12]}
+    assert patients_seen([Record("c.png", layout, "p1", "one"), Record("e.png", layout, "p1", "one")], older) == 1
+    assert patients_seen([Record("c.png", layout, "p1", "two")], older) == 0

@@ -79,6 +79,8 @@ def test_a_patient_on_both_sides_is_told(dataset: DatasetFolder, tmp_path: Path)
     assert select_samples([dataset], REGISTRY).shared_patients == 0
     same = write(tmp_path / "same", Record("1.png", HEAD, "p3", "s", "test"), Record("2.png", HEAD, "p3", "other"))
     assert select_samples([dataset, same], REGISTRY).shared_patients == 1
+    elsewhere = write(tmp_path / "elsewhere", Record("1.png", HEAD, "p3", "other", "test"))
+    assert select_samples([dataset, elsewhere], REGISTRY).shared_patients == 1
 
 
 def test_the_fingerprint_changes_with_a_layout_or_a_split(dataset: DatasetFolder, tmp_path: Path) -> None:

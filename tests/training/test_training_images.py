@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, default_registry
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.config import DataConfig
-from fetalflex.training.images import ImageBank, select_samples
+from fetalflex.training.images import ImageBank, half_of, select_samples
 from phantoms import draw_phantom, random_layout
 
 REGISTRY = default_registry()
@@ -153,3 +155,33 @@ def test_crops_depend_on_the_generator_alone(folder: Path) -> None:
     first, second = (bank.crops(np.arange(3), 32, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == (3, 3, 32, 32)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["p1", "p2", "p3", "p4", None]), st.sampled_from(["one", "two", None])),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_no_patient_is_in_both_halves(seen: list[tuple[str | None, str | None]]) -> None:
+    layout = Layout("femur", 8, 8)
+    records = [Record(f"{i}.png", layout, patient, source) for i, (patient, source) in enumerate(seen)]
+    people = {half: {r.patient for r in records if half_of(r) == half} - {None} for half in ("first", "second")}
+    assert not people["first"] & people["second"]
+    assert {half_of(record) for record in records} <= {"first", "second"}
+
+
+def test_patients_whom_two_data_sets_share_are_in_one_half(tmp_path: Path) -> None:
+    layout = random_layout(np.random.default_rng(1), 16, 16)
+    image = np.zeros((16, 16), np.uint8)
+    paths = []
+    for source in ("one", "two"):
+        records = [Record(f"{source}{i}.png", layout, f"p{i}", source, "train") for i in range(12)]
+        paths.append(DatasetFolder.write(tmp_path / source, [(record, image) for record in records]).root)
+    first, second = (
+        {sample.record.patient for sample in select_samples(choice(*paths, half=half), "train", REGISTRY)}
+        for half in ("first", "second")
+    )
+    assert not first & second
+    assert len(first | second) == 12

@@ -67,6 +67,15 @@ class Record:
         """Patient id, or the file's name without its ending where the patient is unknown."""
         return self.patient if self.patient is not None else safe_relative(self.file_name).stem
 
+    @property
+    def person(self) -> str:
+        """Who is shown, whatever the data set: the patient's id, or source and file name where it is unknown.
+
+        Data sets share patients, and with them their ids; a patient must not count as two. Where ids agree by accident,
+        two patients count as one, which costs a little balance and no more.
+        """
+        return self.patient if self.patient is not None else f"{self.source}/{self.patient_key}"
+
 
 class Dataset(ABC, Sequence[Record]):
     """Hold records in a fixed order and hand out their images; see `DatasetFolder` and `PackedDataset`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, Registry, default_registry, model_registry
+from fetalflex.data import Record
 from fetalflex.data.new_folder import new_folder
 from fetalflex.detection.config import CONFIG, DetectorConfig, read_detector_config
 from fetalflex.detection.decoding import DecodedBoxes, decode
@@ -207,6 +208,22 @@ def typical_sizes(config: DetectorConfig) -> Tensor:
     return torch.tensor(list(config.typical_sizes.values()), dtype=torch.float32) * config.size
 
 
-def patient_digest(source: str | None, patient: str) -> str:
-    """Return what stands for a patient in a detector's config: 12 hexadecimal digits."""
-    return hashlib.sha256(f"{source}/{patient}".encode()).hexdigest()[:12]
+def patient_digest(record: Record) -> str:
+    """Return what stands for an image's patient in a detector's config: 12 hexadecimal digits."""
+    return _digest(record.person)
+
+
+def patients_seen(records: Iterable[Record], digests: Collection[str]) -> int:
+    """Return how many patients of some images are among those of a detector's config.
+
+    Args:
+        records: The images.
+        digests: As the config holds them; older ones are of source and id, and so tell patients of their own data sets
+            alone.
+    """
+    earlier = {record.person for record in records if _digest(f"{record.source}/{record.patient_key}") in digests}
+    return len(earlier | {record.person for record in records if patient_digest(record) in digests})
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -15,7 +15,7 @@ from fetalflex.data.records import SPLITS
 from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_structure
 from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
-from fetalflex.detection.detector import Detector, patient_digest
+from fetalflex.detection.detector import Detector, patients_seen
 from fetalflex.errors import FetalFlexError
 
 Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
@@ -122,8 +122,7 @@ def seen_patients(detector: Detector, records: Sequence[Record]) -> int | None:
     """Return how many patients of the records the detector was trained on; None if it does not say."""
     if detector.config.training is None:
         return None
-    trained = set(detector.config.training.patients)
-    return len({patient_digest(record.source, record.patient_key) for record in records} & trained)
+    return patients_seen(records, set(detector.config.training.patients))
 
 
 def _chosen(
@@ -169,7 +168,7 @@ def _facts(detector: Detector, records: Sequence[Record], settings: DetectorEval
         "min_quality": settings.min_quality,
         "images": len(records),
         "annotated_images": sum(bool(record.layout.structures) for record in records),
-        "patients": len({(record.source, record.patient_key) for record in records}),
+        "patients": len({record.person for record in records}),
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("fetalflex", "torch", "transformers", "numpy")},
     }

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fetalflex.anatomy import Layout
+from fetalflex.data import Record
 from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_structure
 from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
-from fetalflex.detection.detector import MIN_SCORE, Detector, patient_digest
+from fetalflex.detection.detector import MIN_SCORE, Detector, patients_seen
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.adherence import adherence_test
 from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean, share_estimate
@@ -230,18 +231,20 @@ def _notes(detector: Detector, selection: Selection) -> Iterable[str]:
         yield "The detector does not say on which patients it was trained, so whether its ceiling is sound is unknown."
         return
     seen = set(detector.config.training.patients)
-    evaluated, training = (
-        {patient_digest(sample.record.source, sample.record.patient_key) for sample in part}
-        for part in (selection.evaluated, selection.training)
-    )
-    if both := len(evaluated & seen):
+    evaluated, training = ([sample.record for sample in part] for part in (selection.evaluated, selection.training))
+    if both := patients_seen(evaluated, seen):
         yield (
-            f"{both} of the {len(evaluated)} evaluated patients are among those that the detector was trained on: what "
-            "it finds in their real images, the ceiling, and in the backgrounds of their syntheses is too good."
+            f"{both} of the {_patients(evaluated)} evaluated patients are among those that the detector was trained "
+            "on: what it finds in their real images, the ceiling, and in the backgrounds of their syntheses is too "
+            "good."
         )
-    if both := len(training & seen):
+    if both := patients_seen(training, seen):
         yield (
-            f"{both} of the {len(training)} patients in the split train, from which the model has learnt if it was "
-            "trained on these data, were also the detector's: habits of those annotations that both share are not "
+            f"{both} of the {_patients(training)} patients in the split train, from which the model has learnt if it "
+            "was trained on these data, were also the detector's: habits of those annotations that both share are not "
             "seen as errors. A detector trained on one half (data.half) and a model on the other would see them."
         )
+
+
+def _patients(records: Sequence[Record]) -> int:
+    return len({record.person for record in records})

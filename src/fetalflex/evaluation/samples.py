@@ -47,8 +47,8 @@ class Sample:
 
     @property
     def patient(self) -> str:
-        """Patient id, or what stands for it; ids of two sources are different patients."""
-        return f"{self.record.source}/{self.record.patient_key}"
+        """Patient id, or what stands for it; the same id in two sources is the same patient."""
+        return self.record.person
 
     def image(self) -> NDArray[np.uint8]:
         """Read the image, (H, W) uint8."""

@@ -189,7 +189,7 @@ def new_detector(
 
 def training_facts(samples: Sequence[Sample], fingerprint: str) -> TrainingFacts:
     """Return what a detector's config says of the samples that it was trained on."""
-    patients = {patient_digest(sample.record.source, sample.record.patient_key) for sample in samples}
+    patients = {patient_digest(sample.record) for sample in samples}
     return TrainingFacts(data_fingerprint=fingerprint, images=image_count(samples), patients=tuple(sorted(patients)))
 
 

@@ -105,8 +105,11 @@ def image_count(samples: Sequence[Sample]) -> int:
 
 
 def half_of(record: Record) -> str:
-    """Return in which half of all patients an image's patient is, `first` or `second`; it depends on the id alone."""
-    digest = hashlib.sha256(f"{record.source}/{record.patient_key}".encode()).digest()
+    """Return in which half of all patients an image's patient is, `first` or `second`.
+
+    It depends on the patient's id alone, so that a patient whom several data sets share is in one half in all of them.
+    """
+    digest = hashlib.sha256(record.person.encode()).digest()
     return "second" if digest[0] % 2 else "first"
 
 

@@ -158,8 +158,9 @@ def judge_exchanges(
 def _measured(exchange: Exchange, kept: KeptSyntheses, registry: Registry) -> Measures:
     layout = exchange.sample.layout
     shape = (layout.height, layout.width)
-    images = [kept.image(name, shape) for name in (exchange.own, exchange.exchanged, exchange.without)]
-    return measure(exchange.sample.image(), *images, exchange.pair.parts(layout), region_of(layout, registry))
+    own, exchanged, without = (kept.image(name, shape) for name in (exchange.own, exchange.exchanged, exchange.without))
+    parts, region = exchange.pair.parts(layout), region_of(layout, registry)
+    return measure(exchange.sample.image(), own, exchanged, without, parts, region)
 
 
 def measure(

@@ -7,10 +7,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict
+from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, draw_layout_map
+from fetalflex.conditioning import (
+    ConditionedDenoiser,
+    LatentConditions,
+    encode_layouts,
+    encode_null_layout,
+    predict,
+)
 from fetalflex.diffusion.guidance import Guidance
+from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
-from fetalflex.models.latents import encode
+from fetalflex.models.latents import encode, pixels_from_arrays
 
 BATCH = 3
 X = torch.randn(BATCH, 4, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -168,6 +176,49 @@ def test_time_steps_may_differ_between_samples(random_model: Components, conditi
 def test_the_null_layout_is_the_latent_of_a_black_map(random_model: Components) -> None:
     null = encode_null_layout(random_model, torch.device("cpu"))
     assert torch.equal(null, encode(random_model.vae, torch.full((1, 3, 64, 64), -1.0)))
+
+
+LAYOUT = Layout(
+    "thalamic_transverse",
+    64,
+    64,
+    (PlacedStructure("skull", Box(32, 32, 40, 30, 10)), PlacedStructure("thalami", Box(30, 32, 16, 12))),
+)
+
+
+@torch.no_grad()
+def test_an_encoded_layout_is_the_latents_of_its_map_and_a_share_per_label(random_model: Components) -> None:
+    registry, device = default_registry(), torch.device("cpu")
+    show_names(random_model, {"thalami": (10, 200, 30)}, ("thalami", "midline_falx"))
+    encoded = encode_layouts(random_model, [LAYOUT], registry, device)
+    picture = draw_layout_map(LAYOUT, registry, colours={"thalami": (10, 200, 30)})
+    assert torch.equal(encoded[:, :4], encode(random_model.vae, pixels_from_arrays([picture])))
+    # The box of 16 x 12 pixels from (22, 26) covers some positions of 4 x 4 pixels wholly, some to a half.
+    assert encoded[0, 4].sum().item() == pytest.approx(16 * 12 / 16)
+    assert encoded[0, 4, 7, 6].item() == 1
+    assert encoded[0, 4, 6, 6].item() == pytest.approx(0.5)
+    assert not encoded[0, 5].any()
+    null = encode_null_layout(random_model, device)
+    assert null.shape == encoded.shape
+    assert not null[:, 4:].any()
+
+
+@torch.no_grad()
+def test_labels_that_were_added_change_nothing_until_they_are_trained(
+    random_model: Components, conditions: LatentConditions
+) -> None:
+    before = ConditionedDenoiser(random_model, conditions, Guidance(1, 2))(X, 500)
+    show_names(random_model, {}, ("skull", "thalami"))
+    labels = torch.rand(BATCH, 2, 16, 16, generator=torch.Generator().manual_seed(3))
+    given = replace(
+        conditions,
+        layout=torch.cat([conditions.layout, labels], dim=1),
+        null_layout=torch.cat([conditions.null_layout, torch.zeros(1, 2, 16, 16)], dim=1),
+    )
+    after = ConditionedDenoiser(random_model, given, Guidance(1, 2))(X, 500)
+    torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-5)
+    random_model.controlnet.controlnet_cond_embedding.conv_in.weight[:, -2:] += 0.1
+    assert not torch.allclose(ConditionedDenoiser(random_model, given, Guidance(1, 2))(X, 500), after, atol=1e-4)
 
 
 @torch.no_grad()

@@ -9,9 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fetalflex.anatomy import Registry, draw_layout_map
+from fetalflex.anatomy import Registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout
+from fetalflex.conditioning import (
+    ConditionedDenoiser,
+    LatentConditions,
+    encode_layouts,
+    encode_null_layout,
+    with_labels,
+)
 from fetalflex.diffusion.anisotropic import smooth_structures
 from fetalflex.diffusion.following import follow_leaders
 from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
@@ -49,7 +55,8 @@ class CanvasSampler:
             mask = canvas.mask_to_canvas(request.roi_mask)
         image = None if request.image is None else canvas.image_to_canvas(request.image)
         layout = canvas.layout_to_canvas(request.layout)
-        return build_conditions(layout, image, mask, self.registry, request.prompt)
+        code = self.components.config.control.layout_code
+        return build_conditions(layout, image, mask, self.registry, request.prompt, code)
 
     def sample(
         self,
@@ -80,7 +87,9 @@ class CanvasSampler:
         text = encode_prompts(model.tokenizer, model.text_encoder, prompts)
         return LatentConditions(
             text=text[: len(conditions)],
-            layout=self._encode([c.layout_map for c in conditions]),
+            layout=with_labels(
+                self._encode([c.layout_map for c in conditions]), np.stack([c.label_maps for c in conditions])
+            ),
             background=self._encode([c.background for c in conditions]),
             roi_mask=mask_to_latents(masks, model.config.latent_size),
             null_text=text[len(conditions) :],
@@ -98,7 +107,7 @@ class CanvasSampler:
         generators = sample_generators([request.seed for request in requests])
         latent = self.latent_conditions(conditions, [request.negative_prompt for request in requests])
         if settings.guidance.edit and any(request.before is not None for request in requests):
-            latent = replace(latent, layout_before=self._encode(self._earlier_maps(requests, conditions)))
+            latent = replace(latent, layout_before=self._earlier_layouts(requests, latent.layout))
         timesteps = settings.timesteps(self.schedule)
         shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
         x = sample_noise(shape, generators).to(self.device)
@@ -128,15 +137,17 @@ class CanvasSampler:
         free = share_of_latents(torch.from_numpy(np.stack(canvases))[:, None].to(self.device), config.latent_size)
         return follow_leaders([0] * len(requests), free)
 
-    def _earlier_maps(self, requests: Sequence[Request], conditions: Sequence[Conditions]) -> list[Image]:
-        """Return the map of each layout before the edit, that of the layout itself where there was none."""
+    def _earlier_layouts(self, requests: Sequence[Request], layouts: Tensor) -> Tensor:
+        """Return each layout before the edit, encoded, (B, C + K, h, w); the layout itself where there was none."""
         size = self.components.config.image_size
-        return [
-            condition.layout_map
-            if request.before is None
-            else draw_layout_map(request.canvas(size).layout_to_canvas(request.before), self.registry)
-            for request, condition in zip(requests, conditions, strict=True)
-        ]
+        earlier = {
+            number: request.canvas(size).layout_to_canvas(request.before)
+            for number, request in enumerate(requests)
+            if request.before is not None
+        }
+        result = layouts.clone()
+        result[list(earlier)] = encode_layouts(self.components, list(earlier.values()), self.registry, self.device)
+        return result
 
     def _known(self, request: Request) -> Image:
         """Return the whole source image on the canvas: blanking its ROI would darken what lies next to it."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from diffusers import ControlNetModel
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fetalflex.anatomy import Layout, Registry, draw_layout_map
+from fetalflex.anatomy.layout_code import draw_label_maps
 from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.inpainting import share_of_latents
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.components import Components
-from fetalflex.models.latents import encode
+from fetalflex.models.latents import encode, pixels_from_arrays
 
 
 @dataclass(frozen=True)
@@ -21,13 +27,13 @@ class LatentConditions:
 
     Args:
         text: Prompt embeddings, (B, L, D).
-        layout: Latents of the layout maps, (B, C, h, w).
+        layout: Encoded layouts: latents of their maps and label channels, (B, C + K, h, w).
         background: Latents of the images with their ROI blanked, (B, C, h, w).
         roi_mask: 1 inside the ROI, (B, 1, h, w).
         null_text: Embedding of what stands for no prompt, (1, L, D), or (B, L, D) if it differs between samples.
-        null_layout: Latents of the empty layout map, (1, C, h, w).
-        layout_before: Latents of the maps of the layouts before an edit, (B, C, h, w), `layout` again for samples that
-            were not edited; None if none was.
+        null_layout: The empty layout, encoded, (1, C + K, h, w).
+        layout_before: Encoded layouts before an edit, (B, C + K, h, w), `layout` again for samples that were not
+            edited; None if none was.
     """
 
     text: Tensor
@@ -116,10 +122,37 @@ def predict(
     )[0]
 
 
+def encode_layouts(
+    components: Components, layouts: Sequence[Layout], registry: Registry, device: torch.device
+) -> Tensor:
+    """Return encoded layouts, (B, C + K, h, w): latents of their maps, and each structure's share of every position.
+
+    Args:
+        components: The model; its config says how it is shown the names of structures.
+        layouts: Layouts in canvas pixels.
+        registry: Knows the colours that the model has none of its own for.
+        device: Where the model is.
+    """
+    code = components.config.control.layout_code
+    maps = [draw_layout_map(layout, registry, colours=code.colours) for layout in layouts]
+    latents = encode(components.vae, pixels_from_arrays(maps).to(device))
+    labels = np.stack([draw_label_maps(layout, code.channels) for layout in layouts])
+    return with_labels(latents, labels)
+
+
+def with_labels(latents: Tensor, label_maps: NDArray[np.bool_]) -> Tensor:
+    """Return an encoded layout, (B, C + K, h, w), from the latents of its map and its label maps, (B, K, H, W) bool."""
+    if not label_maps.shape[1]:
+        return latents
+    shares = share_of_latents(torch.from_numpy(label_maps).to(latents.device), latents.shape[-1])
+    return torch.cat([latents, shares.to(latents.dtype)], dim=1)
+
+
 def encode_null_layout(components: Components, device: torch.device) -> Tensor:
-    """Return the latents of the empty layout map, (1, C, h, w)."""
-    size = components.config.image_size
-    return encode(components.vae, torch.full((1, 3, size, size), -1.0, device=device))
+    """Return the empty layout, encoded, (1, C + K, h, w)."""
+    size, labels = components.config.image_size, components.config.control.layout_channels
+    latents = encode(components.vae, torch.full((1, 3, size, size), -1.0, device=device))
+    return torch.cat([latents, latents.new_zeros(1, labels, *latents.shape[2:])], dim=1)
 
 
 def _taking_features(controlnet: ControlNetModel) -> ControlNetModel:

@@ -53,3 +53,11 @@ def test_scale_and_shift_follow_the_formula() -> None:
     scale = network(torch.ones_like(layout), background, mask)[:, :4] - shift
     assert not torch.allclose(scale, torch.ones_like(scale))
     torch.testing.assert_close(network(layout, background, mask)[:, :4], scale * layout + shift)
+
+
+def test_label_channels_pass_as_they_are() -> None:
+    layout, background, mask = inputs()
+    labels = torch.rand(3, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    condition = trained()(torch.cat([layout, labels], dim=1), background, mask)
+    assert torch.equal(condition[:, :8], trained()(layout, background, mask))
+    assert torch.equal(condition[:, 8:], labels)

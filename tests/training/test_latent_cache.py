@@ -14,6 +14,7 @@ from training_helpers import encoded_images
 
 from fetalflex.anatomy import Canvas, default_registry, draw_layout_map, global_prompt
 from fetalflex.diffusion.inpainting import mask_to_latents
+from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.config import AugmentationConfig, DataConfig
@@ -177,8 +178,23 @@ def test_changed_colours_recompute_layout_maps(folder: Path, random_model: Compo
     registry = type(REGISTRY).load(path)
     assert registry.structure("thalami").colour == (1, 2, 250)
     after, encoded = load(folder, random_model, registry=registry)
-    assert encoded > 0
+    assert encoded == 2 * RECORDS * AUGMENTATION.variants  # layout maps and backgrounds, but no image
     assert not torch.equal(before.layout, after.layout)
+
+
+def test_label_channels_lie_beside_the_latents_of_the_map(folder: Path, random_model: Components) -> None:
+    plain, _ = load(folder, random_model)
+    names = ("thalami", "skull")
+    show_names(random_model, {}, names)
+    labelled, encoded = load(folder, random_model)
+    assert encoded == 2 * RECORDS * AUGMENTATION.variants
+    assert torch.equal(labelled.image, plain.image)
+    channels = plain.layout.shape[1]
+    assert labelled.layout.shape[1] == channels + len(names)
+    assert torch.equal(labelled.layout[:, :channels], plain.layout)
+    shares = labelled.layout[:, channels:]
+    assert shares.min() == 0
+    assert 0 < shares.max() <= 1
 
 
 def shards(folder: Path) -> list[Path]:

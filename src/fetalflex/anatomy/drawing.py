@@ -1,15 +1,15 @@
-"""Draw layouts: the layout map and the ROI mask for the model, overlays for people."""
+"""Draw layouts: the layout map for the model, overlays for people. Regions are drawn in `region`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number, one_of, shown, whole_number
+from fetalflex.anatomy.box_pixels import pixels_of_box
+from fetalflex.anatomy.checks import shown, whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE, Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.anatomy.titles import place_titles
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 
     Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-ROI_MODES = ("auto", "outline", "box", "structures", "full")
-
-OUTLINE_MARGIN = 0.05
-"""Space round the ellipse of an outline, on each side, as a fraction of its diameter there."""
-
-_ROUNDING = 1e-6
 _DIMMEST_LINE = 120.0
 
 
-def draw_layout_map(layout: Layout, registry: Registry, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def draw_layout_map(
+    layout: Layout,
+    registry: Registry,
+    size: tuple[int, int] | None = None,
+    colours: Mapping[str, tuple[int, int, int]] | None = None,
+) -> NDArray[np.uint8]:
     """Draw filled boxes, one colour per structure, larger boxes first, on black, without antialiasing.
 
     A pixel takes the colour of a box that holds its centre; a box that holds no pixel centre colours the pixel at its
@@ -40,6 +39,7 @@ def draw_layout_map(layout: Layout, registry: Registry, size: tuple[int, int] | 
         layout: structures to draw; the result does not depend on their order.
         registry: where the colours come from.
         size: (width, height) of the map in pixels, None = the layout's.
+        colours: colours that replace the registry's, such as those of a model's `LayoutCode`.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -51,49 +51,28 @@ def draw_layout_map(layout: Layout, registry: Registry, size: tuple[int, int] | 
     pixel = layout.width / width, layout.height / height
     canvas = np.zeros((height, width, 3), dtype=np.uint8)
     for structure in _larger_first(layout.structures):
-        colour = registry.structure(structure.name).colour
-        rows, columns, inside = _pixels_of(structure.box, width, height, pixel, touching=False)
-        if not inside.any():
-            rows, columns, inside = _pixel_at_centre(structure.box, width, height, pixel)
-        canvas[rows, columns][inside] = colour
+        known = registry.structure(structure.name)
+        rows, columns, inside = structure_pixels(structure.box, width, height, pixel)
+        canvas[rows, columns][inside] = (colours or {}).get(known.name, known.colour)
     return canvas
 
 
-def draw_roi_mask(layout: Layout, registry: Registry, mode: str = "auto", margin: float = 0.05) -> NDArray[np.bool_]:
-    """Draw the region to synthesise; the complement of the paper's m in [5], which is 1 on the background.
+def structure_pixels(
+    box: Box, width: int, height: int, pixel: tuple[float, float] = (1.0, 1.0)
+) -> tuple[slice, slice, NDArray[np.bool_]]:
+    """Find the pixels of a (height, width) grid whose centres a box holds, or the pixel at its centre if there is none.
 
     Args:
-        layout: structures that say where the region lies. Every pixel that a box touches belongs to it.
-        registry: says which structure is the plane's outline.
-        mode: `outline` = the ellipse in the outline's box, and 5 % of its diameters around it on each side, because
-            skull, abdomen and thorax are round in their planes and what lies in the corners of the box is background;
-            `structures` = all boxes with the margin around them; `full` = the whole image; `auto` = `outline` and what
-            other boxes stick out of it, or `structures` without an outline; `box` = as `auto`, with the outline's box
-            in place of the ellipse, as in the paper.
-        margin: space around every box in mode `structures`, as a fraction of the longer image side, >= 0.
+        box: in layout pixels.
+        width: columns of the grid.
+        height: rows of the grid.
+        pixel: (width, height) of a grid pixel in layout pixels.
 
     Returns:
-        (H, W) bool, True = synthesise, False = background that is kept.
-
-    Raises:
-        FetalFlexError: no structures (except in mode `full`), or no outline in mode `outline`.
+        rows and columns of a window, and which pixels of it are meant, (h, w) bool.
     """
-    one_of(mode, "ROI mode", ROI_MODES)
-    margin = finite_number(margin, "ROI margin")
-    if margin < 0:
-        raise FetalFlexError(f"ROI margin must not be negative, got {margin:g}")
-    if mode == "full":
-        return np.ones((layout.height, layout.width), dtype=np.bool_)
-    if not layout.structures:
-        raise FetalFlexError("the layout holds no structures, so no region follows from it; use ROI mode full")
-    ellipse, boxes = _roi_shapes(layout, registry, mode, margin)
-    mask = np.zeros((layout.height, layout.width), dtype=np.bool_)
-    if ellipse is not None:
-        mask |= _ellipse_mask(ellipse, layout.width, layout.height)
-    for box in boxes:
-        rows, columns, inside = _pixels_of(box, layout.width, layout.height, (1.0, 1.0), touching=True)
-        mask[rows, columns] |= inside
-    return mask
+    rows, columns, inside = pixels_of_box(box, width, height, pixel, touching=False)
+    return (rows, columns, inside) if inside.any() else _pixel_at_centre(box, width, height, pixel)
 
 
 def draw_overlay(image: NDArray[np.uint8], layout: Layout, registry: Registry, labels: bool = True) -> Image.Image:
@@ -130,71 +109,6 @@ def draw_overlay(image: NDArray[np.uint8], layout: Layout, registry: Registry, l
 
 def _larger_first(structures: Iterable[PlacedStructure]) -> list[PlacedStructure]:
     return sorted(structures, key=lambda item: (-item.box.area, item.name, *item.box.to_dict().values()))
-
-
-def _roi_shapes(layout: Layout, registry: Registry, mode: str, margin: float) -> tuple[Box | None, list[Box]]:
-    """Return the box round an ellipse, if there is one in the region, and the boxes in it."""
-    outline = layout.outline(registry)
-    if outline is None and mode == "outline":
-        name = registry.plane(layout.plane).outline
-        reason = f"the layout holds no {name}" if name else f"the plane {layout.plane} has none"
-        raise FetalFlexError(f"ROI mode outline needs an outline, but {reason}; use auto, box, structures or full")
-    boxes = [structure.box for structure in layout.structures]
-    if outline is None or mode == "structures":
-        space = 2 * margin * max(layout.width, layout.height)
-        return None, [box.resized(box.width + space, box.height + space) for box in boxes]
-    if mode == "box":
-        return None, boxes
-    others = [structure.box for structure in layout.structures if structure is not outline]
-    return outline.box.scaled(1 + 2 * OUTLINE_MARGIN), others if mode == "auto" else []
-
-
-def _ellipse_mask(box: Box, width: int, height: int) -> NDArray[np.bool_]:
-    """Mark the ellipse in a box, half a pixel's diagonal longer at each end, so that it is never empty, (H, W)."""
-    x = (np.arange(width) + 0.5)[None, :] - box.cx
-    y = (np.arange(height) + 0.5)[:, None] - box.cy
-    cos, sin = box.cos_sin()
-    along, across = x * cos + y * sin, y * cos - x * sin
-    half_width, half_height = box.width / 2 + math.sqrt(0.5), box.height / 2 + math.sqrt(0.5)
-    inside: NDArray[np.bool_] = (along / half_width) ** 2 + (across / half_height) ** 2 < 1
-    return inside
-
-
-def _pixels_of(
-    box: Box, width: int, height: int, pixel: tuple[float, float], touching: bool
-) -> tuple[slice, slice, NDArray[np.bool_]]:
-    """Find the pixels of a (height, width) grid that a box holds.
-
-    Args:
-        box: in layout pixels.
-        width: columns of the grid.
-        height: rows of the grid.
-        pixel: (width, height) of a grid pixel in layout pixels.
-        touching: True = every pixel that shares area with the box, False = those whose centre lies in it.
-
-    Returns:
-        rows and columns of the window that may hold such pixels, and for this window which of them do.
-    """
-    x0, y0, x1, y1 = box.corners()
-    columns = _window(x0, x1, pixel[0], width)
-    rows = _window(y0, y1, pixel[1], height)
-    x = (np.arange(columns.start, columns.stop) + 0.5)[None, :] * pixel[0] - box.cx
-    y = (np.arange(rows.start, rows.stop) + 0.5)[:, None] * pixel[1] - box.cy
-    cos, sin = box.cos_sin()
-    along, across = x * cos + y * sin, y * cos - x * sin
-    half_width, half_height = box.width / 2, box.height / 2
-    if not touching:
-        inside = (-half_width <= along) & (along < half_width) & (-half_height <= across) & (across < half_height)
-        return rows, columns, inside
-    # A pixel and a box share area unless an axis of one of them separates the two; the window is the pixel's axes.
-    half_width += (abs(cos) * pixel[0] + abs(sin) * pixel[1]) / 2
-    half_height += (abs(sin) * pixel[0] + abs(cos) * pixel[1]) / 2
-    return rows, columns, (np.abs(along) < half_width - _ROUNDING) & (np.abs(across) < half_height - _ROUNDING)
-
-
-def _window(low: float, high: float, pixel: float, count: int) -> slice:
-    start, stop = math.floor(low / pixel + _ROUNDING), math.ceil(high / pixel - _ROUNDING)
-    return slice(min(max(start, 0), count), min(max(stop, start + 1, 0), count))
 
 
 def _pixel_at_centre(

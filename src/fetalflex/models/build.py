@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from torch import nn
 
 from fetalflex.models.components import Components
 from fetalflex.models.configs import AutoencoderConfig, ControlConfig, ModelConfig, NoiseConfig
@@ -76,12 +77,12 @@ def build_denoiser(config: ModelConfig) -> UNet2DConditionModel:
 def build_controlnet(unet: UNet2DConditionModel, config: ControlConfig) -> ControlNetModel:
     """Return a ControlNet initialised from the U-Net's encoder.
 
-    Its condition is the pre-alignment's output at latent resolution: 2C channels, no downsampling, and a projection
-    that starts at zero.
+    Its condition is the pre-alignment's output at latent resolution: 2C channels and one per label, no downsampling,
+    and a projection that starts at zero.
     """
     return ControlNetModel.from_unet(
         unet,
-        conditioning_channels=2 * unet.config.in_channels,
+        conditioning_channels=2 * unet.config.in_channels + len(config.label_channels),
         conditioning_embedding_out_channels=(config.embedding_channels,),
     )
 
@@ -97,10 +98,10 @@ def replace_hint_network(controlnet: ControlNetModel, config: ControlConfig) -> 
     controlnet.controlnet_cond_embedding = projection(
         conditioning_embedding_channels=width,
         block_out_channels=(config.embedding_channels,),
-        conditioning_channels=2 * latent,
+        conditioning_channels=2 * latent + len(config.label_channels),
     )
     controlnet.register_to_config(
-        conditioning_channels=2 * latent,
+        conditioning_channels=2 * latent + len(config.label_channels),
         conditioning_embedding_out_channels=(config.embedding_channels,),
         controlnet_conditioning_channel_order="rgb",  # "bgr" would turn the order of our channels round
     )
@@ -131,6 +132,34 @@ def renew_control(components: Components, seed: int = 0) -> None:
         torch.manual_seed(seed)
         components.controlnet = build_controlnet(components.unet, config.control)
         components.prealignment = PreAlignment(config.autoencoder.latent_channels, config.control.alignment_channels)
+
+
+def show_names(components: Components, colours: Mapping[str, tuple[int, int, int]], channels: Sequence[str]) -> None:
+    """Let the control branch see the names of structures by colours and channels, in place.
+
+    Channels that it has already stay; new ones follow them and start at zero, so that at first they change nothing.
+
+    Args:
+        components: The model.
+        colours: Colours of structures in layout maps; they replace those that the model has.
+        channels: Structures that are to have a channel each.
+    """
+    control = components.config.control
+    names = tuple(dict.fromkeys([*control.label_channels, *channels]))
+    control = control.model_copy(update={"colours": dict(colours), "label_channels": names})
+    controlnet = components.controlnet
+    narrow = controlnet.controlnet_cond_embedding.conv_in
+    width = 2 * components.config.autoencoder.latent_channels + len(names)
+    if width != narrow.in_channels:
+        wide = nn.Conv2d(width, narrow.out_channels, narrow.kernel_size, padding=narrow.padding)
+        wide.to(device=narrow.weight.device, dtype=narrow.weight.dtype)
+        with torch.no_grad():
+            wide.weight.zero_()
+            wide.weight[:, : narrow.in_channels] = narrow.weight
+            wide.bias.copy_(narrow.bias)
+        controlnet.controlnet_cond_embedding.conv_in = wide
+        controlnet.register_to_config(conditioning_channels=width)
+    components.config = components.config.model_copy(update={"control": control})
 
 
 def build_scheduler(config: NoiseConfig) -> DDIMScheduler:

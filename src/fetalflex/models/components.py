@@ -173,7 +173,7 @@ def _check_fit(folder: Path, config: ModelConfig, parts: dict[str, Any]) -> None
         "vae": {"latent_channels": latent, "block_out_channels": [*config.autoencoder.channels]},
         "text_encoder": {"hidden_size": width},
         "unet": {**encoder, "out_channels": latent},
-        "controlnet": {**encoder, "conditioning_channels": 2 * latent},
+        "controlnet": {**encoder, "conditioning_channels": 2 * latent + config.control.layout_channels},
         "prealignment": {"latent_channels": latent},
     }
     for name, fields in expected.items():

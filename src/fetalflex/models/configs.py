@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fetalflex.anatomy.layout_code import LayoutCode
 from fetalflex.errors import FetalFlexError
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Grey = Annotated[int, Field(ge=0, le=255)]
 
 
 class AutoencoderConfig(_Strict):
@@ -93,10 +97,24 @@ class ControlConfig(_Strict):
     Args:
         embedding_channels: Hidden channels of the projection into the ControlNet's first feature map.
         alignment_channels: Hidden channels of the pre-alignment network.
+        colours: The model's own colours of structures in layout maps; see `LayoutCode`.
+        label_channels: Structures that have a channel of the condition.
     """
 
     embedding_channels: int = Field(32, ge=4)
     alignment_channels: int = Field(48, ge=4)
+    colours: dict[str, tuple[Grey, Grey, Grey]] = Field(default_factory=dict)
+    label_channels: tuple[str, ...] = ()
+
+    @property
+    def layout_code(self) -> LayoutCode:
+        """Return how the model is shown which structure lies where."""
+        return LayoutCode(self.colours, self.label_channels)
+
+    @property
+    def layout_channels(self) -> int:
+        """Return how many channels an encoded layout has beyond those of the latents of its map."""
+        return len(self.label_channels)
 
 
 class NoiseConfig(_Strict):

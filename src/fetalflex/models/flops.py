@@ -81,13 +81,15 @@ def measure_cost(components: Components) -> ModelCost:
     channels = config.autoencoder.latent_channels
     pixels = torch.zeros(1, 3, config.image_size, config.image_size, device=device)
     latents = torch.zeros(1, channels, config.latent_size, config.latent_size, device=device)
-    roi_mask, condition = latents[:, :1], torch.cat([latents, latents], dim=1)
+    roi_mask = latents[:, :1]
+    layout = torch.zeros(1, channels + config.control.layout_channels, *latents.shape[2:], device=device)
+    condition = torch.cat([latents, layout], dim=1)
     text = torch.zeros(1, config.text.max_tokens, config.text.hidden_size, device=device)
     tokens = torch.zeros(1, config.text.max_tokens, dtype=torch.int64, device=device)
     step = torch.tensor(0, device=device)
     projection = controlnet.controlnet_cond_embedding
 
-    alignment_flops = _count(lambda: components.prealignment(latents, latents, roi_mask))
+    alignment_flops = _count(lambda: components.prealignment(layout, latents, roi_mask))
     projection_flops = _count(lambda: projection(condition))
     control_flops = _count(lambda: controlnet(latents, step, text, condition)) - projection_flops
     text_flops = _count(lambda: components.text_encoder(input_ids=tokens))

@@ -23,6 +23,12 @@ def grey_from_pixels(pixels: Tensor) -> NDArray[np.uint8]:
     return grey.to(device="cpu", dtype=torch.uint8).numpy()
 
 
+def rgb_from_pixels(pixels: Tensor) -> NDArray[np.uint8]:
+    """Return (B, H, W, 3) uint8 from (B, 3, H, W) in [-1, 1]; values outside are clipped."""
+    rgb = pixels.permute(0, 2, 3, 1).add(1.0).mul(127.5).round().clamp(0, 255)
+    return rgb.to(device="cpu", dtype=torch.uint8).numpy()
+
+
 def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     """Return the mean latents (B, C, h, w) of images (B, 3, H, W) in [-1, 1], scaled for the denoiser.
 

@@ -155,7 +155,8 @@ def _predict(components: Components, batch: int) -> Tensor:
     latents = torch.zeros(batch, channels, config.latent_size, config.latent_size)
     timesteps = torch.zeros(batch, dtype=torch.int64)
     text = torch.zeros(batch, config.text.max_tokens, config.text.hidden_size)
-    condition = components.prealignment(latents, latents, latents[:, :1])
+    layout = torch.zeros(batch, channels + config.control.layout_channels, *latents.shape[2:])
+    condition = components.prealignment(layout, latents, latents[:, :1])
     down, middle = components.controlnet(latents, timesteps, text, condition, return_dict=False)
     added = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
     predicted: Tensor = components.unet(latents, timesteps, text, **added, return_dict=False)[0]

@@ -16,8 +16,9 @@ class PreAlignment(ModelMixin, ConfigMixin):
 
     .. math:: \mathrm{aligned} = (1 + γ(h)) ⊙ \mathrm{layout} + β(h)
 
-    The result is concatenated with the plain layout latents. The last layer starts at zero, so that training starts
-    from the unmodulated layout. Nothing here depends on the time step: compute it once per image.
+    The result is concatenated with the plain layout latents, and with the label channels if there are any. The last
+    layer starts at zero, so that training starts from the unmodulated layout. Nothing here depends on the time step:
+    compute it once per image.
 
     Args:
         latent_channels: Channels C of the VAE's latent.
@@ -45,13 +46,14 @@ class PreAlignment(ModelMixin, ConfigMixin):
         """Return the ControlNet's condition.
 
         Args:
-            layout: Latents of the layout map, (B, C, h, w), scaled as the denoiser sees latents.
+            layout: Latents of the layout map, scaled as the denoiser sees latents, and label channels,
+                (B, C + K, h, w).
             background: Latents of the image with its ROI blanked, (B, C, h, w), scaled likewise.
             roi_mask: 1 where the image is to be synthesised, 0 where it is known, (B, 1, h, w).
 
         Returns:
-            Aligned and plain layout latents, (B, 2C, h, w).
+            Aligned and plain layout latents and label channels, (B, 2C + K, h, w).
         """
         hidden = self.features(torch.cat([background, roi_mask], dim=1))
         scale, shift = self.modulation(hidden).chunk(2, dim=1)
-        return torch.cat([(1 + scale) * layout + shift, layout], dim=1)
+        return torch.cat([(1 + scale) * layout[:, : scale.shape[1]] + shift, layout], dim=1)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from fetalflex.anatomy import Registry, draw_layout_map
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
-from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
+from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays, rgb_from_pixels
+from fetalflex.training.colour_recovery import colour_recovery
 from fetalflex.training.config import AutoencoderStage
 from fetalflex.training.images import ImageBank
 from fetalflex.training.losses import ssim
@@ -88,11 +89,11 @@ class AutoencoderTraining(Stage[Components]):
         return loss + self.settings.kl_weight * kl, {"l1": l1, "mse": mse, "ssim": similarity, "kl": kl}
 
     def validate(self) -> Validation:
-        """Measure the reconstruction of whole validation images.
+        """Measure the reconstruction of whole validation images, and of layout maps.
 
         Returns:
-            `loss`, the mean squared error of grey values in [0, 1]; PSNR (dB); SSIM; and a sheet of originals over
-            reconstructions.
+            `loss`, the mean squared error of grey values in [0, 1]; PSNR (dB); SSIM; `layout_colours`, see
+            `colour_recovery`, if the images have layouts; and a sheet of originals over reconstructions.
         """
         chosen = np.linspace(0, len(self.validation) - 1, min(_VALIDATION_IMAGES, len(self.validation))).astype(int)
         errors: list[float] = []
@@ -108,7 +109,17 @@ class AutoencoderTraining(Stage[Components]):
         shown = pairs[:: max(1, len(pairs) // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
         sheet = np.concatenate([np.concatenate(pair) for pair in shown], axis=1)
         numbers = {"loss": np.mean(errors), "psnr": -10 * np.mean(np.log10(errors)), "ssim": np.mean(similarity)}
+        if (recovered := self._colour_recovery(chosen)) is not None:
+            numbers["layout_colours"] = recovered
         return Validation({name: float(value) for name, value in numbers.items()}, sheet)
+
+    def _colour_recovery(self, chosen: NDArray[np.int64]) -> float | None:
+        layouts = [layout for i in chosen if (layout := self.validation.layouts[i]).structures]
+        if not layouts:
+            return None
+        maps = [draw_layout_map(layout, self.registry) for layout in layouts]
+        pixels = pixels_from_arrays(maps).to(self.device)
+        return colour_recovery(np.stack(maps), rgb_from_pixels(decode(self.vae, encode(self.vae, pixels))))
 
     def finish(self) -> None:
         """Give the latents of training images zero mean and unit variance in every channel, if they were trained."""

@@ -122,14 +122,33 @@ class AutoencoderStage(_Strict):
         return self
 
 
+class NoiseLevels(_Strict):
+    """Say which noise levels are trained how often, by σ = √(1 - ᾱ_t) / √ᾱ_t.
+
+    Uniform time steps of the paper's schedule put three in four draws above σ = 1, where a latent shows hardly more
+    than brightness and outline.
+
+    Args:
+        mean: Mean of ln σ.
+        std: Standard deviation of ln σ.
+        uniform_share: Share of the draws that is uniform over the time steps instead; 1 as in the paper.
+    """
+
+    mean: float = Field(0.3, ge=-10, le=10)
+    std: float = Field(1.0, gt=0, le=10)
+    uniform_share: float = Field(1.0, ge=0, le=1)
+
+
 class DenoiserStage(_Strict):
     """Settings of the denoiser stage.
 
     Args:
         prompt_dropout: Probability that a prompt is replaced by the null prompt.
+        noise_levels: Which noise levels are trained how often.
     """
 
     prompt_dropout: float = Field(0.3, ge=0, lt=1)
+    noise_levels: NoiseLevels = NoiseLevels()
 
 
 class ControlStage(_Strict):
@@ -149,6 +168,11 @@ class ControlStage(_Strict):
         start_anew: Forget what the control branch of `init` has learnt, and start from its denoiser.
         prealignment: Modulate the layout by the visible background; without, as in an ablation, the ControlNet sees
             the plain layout.
+        noise_levels: Which noise levels are trained how often.
+        label_channels: Show the ControlNet one channel per structure beside the latents of the layout map, in which an
+            autoencoder may lose which colour is which. The paper has none.
+        palette: Colours of layout maps: `latent` chooses them for this model's autoencoder, so that structures of one
+            plane are far apart in its latents; `registry` takes those of the registry.
     """
 
     layout_dropout: float = Field(0.3, ge=0, lt=1)
@@ -162,6 +186,9 @@ class ControlStage(_Strict):
     gradient_checkpointing: bool = False
     start_anew: bool = False
     prealignment: bool = True
+    noise_levels: NoiseLevels = NoiseLevels()
+    label_channels: bool = True
+    palette: Literal["latent", "registry"] = "latent"
 
 
 class DetectorStage(_Strict):

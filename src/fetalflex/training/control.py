@@ -11,8 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fetalflex.anatomy import Layout, Registry, draw_layout_map
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions, encode_null_layout, predict
+from fetalflex.anatomy import Layout, Registry
+from fetalflex.conditioning import (
+    ConditionedDenoiser,
+    LatentConditions,
+    encode_layouts,
+    encode_null_layout,
+    predict,
+)
 from fetalflex.diffusion.ddim import sample_ddim
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background
@@ -20,7 +26,7 @@ from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.build import has_learnt, initialise_from_denoiser, renew_control
 from fetalflex.models.components import Components
-from fetalflex.models.latents import decode, decode_at_once, encode, grey_from_pixels, pixels_from_arrays
+from fetalflex.models.latents import decode, decode_at_once, grey_from_pixels
 from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import encode_prompts
 from fetalflex.training.config import ControlStage
@@ -35,6 +41,7 @@ from fetalflex.training.monitoring import (
     shrunken,
     shuffled_within_planes,
 )
+from fetalflex.training.noise_levels import draw_timesteps
 from fetalflex.training.stage import Stage, Validation
 
 _VALIDATION_SAMPLES = 64
@@ -93,9 +100,9 @@ class ControlTraining(Stage[Components]):
         self._chosen = _evenly(len(validation), _VALIDATION_SAMPLES)
         self._shown = self._chosen[_evenly(len(self._chosen), _SHOWN_IMAGES)]
         self._shuffled = shuffled_within_planes([validation_layouts[i].plane for i in self._chosen])
-        maps = [draw_layout_map(shrunken(validation_layouts[i]), registry) for i in self._shown]
+        edited = [shrunken(validation_layouts[i]) for i in self._shown]
         with torch.no_grad():
-            self._edited_layout = encode(components.vae, pixels_from_arrays(maps).to(device))
+            self._edited_layout = encode_layouts(components, edited, registry, device)
 
     @property
     def sample_count(self) -> int:
@@ -119,7 +126,7 @@ class ControlTraining(Stage[Components]):
         conditions = self._conditions(self.training, indices, self._text[self._rows[indices]])
         clean = self.training.image[indices].float()
         noise = torch.randn(clean.shape, generator=generator)
-        timesteps = torch.randint(0, self.schedule.train_timesteps, (len(clean),), generator=generator)
+        timesteps = draw_timesteps(self.schedule, len(clean), generator, self.settings.noise_levels)
         no_layout = torch.rand(len(clean), generator=generator) < self.settings.layout_dropout
         no_prompt = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
         given = replace(
@@ -248,7 +255,8 @@ class ControlTraining(Stage[Components]):
         given = [replace(conditions, layout=layout) for layout in (conditions.layout, self._edited_layout)]
         made = [torch.cat([self._sample(truth, each, part) for part in self._parts(len(truth))]) for each in given]
         sheet = [truth, conditions.layout, made[0], self._edited_layout, made[1]]
-        images = [grey_from_pixels(decode(self.components.vae, latents)) for latents in sheet]
+        channels = truth.shape[1]  # what an encoded layout holds beyond the latents of its map is no picture
+        images = [grey_from_pixels(decode(self.components.vae, latents[:, :channels])) for latents in sheet]
         return made[0], np.concatenate([np.concatenate(list(row), axis=1) for row in images])
 
     def _sample(self, truth: Tensor, conditions: LatentConditions, part: slice) -> Tensor:

@@ -19,6 +19,7 @@ from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import tokenize
 from fetalflex.training.config import DenoiserStage
 from fetalflex.training.latent_cache import Latents
+from fetalflex.training.noise_levels import draw_timesteps
 from fetalflex.training.stage import Stage, Validation
 
 _VALIDATION_SAMPLES = 32
@@ -72,7 +73,7 @@ class DenoiserTraining(Stage[Components]):
         """Return the mean squared error of the prediction; see `Stage.loss`."""
         clean = self.training.image[indices].float()
         noise = torch.randn(clean.shape, generator=generator)
-        timesteps = torch.randint(0, self.schedule.train_timesteps, (len(clean),), generator=generator)
+        timesteps = draw_timesteps(self.schedule, len(clean), generator, self.settings.noise_levels)
         dropped = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
         rows = torch.where(dropped, len(self.training), torch.from_numpy(indices))
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)

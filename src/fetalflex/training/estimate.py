@@ -112,7 +112,8 @@ def _noise_latents(count: int, components: Components, with_conditions: bool) ->
     if not with_conditions:
         return Latents(noise, prompts)
     mask = torch.ones((count, 1, *shape[2:]), dtype=torch.uint8)
-    return Latents(noise, prompts, noise.flip(0), noise.flip(1), mask, mask)
+    labels = noise.new_zeros(count, config.control.layout_channels, *shape[2:])
+    return Latents(noise, prompts, torch.cat([noise.flip(0), labels], dim=1), noise.flip(1), mask, mask)
 
 
 def _latent_bytes(components: Components | Detector) -> int:

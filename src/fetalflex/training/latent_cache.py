@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fetalflex.anatomy import Layout, Registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
+from fetalflex.conditioning import with_labels
 from fetalflex.diffusion.inpainting import mask_to_latents
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.latents import encode, pixels_from_arrays
@@ -30,7 +31,7 @@ from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample
 from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
-_FORMAT = "fetalflex/latents/2"
+_FORMAT = "fetalflex/latents/3"
 _RECORDS_PER_SHARD = 32
 _CHUNK = 16
 
@@ -45,7 +46,7 @@ class Latents:
     Args:
         image: Latents of the images, (N, C, h, w) float16.
         prompts: Global prompt of each sample.
-        layout: Latents of the layout maps, (N, C, h, w) float16; None if not asked for.
+        layout: Encoded layouts, (N, C + K, h, w) float16; None if not asked for.
         background: Latents of the images with their ROI blanked, (N, C, h, w) float16; None if not asked for.
         roi_mask: 1 inside the ROI, (N, 1, h, w) uint8; None if not asked for.
         structure_mask: 1 where a structure other than the plane's outline lies, (N, 1, h, w) uint8; None if not asked
@@ -66,8 +67,9 @@ class Latents:
 class LatentCache:
     """Compute latents shard by shard and keep each shard under a key made from its content.
 
-    The key covers pixels and layouts of the shard's images, the augmentation, the registry, the image size, the
-    precision and the VAE's weights; when any of them changes, that shard is computed again. A shard that was cut short
+    The key covers pixels and layouts of the shard's images, the augmentation, the registry's titles, the image size,
+    the precision and the VAE's weights, that of conditions also colours and label channels; when any of them changes,
+    that shard is computed again. A shard that was cut short
     or damaged does not match its digest and is computed again too. Images and conditions lie in separate files, so that
     a later stage reuses the images of an earlier one.
 
@@ -110,10 +112,13 @@ class LatentCache:
                 augmentation.model_dump(),
                 precision,
                 seed,
-                [(s.name, s.title, s.colour) for s in registry.structures],
+                [(s.name, s.title) for s in registry.structures],
                 [(p.name, p.title, p.outline) for p in registry.planes],
             ]
         )
+        self._code = self.config.control.layout_code
+        colours = {s.name: s.colour for s in registry.structures} | dict(self._code.colours)
+        self._code_key = json.dumps([colours, self._code.channels])
 
     def load(
         self,
@@ -161,7 +166,7 @@ class LatentCache:
         prompts: list[str] = []
         variants: list[Variant] = []
         for kind, encode_kind in kinds.items():
-            path = self.folder / f"{key}.{kind}.safetensors"
+            path = self.folder / f"{self._key_of(kind, key)}.{kind}.safetensors"
             found = _read_shard(path)
             if found is None:
                 variants = variants or list(self._variants(samples, images))
@@ -170,6 +175,10 @@ class LatentCache:
             tensors |= found[0]
             prompts = found[1]
         return Latents(prompts=prompts, **tensors)
+
+    def _key_of(self, kind: str, key: str) -> str:
+        """Return the key of a file of a shard: conditions depend on how names are shown too."""
+        return hashlib.sha256((key + self._code_key).encode()).hexdigest()[:32] if kind == "conditions" else key
 
     def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[Variant]:
         size = self.config.image_size
@@ -181,15 +190,17 @@ class LatentCache:
                 canvas = change.apply_to_image(image, size)
                 layout = change.apply_to_layout(sample.layout, size)
                 roi = draw_training_roi(layout, self.registry, rng)
-                yield layout, canvas, build_conditions(layout, canvas, roi, self.registry)
+                yield layout, canvas, build_conditions(layout, canvas, roi, self.registry, code=self._code)
 
     def _encode_images(self, variants: list[Variant]) -> dict[str, Tensor]:
         return {"image": self._encode_arrays([canvas for _, canvas, _ in variants])}
 
     def _encode_conditions(self, variants: list[Variant]) -> dict[str, Tensor]:
         masks = torch.from_numpy(np.stack([conditions.roi_mask for *_, conditions in variants]))[:, None]
+        maps = self._encode_arrays([conditions.layout_map for *_, conditions in variants])
+        labels = np.stack([conditions.label_maps for *_, conditions in variants])
         return {
-            "layout": self._encode_arrays([conditions.layout_map for *_, conditions in variants]),
+            "layout": with_labels(maps, labels),
             "background": self._encode_arrays([conditions.background for *_, conditions in variants]),
             "roi_mask": mask_to_latents(masks, self.config.latent_size).to(torch.uint8),
         }

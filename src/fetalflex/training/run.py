@@ -23,18 +23,19 @@ from rich.progress import Progress as Bar
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
 from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
-from fetalflex.models.build import build_components
+from fetalflex.models.build import build_components, show_names
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
 from fetalflex.processes import Processes, joined
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.autoencoder import AutoencoderTraining
-from fetalflex.training.config import AugmentationConfig, RunConfig
+from fetalflex.training.config import AugmentationConfig, ControlStage, RunConfig
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.denoiser import DenoiserTraining
 from fetalflex.training.detector import DetectorTraining, new_detector, with_training
 from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
+from fetalflex.training.palette import Colour, choose_palette
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
 
@@ -119,7 +120,10 @@ def gather(config: RunConfig, registry: Registry | None, processes: Processes) -
     validation = select_samples(config.data, config.data.validation_split, registry, annotated, shown)
     if config.stage == "detector":
         return RunParts(registry, device, training, validation, _detector(config, training, registry))
-    return RunParts(registry, device, training, validation, _components(config, registry))
+    components = _components(config, registry)
+    if config.stage == "control":
+        _show_names(components, config.control, training, registry)
+    return RunParts(registry, device, training, validation, components)
 
 
 def latent_cache(config: RunConfig, parts: RunParts, augmentation: AugmentationConfig) -> LatentCache:
@@ -181,6 +185,21 @@ def _components(config: RunConfig, registry: Registry) -> Components:
         components = build_components(get_preset(config.model), prompt_corpus(registry), config.seed)
     components.planes = registry.to_yaml()
     return components
+
+
+def _show_names(components: Components, settings: ControlStage, training: list[Sample], registry: Registry) -> None:
+    """Give the structures that are trained on colours and channels, as the settings say."""
+    occurring: dict[str, set[str]] = {}
+    for sample in training:
+        occurring.setdefault(sample.layout.plane, set()).update(placed.name for placed in sample.layout.structures)
+    order = [structure.name for structure in registry.structures]
+    planes = {plane: sorted(names, key=order.index) for plane, names in sorted(occurring.items())}
+    channels = [name for name in order if any(name in names for names in planes.values())]
+    colours: dict[str, Colour] = {}
+    if settings.palette == "latent":
+        outlines = {plane: registry.plane(plane).outline for plane in planes}
+        colours = choose_palette(components.vae, components.config.image_size, planes, outlines)
+    show_names(components, colours, channels if settings.label_channels else ())
 
 
 def _detector(config: RunConfig, training: list[Sample], registry: Registry) -> Detector:

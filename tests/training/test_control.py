@@ -10,9 +10,9 @@ import torch
 from training_helpers import cached_latents, changed_parts, same_weights, take_steps, weights
 
 from fetalflex.anatomy import default_registry, prompt_corpus
-from fetalflex.models.build import build_components, has_learnt
+from fetalflex.models.build import build_components, has_learnt, renew_control, show_names
 from fetalflex.models.components import Components
-from fetalflex.models.configs import get_preset
+from fetalflex.models.configs import ControlConfig, get_preset
 from fetalflex.training.config import ControlStage
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.latent_cache import Latents
@@ -251,8 +251,13 @@ def test_a_control_branch_that_has_learnt_goes_on_from_there(
 
 
 def test_a_control_branch_can_start_anew(random_model: Components, latents: tuple[Latents, Latents]) -> None:
-    made = stage(random_model, latents, start_anew=True)
-    again = stage(copy.deepcopy(random_model), latents, start_anew=True)
+    show_names(random_model, {"thalami": (9, 9, 200)}, ("thalami",))
+    renew_control(random_model)
+    assert random_model.config.control == ControlConfig(embedding_channels=8, alignment_channels=8)
+    made = stage(random_model, latents)
+    renewed = copy.deepcopy(random_model)
+    renew_control(renewed)
+    again = stage(renewed, latents)
     assert not has_learnt(made.controlnet)
     assert same_weights(weights(made.controlnet.down_blocks), weights(random_model.unet.down_blocks))
     assert same_weights(weights(made.networks()), weights(again.networks()))

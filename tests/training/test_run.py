@@ -79,6 +79,28 @@ def test_later_stages_start_from_a_model_folder(tmp_path: Path, phantom_folder: 
     assert any("validation/loss" in line for line in log_lines(tmp_path / "run"))
 
 
+def test_the_control_stage_gives_each_structure_a_channel_and_a_colour(
+    tmp_path: Path, phantom_folder: Path, init: Path
+) -> None:
+    registry = default_registry()
+    config = run_config(tmp_path / "first", phantom_folder, stage="control", init=init, images=8)
+    assert train(config, console=silent())
+    first = Components.load(tmp_path / "first" / "model").config.control
+    assert set(first.label_channels) == set(first.colours)
+    order = [structure.name for structure in registry.structures]
+    assert list(first.label_channels) == sorted(first.label_channels, key=order.index)
+    # What goes on from there keeps the channels; what starts anew as in the paper has none.
+    later = {"stage": "control", "init": tmp_path / "first" / "model", "images": 8}
+    assert train(run_config(tmp_path / "second", phantom_folder, **later), console=silent())
+    assert Components.load(tmp_path / "second" / "model").config.control == first
+    paper = {"label_channels": False, "palette": "registry", "start_anew": True}
+    assert train(run_config(tmp_path / "third", phantom_folder, **later, control=paper), console=silent())
+    third = Components.load(tmp_path / "third" / "model")
+    assert third.config.control.label_channels == ()
+    assert third.config.control.colours == {}
+    assert third.controlnet.config.conditioning_channels == 8
+
+
 def test_a_run_can_be_moved_and_given_more_time(tmp_path: Path, phantom_folder: Path) -> None:
     train(run_config(tmp_path / "a", phantom_folder, images=16), console=silent())
     (tmp_path / "a").rename(tmp_path / "b")

@@ -50,9 +50,13 @@ class Variant:
     trained_as: str | None = None
 
 
+_AS_IN_PAPER = {"label_channels": False, "palette": "registry"}
+
 VARIANTS = (
     Variant("whole-method", "whole method"),
     Variant("no-prealignment", "without pre-alignment", {"prealignment": False}),
+    Variant("no-label-channels", "without label channels", {"label_channels": False}),
+    Variant("no-labels", "without label channels and palette, as in the paper", _AS_IN_PAPER),
     Variant("no-dropout", "without condition dropout", {"layout_dropout": 0.0, "prompt_dropout": 0.0}),
     Variant("no-ssim", "without SSIM in the loss", {"ssim_weight": 0.0}),
     Variant("ssa", "whole method, sampled with SSA", smoothing=True, trained_as="whole-method"),

@@ -123,11 +123,14 @@ def has_learnt(controlnet: ControlNetModel) -> bool:
 def renew_control(components: Components, seed: int = 0) -> None:
     """Put an untrained control branch, ControlNet and pre-alignment, in the place of the one there is.
 
+    It knows no structures by colours or channels of its own; see `show_names`.
+
     Args:
         components: The model, changed in place.
         seed: Seed of the new weights; the global random state is left as it was.
     """
-    config = components.config
+    control = components.config.control.model_copy(update={"colours": {}, "label_channels": ()})
+    config = components.config = components.config.model_copy(update={"control": control})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         components.controlnet = build_controlnet(components.unet, config.control)

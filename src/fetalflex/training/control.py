@@ -24,7 +24,7 @@ from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.schedule import NoiseSchedule
-from fetalflex.models.build import has_learnt, initialise_from_denoiser, renew_control
+from fetalflex.models.build import has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, decode_at_once, grey_from_pixels
 from fetalflex.models.parts import denoiser_values, parts_of
@@ -76,8 +76,6 @@ class ControlTraining(Stage[Components]):
         registry: Registry,
         settings: ControlStage,
     ) -> None:
-        if settings.start_anew:
-            renew_control(components)
         super().__init__(components, device)
         if not settings.prealignment:
             components.prealignment.leave_layout()

@@ -23,7 +23,7 @@ from rich.progress import Progress as Bar
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
 from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
-from fetalflex.models.build import build_components, show_names
+from fetalflex.models.build import build_components, renew_control, show_names
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
 from fetalflex.processes import Processes, joined
@@ -189,6 +189,8 @@ def _components(config: RunConfig, registry: Registry) -> Components:
 
 def _show_names(components: Components, settings: ControlStage, training: list[Sample], registry: Registry) -> None:
     """Give the structures that are trained on colours and channels, as the settings say."""
+    if settings.start_anew:
+        renew_control(components)
     occurring: dict[str, set[str]] = {}
     for sample in training:
         occurring.setdefault(sample.layout.plane, set()).update(placed.name for placed in sample.layout.structures)

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from anatomy_strategies import boxes, layouts
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fetalflex.anatomy import (
     Box,
@@ -15,7 +12,6 @@ from fetalflex.anatomy import (
     default_registry,
     draw_layout_map,
     draw_overlay,
-    draw_roi_mask,
 )
 from fetalflex.errors import FetalFlexError
 
@@ -96,110 +92,6 @@ class TestLayoutMap:
     def test_bad_size(self, registry, size):
         with pytest.raises(FetalFlexError, match="size"):
             draw_layout_map(head(), registry, size)
-
-
-class TestRoiMask:
-    OUTLINE = Box.from_corners(5, 5, 30, 25)
-    WITHIN = Box.from_corners(10, 10, 14, 12)
-    ACROSS = Box.from_corners(28, 10, 34, 12)
-
-    def test_box_is_the_outlines_box_and_what_sticks_out(self, registry):
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.WITHIN)), registry, "box")
-        assert mask.dtype == np.bool_
-        assert mask.shape == (30, 40)
-        assert mask[5:25, 5:30].all()
-        assert mask.sum() == 20 * 25
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.ACROSS)), registry, "box")
-        assert mask.sum() == 20 * 25 + 2 * 4
-
-    @pytest.mark.parametrize("angle", [0, 30, 90, -45])
-    @pytest.mark.parametrize("sides", [(60, 60), (90, 50), (80, 30)])
-    def test_outline_is_the_ellipse_and_a_twentieth_around_it(self, registry, angle, sides):
-        layout = Layout("thalamic_transverse", 140, 130, (PlacedStructure("skull", Box(70.3, 64.8, *sides, angle)),))
-        mask = draw_roi_mask(layout, registry, "outline")
-        turns = np.linspace(0, 2 * np.pi, 2000)
-        axes = np.array([np.cos(turns), np.sin(turns)]) * 0.55 * np.array(sides)[:, None]
-        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-        x, y = 70.3 + axes[0] * cos - axes[1] * sin, 64.8 + axes[0] * sin + axes[1] * cos
-        assert mask[np.floor(y).astype(int), np.floor(x).astype(int)].mean() > 0.98
-        rows, columns = np.nonzero(mask)
-        further = np.abs(columns + 0.5 - x.max()).min(), np.abs(rows + 0.5 - y.max()).min()
-        assert max(further) <= 1
-        assert mask.sum() == pytest.approx(np.pi * 0.55**2 * sides[0] * sides[1], rel=0.08)
-
-    def test_auto_is_the_outline_and_what_sticks_out(self, registry):
-        outline = draw_roi_mask(head(("skull", self.OUTLINE)), registry, "outline")
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.WITHIN)), registry)
-        assert np.array_equal(mask, outline)
-        mask = draw_roi_mask(head(("skull", self.OUTLINE), ("thalami", self.ACROSS)), registry)
-        assert mask[10:12, 28:34].all()
-        mask[10:12, 28:34] = outline[10:12, 28:34]
-        assert np.array_equal(mask, outline)
-
-    @given(boxes(30, 25))
-    @settings(max_examples=60)
-    def test_the_region_of_an_outline_is_never_empty(self, box):
-        layout = Layout("thalamic_transverse", 30, 25, (PlacedStructure("skull", box),))
-        held = layout.structures[0].box
-        if 0 <= held.cx < 30 and 0 <= held.cy < 25:
-            assert draw_roi_mask(layout, default_registry(), "outline")[int(held.cy), int(held.cx)]
-
-    def test_auto_without_outline_is_the_structures_with_margin(self, registry):
-        layout = head(("thalami", self.WITHIN))
-        mask = draw_roi_mask(layout, registry, margin=0.05)
-        assert mask[8:14, 8:16].all()
-        assert mask.sum() == 6 * 8
-        assert np.array_equal(mask, draw_roi_mask(layout, registry, "structures", 0.05))
-
-    def test_full(self, registry):
-        assert draw_roi_mask(head(), registry, "full").all()
-
-    @given(layouts(min_structures=1), st.sampled_from(["auto", "box", "structures", "full"]), st.floats(0, 0.2))
-    @settings(max_examples=60)
-    def test_covers_every_pixel_of_the_layout_map(self, layout, mode, margin):
-        registry = default_registry()
-        outline = layout.outline(registry)
-        mask = draw_roi_mask(layout, registry, mode, margin)
-        if mode == "auto":  # what lies in the corners of the outline's box is background
-            layout = layout.with_structures(structure for structure in layout.structures if structure is not outline)
-        assert mask[draw_layout_map(layout, registry).any(2)].all()
-
-    @given(boxes(30, 25))
-    @settings(max_examples=30)
-    def test_holds_every_pixel_that_the_box_touches(self, box):
-        layout = Layout("femur", 30, 25, (PlacedStructure("femur", box),))
-        mask = draw_roi_mask(layout, default_registry(), margin=0)
-        rows, columns = np.mgrid[:25, :30]
-        overlap = [box.iou(Box(x + 0.5, y + 0.5, 1, 1)) for x, y in zip(columns.ravel(), rows.ravel(), strict=True)]
-        touched = np.array(overlap).reshape(25, 30)
-        assert mask[touched > 1e-6].all()
-        assert (mask & (touched == 0)).sum() <= 2  # pixels that touch by less than rounding
-
-    @given(layouts(min_structures=1), st.floats(0, 0.1), st.floats(0.1, 0.3))
-    @settings(max_examples=30)
-    def test_grows_with_the_margin(self, layout, small, large):
-        registry = default_registry()
-        inner = draw_roi_mask(layout, registry, "structures", small)
-        assert (draw_roi_mask(layout, registry, "structures", large) >= inner).all()
-
-    @pytest.mark.parametrize("mode", ["auto", "outline", "structures"])
-    def test_empty_layout_is_refused(self, registry, mode):
-        with pytest.raises(FetalFlexError, match="no structures, so no region follows"):
-            draw_roi_mask(head(), registry, mode)
-
-    def test_missing_outline_is_refused(self, registry):
-        with pytest.raises(FetalFlexError, match="the layout holds no skull"):
-            draw_roi_mask(head(("thalami", self.WITHIN)), registry, "outline")
-        face = Layout("facial_sagittal", 40, 30, (PlacedStructure("palate", self.WITHIN),))
-        with pytest.raises(FetalFlexError, match="the plane facial_sagittal has none"):
-            draw_roi_mask(face, registry, "outline")
-
-    def test_bad_arguments(self, registry):
-        with pytest.raises(FetalFlexError, match="ROI mode must be one of auto, outline, box, structures, full"):
-            draw_roi_mask(head(), registry, "skull")
-        for margin in (-0.1, math.nan):
-            with pytest.raises(FetalFlexError, match="ROI margin"):
-                draw_roi_mask(head(("thalami", self.WITHIN)), registry, margin=margin)
 
 
 class TestOverlay:

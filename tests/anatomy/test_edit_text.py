@@ -63,7 +63,7 @@ def vars_close(first, second) -> bool:
         ("move", "stomach:5cm,1cm", "'5cm' is no number with a unit of px, % or mm"),
         ("move", "stomach:5%,1mm", "units % and mm are mixed"),
         ("move", ":1,1", "structure must be a name"),
-        ("scale", "stomach:150%", "'150%' is no plain number"),
+        ("scale", "stomach:150px", "'150px' is no plain number"),
         ("scale", "stomach:0", "greater than 0"),
         ("scale", "stomach:", "is no plain number"),
         ("resize", "stomach:60", "expected a size such as 60x40"),

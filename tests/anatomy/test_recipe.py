@@ -14,10 +14,10 @@ NUMBERS = st.floats(-1e6, 1e6)
 SIZES = st.floats(1e-3, 1e6)
 UNITS = st.sampled_from(["px", "fraction", "mm"])
 EDITS = st.one_of(
-    st.builds(Move, NAMES, NUMBERS, NUMBERS, UNITS),
+    st.builds(Move, NAMES, NUMBERS, NUMBERS, UNITS, st.booleans()),
     st.builds(Scale, NAMES, SIZES, st.one_of(st.none(), SIZES)),
     st.builds(Resize, NAMES, SIZES, SIZES, UNITS),
-    st.builds(Rotate, NAMES, NUMBERS),
+    st.builds(Rotate, NAMES, NUMBERS, st.booleans()),
     st.builds(Remove, NAMES),
     st.builds(Add, st.just("stomach"), NUMBERS, NUMBERS, SIZES, SIZES, st.one_of(st.none(), NUMBERS), UNITS),
     st.builds(Add, st.just("stomach"), NUMBERS, NUMBERS, unit=UNITS),
@@ -36,6 +36,21 @@ def test_save_and_load(tmp_path):
     recipe = Recipe((Move("stomach", 1, 2), Mirror("vertical")))
     recipe.save(tmp_path / "recipe.json")
     assert Recipe.load(tmp_path / "recipe.json") == recipe
+
+
+def test_recipes_of_the_first_version_mean_what_they_meant(abdomen, registry):
+    edits = [{"kind": "move", "structure": "abdomen", "dx": 5, "dy": 0}, {"kind": "remove", "structure": "kidney"}]
+    old = Recipe.from_dict({"format": "fetalflex/recipe", "version": 1, "edits": edits})
+    assert old.edits == (Move("abdomen", 5, 0, alone=True), Remove("kidney"))
+    assert old.apply(abdomen, registry).find("stomach") == abdomen.find("stomach")
+    new = Recipe.from_dict({"format": "fetalflex/recipe", "version": 2, "edits": edits})
+    assert new.apply(abdomen, registry).find("stomach")[0].box.cx == abdomen.find("stomach")[0].box.cx + 5
+    assert Recipe.from_json(old.to_json()) == old
+    assert "alone" not in new.to_json()
+    with pytest.raises(FetalFlexError, match="unknown key 'alone'"):
+        Recipe.from_dict({"format": "fetalflex/recipe", "version": 1, "edits": [edits[0] | {"alone": False}]})
+    with pytest.raises(FetalFlexError, match="move alone must be true or false, got 1"):
+        Recipe.from_dict({"format": "fetalflex/recipe", "version": 2, "edits": [edits[0] | {"alone": 1}]})
 
 
 def test_edits_are_applied_in_order(abdomen, registry):
@@ -77,7 +92,7 @@ def test_only_edits_are_taken():
 )
 def test_mistakes_are_named(tmp_path, edit, message):
     path = tmp_path / "recipe.json"
-    path.write_text(json.dumps({"format": "fetalflex/recipe", "version": 1, "edits": [edit]}))
+    path.write_text(json.dumps({"format": "fetalflex/recipe", "version": 2, "edits": [edit]}))
     with pytest.raises(FetalFlexError, match=rf"recipe\.json: .*{message}"):
         Recipe.load(path)
 
@@ -88,9 +103,9 @@ def test_mistakes_are_named(tmp_path, edit, message):
         [],
         {"edits": []},
         {"format": "fetalflex/layout", "version": 1, "edits": []},
-        {"format": "fetalflex/recipe", "version": 1},
-        {"format": "fetalflex/recipe", "version": 1, "edits": {}},
-        {"format": "fetalflex/recipe", "version": 1, "edits": [], "name": "x"},
+        {"format": "fetalflex/recipe", "version": 2},
+        {"format": "fetalflex/recipe", "version": 2, "edits": {}},
+        {"format": "fetalflex/recipe", "version": 2, "edits": [], "name": "x"},
     ],
 )
 def test_other_files_are_refused(data):

@@ -3,9 +3,9 @@
 from fetalflex.anatomy.biometry import MEASURES, measure, measure_all
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.canvas import Canvas
-from fetalflex.anatomy.changed import CHANGE_MARGIN, changed_structures, draw_change_mask
+from fetalflex.anatomy.changed import changed_structures
 from fetalflex.anatomy.close_up import CloseUp
-from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay, draw_roi_mask
+from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay
 from fetalflex.anatomy.edit_text import parse_edit
 from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
 from fetalflex.anatomy.gestational_age import GestationalAge
@@ -16,13 +16,27 @@ from fetalflex.anatomy.layout_growth import biometry_recipe, centile_of, set_bio
 from fetalflex.anatomy.planes import Plane, Structure
 from fetalflex.anatomy.prompts import global_prompt, prompt_corpus
 from fetalflex.anatomy.recipe import Recipe
+from fetalflex.anatomy.region import (
+    CHANGE_MARGIN,
+    CHANGED,
+    EDIT_ROI_MODES,
+    ROI_MODES,
+    draw_change_mask,
+    draw_edit_mask,
+    draw_organ_mask,
+    draw_roi_mask,
+    draw_structures_mask,
+)
 from fetalflex.anatomy.registry import Registry, default_registry, model_registry
 
 __all__ = [
+    "CHANGED",
     "CHANGE_MARGIN",
     "EDIT_KINDS",
+    "EDIT_ROI_MODES",
     "GROWTH_CHARTS",
     "MEASURES",
+    "ROI_MODES",
     "Add",
     "Box",
     "Canvas",
@@ -48,9 +62,12 @@ __all__ = [
     "chart_of",
     "default_registry",
     "draw_change_mask",
+    "draw_edit_mask",
     "draw_layout_map",
+    "draw_organ_mask",
     "draw_overlay",
     "draw_roi_mask",
+    "draw_structures_mask",
     "global_prompt",
     "layout_schema",
     "measure",

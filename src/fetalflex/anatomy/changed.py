@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from fetalflex.anatomy.drawing import draw_roi_mask
 from fetalflex.anatomy.layout import Layout, PlacedStructure
-from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-CHANGE_MARGIN = 0.03
-"""Space round what changes, as a fraction of the longer image side."""
+_NOTHING = 1e-3
+"""Pixels by which a box may differ and is still the same: less than an edit and its inverse lose by rounding."""
 
 
 def changed_structures(before: Layout, after: Layout) -> tuple[PlacedStructure, ...]:
-    """Return the structures that only one of two layouts holds, those before first; a moved one stands twice."""
-    old, new = Counter(before.structures), Counter(after.structures)
-    return (*(old - new).elements(), *(new - old).elements())
+    """Return the structures that only one of two layouts holds, those before first; a moved one stands twice.
 
-
-def draw_change_mask(
-    before: Layout, after: Layout, registry: Registry, margin: float = CHANGE_MARGIN
-) -> NDArray[np.bool_]:
-    """Draw the region of what differs between two layouts, where it was and where it is, (H, W) bool.
-
-    Args:
-        before: a layout.
-        after: another layout of the same image.
-        registry: planes and structures.
-        margin: space around every box, as a fraction of the longer image side, >= 0.
-
-    Raises:
-        FetalFlexError: the layouts are of different images, or nothing differs.
+    Boxes that differ by less than a thousandth of a pixel are the same.
     """
+    old, new = Counter(before.structures), Counter(after.structures)
+    gone, come = list((old - new).elements()), list((new - old).elements())
+    for structure in list(gone):
+        twin = next((other for other in come if _is_same(structure, other)), None)
+        if twin is not None:
+            gone.remove(structure)
+            come.remove(twin)
+    return (*gone, *come)
+
+
+def check_same_image(before: Layout, after: Layout) -> None:
+    """Raise a FetalFlexError if two layouts are of images of two sizes."""
     if (before.width, before.height) != (after.width, after.height):
-        raise FetalFlexError(
-            f"the layouts are of {before.width} x {before.height} and {after.width} x {after.height} px; "
-            "give two layouts of one image"
-        )
-    changed = changed_structures(before, after)
-    if not changed:
-        raise FetalFlexError("both layouts hold the same structures in the same places, so nothing differs")
-    return draw_roi_mask(before.with_structures(changed), registry, "structures", margin)
+        sizes = f"{before.width} x {before.height} and {after.width} x {after.height} px"
+        raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
+
+
+def _is_same(first: PlacedStructure, second: PlacedStructure) -> bool:
+    if first.name != second.name:
+        return False
+    return bool(abs(first.box.polygon() - second.box.polygon()).max() < _NOTHING)

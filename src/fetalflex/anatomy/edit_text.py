@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from fetalflex.anatomy.checks import one_of, shown
 from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
@@ -14,7 +15,7 @@ _TIMES = re.compile(r"(?<!p)[xX×]")  # but not the x of px
 _UNIT_OF_SUFFIX = {"px": "px", "%": "fraction", "mm": "mm"}
 
 
-def parse_edit(kind: str, text: str) -> Edit:
+def parse_edit(kind: str, text: str, alone: bool = False) -> Edit:
     """Read one edit from a short text, as typed on the command line.
 
     Numbers may carry the unit `px` (default), `%` (of the image's width and height) or `mm`; one unit counts for all
@@ -22,9 +23,11 @@ def parse_edit(kind: str, text: str) -> Edit:
 
     Args:
         kind: `move`, `scale`, `resize`, `rotate`, `remove`, `add` or `mirror`.
-        text: `stomach:+20,-10`, `stomach:+5%,-3%`, `lateral_ventricle[1]:4mm,0mm` (move); `stomach:1.5` or
-            `stomach:1.5,1.0` (scale); `stomach:60x40` (resize); `skull:15` (rotate); `stomach` (remove);
-            `stomach:120,90` or `stomach:120,90,60x40` or `stomach:120,90,60x40@15` (add); `horizontal` (mirror).
+        text: `stomach:+20,-10`, `stomach:+5%,-3%`, `lateral_ventricle[1]:4mm,0mm` (move); `stomach:1.5`,
+            `stomach:150%` or `stomach:1.5,1.0` (scale); `stomach:60x40` (resize); `skull:15` (rotate); `stomach`
+            (remove); `stomach:120,90` or `stomach:120,90,60x40` or `stomach:120,90,60x40@15` (add); `horizontal`
+            (mirror).
+        alone: whether an outline is to be changed without what lies in it.
 
     Raises:
         FetalFlexError: the text does not have the form of its kind.
@@ -33,9 +36,10 @@ def parse_edit(kind: str, text: str) -> Edit:
     if not isinstance(text, str):
         raise FetalFlexError(f"{kind} must be a text, got {shown(text)}")
     try:
-        return _PARSERS[kind](text.strip())
+        edit = _PARSERS[kind](text.strip())
     except FetalFlexError as error:
         raise FetalFlexError(f"{kind} {shown(text)}: {error}; write for example {_EXAMPLES[kind]}") from error
+    return replace(edit, alone=True) if alone and isinstance(edit, (Move, Scale, Resize, Rotate)) else edit
 
 
 def _parse_move(text: str) -> Move:
@@ -46,7 +50,7 @@ def _parse_move(text: str) -> Move:
 
 def _parse_scale(text: str) -> Scale:
     structure, rest = _structure_and_rest(text)
-    factors = [_plain_number(part) for part in (_pair(rest, ",") if "," in rest else (rest,))]
+    factors = [_factor(part) for part in (_pair(rest, ",") if "," in rest else (rest,))]
     return Scale(structure, *factors)
 
 
@@ -86,7 +90,7 @@ _PARSERS: dict[str, Callable[[str], Edit]] = {
 }
 _EXAMPLES = {
     "move": "stomach:+20,-10 or stomach:+5%,-3% or stomach:+4mm,0mm",
-    "scale": "stomach:1.5 or stomach:1.5,1.0",
+    "scale": "stomach:1.5 or stomach:150% or stomach:1.5,1.0",
     "resize": "stomach:60x40",
     "rotate": "skull:15",
     "remove": "stomach",
@@ -130,6 +134,12 @@ def _numbers(parts: tuple[str, ...] | list[str]) -> tuple[list[float], str]:
         raise FetalFlexError(f"units {' and '.join(sorted(suffixes))} are mixed; use one for all numbers")
     unit = _UNIT_OF_SUFFIX[suffixes.pop() if suffixes else "px"]
     return [value / 100 for value in values] if unit == "fraction" else values, unit
+
+
+def _factor(text: str) -> float:
+    """Return a factor from `1.5` or `150%`."""
+    share = text.strip().removesuffix("%")
+    return _plain_number(share) / 100 if share != text.strip() else _plain_number(text)
 
 
 def _plain_number(text: str) -> float:

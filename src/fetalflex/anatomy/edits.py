@@ -1,4 +1,8 @@
-"""Edits: what can be done to a layout. Each is a value; `apply` gives a new layout."""
+"""Edits: what can be done to a layout. Each is a value; `apply` gives a new layout.
+
+Where the plane's outline (skull, abdomen, thorax) is moved, scaled, resized or turned, what lies in it goes along,
+unless the edit is for the outline `alone`; see `contents`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, one_of, positive_number, shown
+from fetalflex.anatomy.contents import contents, scaled_along
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
@@ -27,6 +32,7 @@ class Move:
         dx: to the right.
         dy: down.
         unit: `px`, `fraction` (of the image's width for dx, of its height for dy) or `mm`.
+        alone: of an outline, leave what lies in it where it is.
     """
 
     kind: ClassVar[str] = "move"
@@ -34,6 +40,7 @@ class Move:
     dx: float
     dy: float
     unit: str = "px"
+    alone: bool = False
 
     def __post_init__(self) -> None:
         _check_fields(self, finite=("dx", "dy"))
@@ -41,7 +48,7 @@ class Move:
     def apply(self, layout: Layout, registry: Registry) -> Layout:
         """Return the edited layout."""
         dx, dy = _in_pixels(self.dx, self.dy, self.unit, layout)
-        return _with_changed_boxes(self, layout, registry, lambda box: box.translated(dx, dy))
+        return _with_changed_boxes(self, layout, registry, lambda box, _: box.translated(dx, dy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +59,22 @@ class Scale:
         structure: name or synonym, with or without an index.
         fx: factor for its width, > 0.
         fy: factor for its height, > 0; None = fx.
+        alone: of an outline, leave what lies in it where it is.
     """
 
     kind: ClassVar[str] = "scale"
     structure: str
     fx: float
     fy: float | None = None
+    alone: bool = False
 
     def __post_init__(self) -> None:
         _check_fields(self, positive=("fx",) if self.fy is None else ("fx", "fy"))
 
     def apply(self, layout: Layout, registry: Registry) -> Layout:
         """Return the edited layout."""
-        return _with_changed_boxes(self, layout, registry, lambda box: box.scaled(self.fx, self.fy))
+        fx, fy = self.fx, self.fx if self.fy is None else self.fy
+        return _with_changed_boxes(self, layout, registry, lambda box, outline: _scaled(box, outline, fx, fy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class Resize:
         width: > 0, along the box's own x axis.
         height: > 0, along the box's own y axis.
         unit: `px`, `fraction` (of the image's width and height) or `mm`.
+        alone: of an outline, leave what lies in it where it is.
     """
 
     kind: ClassVar[str] = "resize"
@@ -83,6 +94,7 @@ class Resize:
     width: float
     height: float
     unit: str = "px"
+    alone: bool = False
 
     def __post_init__(self) -> None:
         _check_fields(self, positive=("width", "height"))
@@ -90,7 +102,13 @@ class Resize:
     def apply(self, layout: Layout, registry: Registry) -> Layout:
         """Return the edited layout."""
         width, height = _in_pixels(self.width, self.height, self.unit, layout)
-        return _with_changed_boxes(self, layout, registry, lambda box: box.resized(width, height))
+
+        def change(box: Box, outline: Box) -> Box:
+            if box is outline:
+                return box.resized(width, height)
+            return scaled_along(box, outline, width / outline.width, height / outline.height)
+
+        return _with_changed_boxes(self, layout, registry, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +118,26 @@ class Rotate:
     Args:
         structure: name or synonym, with or without an index.
         degrees: positive = clockwise on the screen.
+        alone: of an outline, leave what lies in it where it is.
     """
 
     kind: ClassVar[str] = "rotate"
     structure: str
     degrees: float
+    alone: bool = False
 
     def __post_init__(self) -> None:
         _check_fields(self, finite=("degrees",))
 
     def apply(self, layout: Layout, registry: Registry) -> Layout:
         """Return the edited layout."""
-        return _with_changed_boxes(self, layout, registry, lambda box: box.rotated(self.degrees))
+
+        def change(box: Box, outline: Box) -> Box:
+            if box is outline:
+                return box.rotated(self.degrees)
+            return box.rotated_about(outline.cx, outline.cy, self.degrees)
+
+        return _with_changed_boxes(self, layout, registry, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +239,8 @@ def _check_fields(edit: Any, finite: tuple[str, ...] = (), positive: tuple[str, 
     _split_reference(edit.structure)
     if hasattr(edit, "unit"):
         one_of(edit.unit, f"{edit.kind} unit", UNITS)
+    if not isinstance(getattr(edit, "alone", False), bool):
+        raise FetalFlexError(f"{edit.kind} alone must be true or false, got {shown(edit.alone)}")
     for field in finite:
         object.__setattr__(edit, field, finite_number(getattr(edit, field), f"{edit.kind} {field}"))
     for field in positive:
@@ -259,14 +287,30 @@ def _in_pixels(x: float, y: float, unit: str, layout: Layout) -> tuple[float, fl
 
 
 def _with_changed_boxes(
-    edit: Move | Scale | Resize | Rotate, layout: Layout, registry: Registry, change: Callable[[Box], Box]
+    edit: Move | Scale | Resize | Rotate, layout: Layout, registry: Registry, change: Callable[[Box, Box], Box]
 ) -> Layout:
+    """Return the layout with boxes changed.
+
+    Args:
+        edit: what is done, and to which structures.
+        layout: where they lie.
+        registry: says which structure is the plane's outline.
+        change: takes a box and the box that it follows, which is itself but for what lies in an outline.
+    """
     structures = list(layout.structures)
+    outline = None if edit.alone else layout.outline(registry)
     for i in _positions(edit.structure, layout, registry):
-        box = change(structures[i].box)
-        _check_within(edit, structures[i].name, box, layout)
-        structures[i] = replace(structures[i], box=box)
+        led = layout.structures[i]
+        followers = contents(layout, i) if led is outline else ()
+        for j in (i, *followers):
+            box = change(layout.structures[j].box, led.box)
+            _check_within(edit, structures[j].name, box, layout)
+            structures[j] = replace(structures[j], box=box)
     return layout.with_structures(structures)
+
+
+def _scaled(box: Box, outline: Box, fx: float, fy: float) -> Box:
+    return box.scaled(fx, fy) if box is outline else scaled_along(box, outline, fx, fy)
 
 
 def _check_within(edit: Edit, name: str, box: Box, layout: Layout) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from fetalflex.anatomy.biometry import Measure, find_measure, measure, measured_structures
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.edits import Edit, Move, Scale
+from fetalflex.anatomy.edits import Edit, Scale
 from fetalflex.anatomy.gestational_age import GestationalAge
 from fetalflex.anatomy.growth import GrowthChart
 from fetalflex.anatomy.growth_charts import GROWTH_CHARTS, chart_of
@@ -98,27 +97,7 @@ def _edits(layout: Layout, wanted: Measure, factor: float, registry: Registry) -
         raise FetalFlexError(
             f"the layout holds {len(placed)} structures {wanted.structure}, so {wanted.name} cannot be set; keep one"
         )
-    outline = placed[0].box
-    fx, fy = _side_factors(wanted, outline, factor)
-    yield Scale(wanted.structure, fx, fy)
-    seen: dict[str, int] = {}
-    for structure in layout.structures:
-        index = seen.get(structure.name, 0)
-        seen[structure.name] = index + 1
-        if structure.name != wanted.structure and _holds_centre(outline, structure.box):
-            yield from _following(_reference(layout, structure.name, index), structure.box, outline, fx, fy)
-
-
-def _following(reference: str, box: Box, outline: Box, fx: float, fy: float) -> Iterator[Edit]:
-    """Yield the edits by which a box follows its outline, scaled by fx and fy along the outline's own sides."""
-    along, across = _seen_from(outline, box)
-    cos, sin = outline.cos_sin()
-    du, dv = (fx - 1) * along, (fy - 1) * across
-    yield Move(reference, du * cos - dv * sin, du * sin + dv * cos)
-    turn = math.radians(box.angle - outline.angle)
-    cos, sin = math.cos(turn), math.sin(turn)
-    # A line at this angle to the outline's sides becomes longer by this factor; for fx = fy that is the common factor.
-    yield Scale(reference, math.hypot(fx * cos, fy * sin), math.hypot(fx * sin, fy * cos))
+    yield Scale(wanted.structure, *_side_factors(wanted, placed[0].box, factor))
 
 
 def _side_factors(wanted: Measure, box: Box, factor: float) -> tuple[float, float]:
@@ -130,18 +109,6 @@ def _side_factors(wanted: Measure, box: Box, factor: float) -> tuple[float, floa
     if wanted.of_box(box) == box.width:
         return measured / box.width, keep_order(box.height, measured) / box.height
     return keep_order(box.width, measured) / box.width, measured / box.height
-
-
-def _holds_centre(outline: Box, box: Box) -> bool:
-    along, across = _seen_from(outline, box)
-    return abs(along) <= outline.width / 2 and abs(across) <= outline.height / 2
-
-
-def _seen_from(outline: Box, box: Box) -> tuple[float, float]:
-    """Return where a box's centre lies, pixels from the outline's centre along the outline's own axes."""
-    cos, sin = outline.cos_sin()
-    dx, dy = box.cx - outline.cx, box.cy - outline.cy
-    return dx * cos + dy * sin, dy * cos - dx * sin
 
 
 def _reference(layout: Layout, name: str, index: int) -> str:

@@ -15,7 +15,10 @@ from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
 
 RECIPE_FORMAT = "fetalflex/recipe"
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
+_VERSION_OF_BOXES = 1
+"""In recipes of this version every edit is for its box alone."""
+_ALONE = "alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Recipe:
         return layout
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; fields that hold None are left out."""
+        """Return plain values; fields that hold None or false are left out."""
         return {
             "format": RECIPE_FORMAT,
             "version": RECIPE_VERSION,
@@ -53,11 +56,16 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
-        """Build from what `to_dict` gives; an unknown key, kind or value raises FetalFlexError."""
-        rest = mapping_with_keys(tagged_with(data, RECIPE_FORMAT, RECIPE_VERSION, "recipe"), "recipe", ("edits",))
+        """Build from what `to_dict` gives; an unknown key, kind or value raises FetalFlexError.
+
+        Recipes of version 1, which knew no contents that follow, mean what they meant: their edits come back `alone`.
+        """
+        is_old = isinstance(data, Mapping) and data.get("version") == _VERSION_OF_BOXES
+        version = _VERSION_OF_BOXES if is_old else RECIPE_VERSION
+        rest = mapping_with_keys(tagged_with(data, RECIPE_FORMAT, version, "recipe"), "recipe", ("edits",))
         if not isinstance(rest["edits"], (list, tuple)):
             raise FetalFlexError(f"recipe edits must be a list, got {shown(rest['edits'])}")
-        return cls(tuple(_edit_from_dict(item, i) for i, item in enumerate(rest["edits"])))
+        return cls(tuple(_edit_from_dict(item, i, is_old) for i, item in enumerate(rest["edits"])))
 
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text."""
@@ -83,19 +91,20 @@ class Recipe:
 
 
 def _edit_to_dict(edit: Edit) -> dict[str, Any]:
-    values = {field.name: getattr(edit, field.name) for field in fields(edit)}
-    return {"kind": edit.kind, **{name: value for name, value in values.items() if value is not None}}
+    values = ((field.name, getattr(edit, field.name)) for field in fields(edit))
+    return {"kind": edit.kind, **{name: value for name, value in values if not (value is None or value is False)}}
 
 
-def _edit_from_dict(data: Any, index: int) -> Edit:
+def _edit_from_dict(data: Any, index: int, is_old: bool) -> Edit:
     where = f"recipe edits[{index}]"
     if not isinstance(data, Mapping) or "kind" not in data:
         raise FetalFlexError(f"{where} must be an object with a kind, got {shown(data)}")
     edit_type = EDIT_KINDS[one_of(data["kind"], f"{where} kind", tuple(EDIT_KINDS))]
     required = [field.name for field in fields(edit_type) if field.default is MISSING]
     optional = [field.name for field in fields(edit_type) if field.default is not MISSING]
-    mapping_with_keys(data, where, ("kind", *required), optional)
+    fixed = {_ALONE: True} if is_old and _ALONE in optional else {}
+    mapping_with_keys(data, where, ("kind", *required), [name for name in optional if name not in fixed])
     try:
-        return edit_type(**{name: value for name, value in data.items() if name != "kind"})
+        return edit_type(**{name: value for name, value in data.items() if name != "kind"}, **fixed)
     except FetalFlexError as error:
         raise FetalFlexError(f"{where}: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Layout, PlacedStructure, Recipe, Registry, draw_roi_mask
+from fetalflex.anatomy import Layout, PlacedStructure, Recipe, Registry, draw_structures_mask
 from fetalflex.anatomy.anomalies import Variant
 from fetalflex.data import Record
 
@@ -80,9 +80,7 @@ class Sample:
 
     def organ_mask(self, registry: Registry, margin: float) -> NDArray[np.bool_]:
         """Draw where the organs were and are, (H, W) bool; `margin` is a fraction of the longer image side."""
-        return draw_roi_mask(
-            self.before.with_structures(dict.fromkeys(self._organ_boxes())), registry, "structures", margin
-        )
+        return draw_structures_mask(dict.fromkeys(self._organ_boxes()), self.before, registry, margin)
 
     def has_organs(self) -> bool:
         """Say whether the layout before or after holds one of the organs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -63,55 +62,19 @@ def grown_downwards(structure: str, factor: float) -> RecipeBuilder:
     return build
 
 
-def with_contents(edit: Move | Scale | Rotate) -> RecipeBuilder:
-    """Return a builder that does to all structures together what an edit does to the plane's outline.
-
-    Scaling and turning take place about the outline's centre, so that whatever lies inside keeps its place in it.
-
-    Args:
-        edit: Edit of the outline, by its canonical name; a scale factor must be the same for both axes.
-    """
-
-    def build(layout: Layout, registry: Registry) -> Recipe:
-        outline = layout.outline(registry)
-        if outline is None or outline.name != edit.structure:
-            raise FetalFlexError(f"the layout has no outline {edit.structure}; it holds {layout.names()}")
-        edits: list[Edit] = []
-        counts: dict[str, int] = {}
-        for placed in layout.structures:
-            index = counts.get(placed.name, 0)
-            counts[placed.name] = index + 1
-            offset = placed.box.cx - outline.box.cx, placed.box.cy - outline.box.cy
-            edits += _carried(edit, f"{placed.name}[{index}]", offset)
-        return Recipe(tuple(edits))
-
-    return build
-
-
-def _carried(edit: Move | Scale | Rotate, structure: str, offset: tuple[float, float]) -> list[Edit]:
-    """Return the edits of one structure, whose centre lies `offset` (x, y) pixels from the outline's."""
-    x, y = offset
-    if isinstance(edit, Move):
-        return [Move(structure, edit.dx, edit.dy, edit.unit)]
-    if isinstance(edit, Scale):
-        return [Scale(structure, edit.fx), Move(structure, (edit.fx - 1) * x, (edit.fx - 1) * y)]
-    cos, sin = math.cos(math.radians(edit.degrees)), math.sin(math.radians(edit.degrees))
-    return [Rotate(structure, edit.degrees), Move(structure, x * cos - y * sin - x, x * sin + y * cos - y)]
-
-
 SHOWN_EDITS: dict[str, tuple[ShownEdit, ...]] = {
     "thalamic_transverse": (
-        ShownEdit("head-moved", "Head moved", with_contents(Move("skull", 0.1, 0.0, "fraction"))),
-        ShownEdit("head-enlarged", "Head enlarged to 115%", with_contents(Scale("skull", 1.15))),
-        ShownEdit("head-shrunk", "Head shrunk to 80%", with_contents(Scale("skull", 0.8))),
-        ShownEdit("head-rotated", "Head rotated by 15°", with_contents(Rotate("skull", 15.0))),
+        ShownEdit("head-moved", "Head moved", fixed(Move("skull", 0.1, 0.0, "fraction"))),
+        ShownEdit("head-enlarged", "Head enlarged to 115%", fixed(Scale("skull", 1.15))),
+        ShownEdit("head-shrunk", "Head shrunk to 80%", fixed(Scale("skull", 0.8))),
+        ShownEdit("head-rotated", "Head rotated by 15°", fixed(Rotate("skull", 15.0))),
         ShownEdit("csp-removed", "Cavum septi pellucidi removed", fixed(Remove("cavum_septi_pellucidi"))),
     ),
     "ventricular_transverse": (
         ShownEdit("ventricle-moved", "Lateral ventricle moved", towards_centre("lateral_ventricle", 0.4)),
         ShownEdit("ventricle-enlarged", "Lateral ventricle enlarged to 180%", fixed(Scale("lateral_ventricle", 1.8))),
         ShownEdit("ventricle-shrunk", "Lateral ventricle shrunk to 60%", fixed(Scale("lateral_ventricle", 0.6))),
-        ShownEdit("head-rotated", "Head rotated by 15°", with_contents(Rotate("skull", 15.0))),
+        ShownEdit("head-rotated", "Head rotated by 15°", fixed(Rotate("skull", 15.0))),
         ShownEdit("ventricle-removed", "Lateral ventricle removed", fixed(Remove("lateral_ventricle"))),
     ),
     "facial_sagittal": (

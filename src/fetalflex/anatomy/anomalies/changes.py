@@ -186,7 +186,7 @@ class Displace(Change):
         bearing = math.radians(resolved(self.bearing, values))
         dx, dy = distance * math.cos(bearing), distance * math.sin(bearing)
         if scene.is_outline(self.structure):
-            return tuple(Move(scene.reference(i), dx, dy) for i in range(len(scene.layout.structures)))
+            return tuple(Move(scene.reference(i), dx, dy, alone=True) for i in range(len(scene.layout.structures)))
         return (Move(self.structure, dx, dy),)
 
 
@@ -299,11 +299,11 @@ def _scaled_with_contents(scene: Scene, outline: Box, fx: float, fy: float) -> l
     for position, item in enumerate(scene.layout.structures):
         reference = scene.reference(position)
         swapped = not _is_along_width(item.box, (cos, sin))
-        made.append(Scale(reference, fy, fx) if swapped else Scale(reference, fx, fy))
+        made.append(Scale(reference, *((fy, fx) if swapped else (fx, fy)), alone=True))
         x, y = item.box.cx - outline.cx, item.box.cy - outline.cy
         u, v = (fx - 1) * (x * cos + y * sin), (fy - 1) * (y * cos - x * sin)
         if (u, v) != (0.0, 0.0):
-            made.append(Move(reference, u * cos - v * sin, u * sin + v * cos))
+            made.append(Move(reference, u * cos - v * sin, u * sin + v * cos, alone=True))
     return made
 
 

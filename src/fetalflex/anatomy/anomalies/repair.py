@@ -48,7 +48,7 @@ def _moved_together(scene: Scene, position: int) -> Sequence[int]:
 
 
 def _moves(scene: Scene, group: Sequence[int], shift: Vector) -> tuple[Edit, ...]:
-    return () if shift == (0.0, 0.0) else tuple(Move(scene.reference(i), *shift) for i in group)
+    return () if shift == (0.0, 0.0) else tuple(Move(scene.reference(i), *shift, alone=True) for i in group)
 
 
 def _least_shift(box: Box, breach: Breach) -> Vector:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fetalflex.anatomy.drawing import draw_roi_mask
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.prompts import global_prompt
 from fetalflex.anatomy.recipe import Recipe
+from fetalflex.anatomy.region import draw_structures_mask
 from fetalflex.anatomy.registry import Registry
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Variant:
 
     def organ_mask(self, registry: Registry, margin: float = 0.02) -> NDArray[np.bool_]:
         """Draw the region of the organs, (H, W) bool; `margin` is a fraction of the longer image side."""
-        return draw_roi_mask(self.before.with_structures(self.organ_boxes()), registry, "structures", margin)
+        return draw_structures_mask(self.organ_boxes(), self.before, registry, margin)
 
     def to_dict(self, registry: Registry) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fetalflex.evaluation.intervals import Estimate, mean_of, patient_draws, sampled_mean, share_estimate
+from fetalflex.evaluation.intervals import (
+    Estimate,
+    mean_of,
+    patient_draws,
+    sampled_mean,
+    sampled_ratio,
+    share_estimate,
+)
 
 
 @given(st.integers(1, 300), st.data())
@@ -77,3 +84,15 @@ def test_independent_draws_make_the_mean_of_planes_surer_than_each_plane() -> No
     ids = [str(i) for i in range(40)]
     planes = [sampled_mean(values, patient_draws(ids, seed=seed)) for seed in range(4)]
     assert mean_of(planes).drawn.std() == pytest.approx(planes[0].drawn.std() / 2, rel=0.15)
+
+
+def test_a_ratio_is_that_of_the_sums_in_every_draw() -> None:
+    rng = np.random.default_rng(1)
+    above, below = rng.random(12) + 1, rng.random(12) + 2
+    counts = patient_draws([str(i) for i in range(12)])
+    ratio = sampled_ratio(above, below, counts)
+    assert ratio.value == pytest.approx(above.sum() / below.sum())
+    drawn = np.repeat(np.arange(12), counts[3].astype(int))
+    assert ratio.drawn[3] == pytest.approx(above[drawn].sum() / below[drawn].sum())
+    assert ratio.estimate.low < ratio.value < ratio.estimate.high
+    assert sampled_ratio(below, below, counts).estimate == Estimate(1.0, 1.0, 1.0, 12)

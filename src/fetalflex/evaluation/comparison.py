@@ -69,10 +69,11 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
         for plane in first["planes"]
         if plane in second["planes"]
     ]
+    tables += _sides(first, second)
     for where, one, other in tables:
         for metric in METRICS:
             if metric.name in one and metric.name in other:
-                title = f"{where}: {metric.title}"
+                title = f"{where}: {metric.title.replace('**', '')}"
                 lines.append(_row(title, one[metric.name], other[metric.name], metric.factor, metric.digits))
     for structure in first["adherence"]:
         for name in ("present", "enlarged", "removed"):
@@ -82,6 +83,16 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
     if fidelity and other_fidelity:
         lines += _fidelity_rows(fidelity, other_fidelity)
     return "\n".join(lines) + "\n"
+
+
+def _sides(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return what both reports tell of blurred syntheses and of local edits, means over planes."""
+    pairs = [(first.get("blurs", {}).get(name), side) for name, side in second.get("blurs", {}).items()]
+    pairs.append((first.get("local_edits"), second.get("local_edits")))
+    for one, other in pairs:
+        if one and other:
+            title = one["title"] if one["title"] == other["title"] else f"{one['title']} and {other['title']}"
+            yield title, one["mean_of_planes"], other["mean_of_planes"]
 
 
 def _fidelity_notes(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:

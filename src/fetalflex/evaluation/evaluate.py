@@ -14,12 +14,13 @@ from fetalflex.anatomy.checks import one_of
 from fetalflex.data import Dataset
 from fetalflex.detection import Detector
 from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.blur_control import EQUAL_BLUR
 from fetalflex.evaluation.comparison import check_same_images
 from fetalflex.evaluation.extractors import AutoencoderFeatures, FeatureExtractor
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
 from fetalflex.evaluation.measuring import Measuring, Show
-from fetalflex.evaluation.results import PlaneResult, Results
+from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_tasks, synthesise_missing
 from fetalflex.pipeline import FetalFlexPipeline
@@ -45,6 +46,8 @@ class EvaluationSettings:
         batch_size: Images that are computed together.
         with_edits: Test obedience on edited layouts too, which takes three syntheses for one where there is a test.
         with_audit: Look for near-copies of the training images, all of which are read for that.
+        blurs: Sigmas in pixels of Gaussian blurs whose numbers stand beside those of the syntheses as they are.
+        blur_to: Local contrast in grey levels of other syntheses, such as SSA's, to which these are blurred too.
     """
 
     split: str = "test"
@@ -57,6 +60,8 @@ class EvaluationSettings:
     batch_size: int = 4
     with_edits: bool = True
     with_audit: bool = True
+    blurs: tuple[float, ...] = (2.0, 4.0)
+    blur_to: float | None = None
 
 
 def evaluate(
@@ -121,9 +126,11 @@ def evaluate(
         batch_size=settings.batch_size,
     )
     planes = measuring.planes(show)
+    blurs = measuring.blurs(settings.blurs, settings.blur_to, show)
     adherence = measuring.adherence() if settings.with_edits else {}
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
-    return Results(facts, kept, planes, adherence, fidelity, tuple(_notes(selection, settings, planes)))
+    notes = tuple(_notes(selection, settings, planes, blurs))
+    return Results(facts, kept, planes, adherence, fidelity, blurs, None, notes)
 
 
 def _fidelity(
@@ -176,7 +183,14 @@ def _hides_layout(settings: EvaluationSettings) -> bool:
     return guidance.layout == 0 and (guidance.edit == 0 or not settings.with_edits)
 
 
-def _notes(selection: Selection, settings: EvaluationSettings, planes: dict[str, PlaneResult]) -> Iterator[str]:
+def _notes(
+    selection: Selection, settings: EvaluationSettings, planes: dict[str, PlaneResult], blurs: dict[str, Side]
+) -> Iterator[str]:
+    if settings.blur_to is not None and EQUAL_BLUR not in blurs:
+        yield (
+            f"No blur gives these syntheses the local contrast {settings.blur_to:.3g}; so smooth or smoother are they "
+            "already."
+        )
     if selection.left_out:
         yield (
             f"{selection.left_out} images of the split hold no structure, so no region to synthesise follows from "

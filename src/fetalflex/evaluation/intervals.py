@@ -94,8 +94,23 @@ def sampled_mean(values: Array, counts: Array) -> Sampled:
         counts: Of `patient_draws`, (draws, images).
     """
     with np.errstate(invalid="ignore"):
-        sums = np.where(counts > 0, counts * values, 0.0).sum(axis=1)
-    return Sampled(float(values.mean()), sums / counts.sum(axis=1), len(values))
+        drawn = np.where(counts > 0, counts * values, 0.0).sum(axis=1) / counts.sum(axis=1)
+    return Sampled(float(values.mean()), drawn, len(values))
+
+
+def sampled_ratio(numerators: Array, denominators: Array, counts: Array) -> Sampled:
+    """Return the sum of one number over images by the sum of another; the denominators' sum must not be 0.
+
+    A mean of single ratios would rest on the images whose denominator happens to be small.
+
+    Args:
+        numerators: One per image, (images,).
+        denominators: Likewise.
+        counts: Of `patient_draws`, (draws, images).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = (counts @ numerators) / (counts @ denominators)
+    return Sampled(float(numerators.sum() / denominators.sum()), drawn, len(numerators))
 
 
 def mean_of(parts: Sequence[Sampled]) -> Sampled:

@@ -13,13 +13,15 @@ from fetalflex.anatomy import draw_roi_mask
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation import quality, roi_vectors
 from fetalflex.evaluation.adherence import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
+from fetalflex.evaluation.blur_control import EQUAL_BLUR, measure_blur, sigma_of_contrast
 from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.intervals import Sampled, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.kid import FeatureSet, kid
 from fetalflex.evaluation.memorisation import Audit, audit
-from fetalflex.evaluation.results import AdherenceResult, PlaneResult
+from fetalflex.evaluation.region_rulers import Region, RegionSet, ruler_metrics, values_of_regions
+from fetalflex.evaluation.results import AdherenceResult, PlaneResult, Side
 from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED
@@ -60,8 +62,43 @@ class Measuring:
         total = len(self.selection.evaluated) + len(self._training()) + len(held_out)
         with show("measuring", total) as tell:
             progress = _Counter(tell)
-            planes = enumerate(self.selection.planes)
-            return {plane: self._plane(plane, held_out, progress, 2 * number) for number, plane in planes}
+            return {plane: self._plane(plane, held_out, progress) for plane in self.selection.planes}
+
+    def _seed(self, plane: str) -> int:
+        """Return the seed of a plane's draws; it and the next are no other plane's."""
+        return 2 * self.selection.planes.index(plane)
+
+    def _samples(self, plane: str) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self.selection.evaluated if sample.plane == plane)
+
+    def _regions(self, samples: Sequence[Sample], seed: int) -> RegionSet:
+        patients = tuple(sample.patient for sample in samples)
+
+        def read() -> Iterator[Region]:
+            for sample in samples:
+                yield sample.image(), self._synthesis(sample), self._roi(sample)
+
+        return RegionSet(read, patients, patient_draws(patients, seed))
+
+    def blurs(self, sigmas: Sequence[float], like: float | None, show: Show) -> dict[str, Side]:
+        """Return the numbers of blurred syntheses, as a control.
+
+        Args:
+            sigmas: In pixels of the real images.
+            like: Local contrast in grey levels that a further blur gives them, see `sigma_of_contrast`.
+            show: Shows progress.
+        """
+        planes = {plane: self._regions(self._samples(plane), self._seed(plane)) for plane in self.selection.planes}
+        wanted = {f"blur_{sigma:g}": (f"blurred by {sigma:g} px", sigma) for sigma in sigmas}
+        equal = None if like is None else sigma_of_contrast(planes, like)
+        if equal is not None:
+            wanted[EQUAL_BLUR] = (f"blurred by {equal:.2f} px, to equal local contrast", equal)
+        with show("blurring", len(wanted) * len(self.selection.evaluated)) as tell:
+            progress = _Counter(tell)
+            return {
+                name: measure_blur(title, planes, sigma, self.extractor, lambda: progress.add(1))
+                for name, (title, sigma) in wanted.items()
+            }
 
     def adherence(self) -> dict[str, AdherenceResult]:
         """Return the verdicts on each structure that can be tested."""
@@ -82,21 +119,23 @@ class Measuring:
     def _training(self) -> tuple[Sample, ...]:
         return self.selection.training if self.with_audit else ()
 
-    def _plane(self, plane: str, other_held_out: Sequence[Sample], progress: _Counter, seed: int) -> PlaneResult:
-        """Return the results of one plane; `seed` and the next are for its draws, which no other plane must share."""
+    def _plane(self, plane: str, other_held_out: Sequence[Sample], progress: _Counter) -> PlaneResult:
         samples, training, other_held_out = (
             tuple(sample for sample in part if sample.plane == plane)
             for part in (self.selection.evaluated, self._training(), other_held_out)
         )
+        seed = self._seed(plane)
         measured = self._quality(samples, progress)
+        regions = self._regions(samples, seed)
+        grains = values_of_regions(regions.read())
         real, synthetic = self._vectors(samples), self._vectors(samples, self._synthesis)
         trained = self._vectors(training, progress=progress, mirrored=False)
         held_out = [self._vectors(other_held_out, progress=progress)]
         held_out += [real] if self.real_is_held_out else []
         return PlaneResult(
             samples,
-            self._metrics(samples, training, measured, real, synthetic, trained, seed),
-            {name: values.tolist() for name, values in measured.values.items()},
+            self._metrics(samples, training, measured, real, synthetic, trained, seed) | ruler_metrics(grains, regions),
+            {name: values.tolist() for name, values in (measured.values | grains).items()},
             _audits(synthetic, [part for part in held_out if part is not None], trained),
             training,
         )

@@ -56,17 +56,10 @@ def measure_quality(
 
 
 def _measure(pair: CanvasPair, extractor: FeatureExtractor, vae: AutoencoderKL, device: torch.device) -> Quality:
-    content, roi = batch_of([pair.content]), batch_of([pair.roi])
+    content = batch_of([pair.content])
     real_maps, synthetic_maps = (extractor.maps(pixels_from_arrays([image])) for image in (pair.real, pair.synthetic))
-    images = pair.real, pair.synthetic, _reconstructed(vae, pair.real, device)
-    x, y, z = (batch_of([image]).double() for image in images)
-    values = {
-        "psnr": psnr(x, y, _GREY_RANGE, content),
-        "psnr_roi": psnr(x, y, _GREY_RANGE, roi),
-        "ms_ssim": ms_ssim(x, y, _GREY_RANGE, content),
-        "ms_ssim_roi": ms_ssim(x, y, _GREY_RANGE, roi),
-        "perceptual": perceptual_distance(real_maps, synthetic_maps, content),
-        "perceptual_roi": perceptual_distance(real_maps, synthetic_maps, roi),
+    x, z = (batch_of([image]).double() for image in (pair.real, _reconstructed(vae, pair.real, device)))
+    values = _likeness(pair, real_maps, synthetic_maps) | {
         "reconstruction_psnr": psnr(x, z, _GREY_RANGE, content),
         "reconstruction_ms_ssim": ms_ssim(x, z, _GREY_RANGE, content),
         "reconstruction_psnr_canvas": psnr(x, z, _GREY_RANGE),
@@ -76,6 +69,25 @@ def _measure(pair: CanvasPair, extractor: FeatureExtractor, vae: AutoencoderKL, 
         _array(pooled_features(real_maps)),
         _array(pooled_features(synthetic_maps)),
     )
+
+
+def likeness(pair: CanvasPair, extractor: FeatureExtractor) -> dict[str, float]:
+    """Return how near one synthetic image comes to its real one, by the names of `CONTROLLED`."""
+    maps = (extractor.maps(pixels_from_arrays([image])) for image in (pair.real, pair.synthetic))
+    return {name: float(value) for name, value in _likeness(pair, *maps).items()}
+
+
+def _likeness(pair: CanvasPair, real_maps: list[Tensor], synthetic_maps: list[Tensor]) -> dict[str, Tensor]:
+    content, roi = batch_of([pair.content]), batch_of([pair.roi])
+    x, y = (batch_of([image]).double() for image in (pair.real, pair.synthetic))
+    return {
+        "psnr": psnr(x, y, _GREY_RANGE, content),
+        "psnr_roi": psnr(x, y, _GREY_RANGE, roi),
+        "ms_ssim": ms_ssim(x, y, _GREY_RANGE, content),
+        "ms_ssim_roi": ms_ssim(x, y, _GREY_RANGE, roi),
+        "perceptual": perceptual_distance(real_maps, synthetic_maps, content),
+        "perceptual_roi": perceptual_distance(real_maps, synthetic_maps, roi),
+    }
 
 
 def joined(parts: Sequence[Quality]) -> Quality:

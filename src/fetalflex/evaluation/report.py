@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,23 @@ from fetalflex.evaluation.fidelity_report import (
     fidelity_summary,
     fidelity_values,
 )
-from fetalflex.evaluation.intervals import Estimate, mean_of, share_estimate
+from fetalflex.evaluation.intervals import Estimate, Sampled, share_estimate
 from fetalflex.evaluation.memorisation import Audit
-from fetalflex.evaluation.metrics import METRICS, SAMPLE_METRICS
-from fetalflex.evaluation.results import AUDITS, PlaneResult, Results
+from fetalflex.evaluation.metrics import CONTROLLED, METRICS, QUALITY, RULERS, Metric
+from fetalflex.evaluation.results import AUDITS, PlaneResult, Results, Side, means_over_planes
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 
 FORMAT = "fetalflex/evaluation-report"
 VERSION = 1
 ALL_PLANES = "mean of planes"
+
+_ARROWS = {"higher": " ↑", "lower": " ↓", "0": " → 0", "1": " → 1", "": ""}
+
+_RULERS_EXPLAINED = (
+    "Measured inside the region at the real image's own resolution, in whose pixels frequencies are. Power and local "
+    "contrast (standard deviation in 5 x 5 px) are over those of the real region; the step across the rim is from "
+    "pixel to pixel, the broad one between averages on either side; grey levels are of 255."
+)
 
 _RULES = {test.structure: test.rule for test in ADHERENCE_TESTS}
 
@@ -54,6 +62,8 @@ def report_values(results: Results) -> dict[str, Any]:
             }
             for structure, result in results.adherence.items()
         },
+        "blurs": {name: _side(side) for name, side in results.blurs.items()},
+        "local_edits": results.local_edits and _side(results.local_edits),
         "layout_fidelity": results.fidelity and fidelity_values(results.fidelity),
         "memorisation": {
             kind: {
@@ -84,7 +94,7 @@ def report_markdown(results: Results) -> str:
         "",
     ]
     lines += [f"- {note}" for note in results.notes] + [""] * bool(results.notes)
-    lines += ["## Quality", "", *_quality_table(results)]
+    lines += ["## Quality", "", *_quality_table(results), "", *_ruler_section(results)]
     if results.adherence:
         lines += ["", "## Obedience to the layout", "", *_adherence_table(results), ""]
         lines += [f"- {structure}: {_RULES[structure]}." for structure in results.adherence]
@@ -116,9 +126,9 @@ def report_csv(results: Results) -> str:
 def summary(results: Results) -> str:
     """Return the main numbers in a few lines."""
     means = _means(results)
-    main = ("psnr_roi", "ms_ssim_roi", "perceptual_roi", "kid_roi")
+    main = ("psnr_roi", "ms_ssim_roi", "perceptual_roi", "kid_roi", "texture", "seam_ratio", "tone_error")
     lines = [
-        f"{metric.title}: {shown(means[metric.name], metric.factor, metric.digits)}"
+        f"{metric.title.replace('**', '')}: {shown(means[metric.name], metric.factor, metric.digits)}"
         for metric in METRICS
         if metric.name in main and metric.name in means
     ]
@@ -135,12 +145,17 @@ def _by_metric(estimates: dict[str, Estimate]) -> dict[str, Any]:
 
 
 def _means(results: Results) -> dict[str, Estimate]:
-    """Return the mean over planes of each metric that all of them have."""
-    planes = results.planes.values()
+    return means_over_planes([result.metrics for result in results.planes.values()])
+
+
+def _side(side: Side) -> dict[str, Any]:
     return {
-        metric.name: mean_of([result.metrics[metric.name] for result in planes]).estimate
-        for metric in METRICS
-        if all(metric.name in result.metrics for result in planes)
+        "title": side.title,
+        "mean_of_planes": _by_metric(side.means()),
+        "planes": {
+            plane: {"metrics": _by_metric({name: one.estimate for name, one in metrics.items()})}
+            for plane, metrics in side.planes.items()
+        },
     }
 
 
@@ -162,16 +177,47 @@ def _audit(found: Audit) -> dict[str, Any]:
 
 
 def _quality_table(results: Results) -> list[str]:
-    means = _means(results)
-    lines = table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
-    for metric in METRICS:
-        cells = [result.metrics.get(metric.name) for result in results.planes.values()]
-        if any(cell is not None for cell in cells):
-            arrow = {"higher": " ↑", "lower": " ↓", "": ""}[metric.better]
-            estimates = [None if cell is None else cell.estimate for cell in cells] + [means.get(metric.name)]
-            numbers = [shown(estimate, metric.factor, metric.digits) for estimate in estimates]
-            lines.append(table_row([metric.title + arrow, *numbers]))
+    """Return how near syntheses come to the real images; below what a blur may improve, what it makes of it."""
+    planes = {plane: result.metrics for plane, result in results.planes.items()}
+    lines = _plane_head(results)
+    for metric in QUALITY:
+        lines += _metric_row(metric, metric.title + _ARROWS[metric.better], planes)
+        if metric.name in CONTROLLED:
+            for side in results.blurs.values():
+                lines += _metric_row(metric, f"… {side.title}", side.planes)
     return lines
+
+
+def _ruler_section(results: Results) -> list[str]:
+    """Return texture, seam and tone of whole regions, of blurred ones, and of local edits."""
+    lines = ["## Texture, seam and tone", "", _RULERS_EXPLAINED, ""]
+    lines += _ruler_table(results, {plane: result.metrics for plane, result in results.planes.items()}, RULERS)
+    if results.blurs:
+        shown = [metric for metric in RULERS if metric.name in ("texture", "contrast_ratio", "contrast")]
+        for side in results.blurs.values():
+            lines += ["", f"The syntheses {side.title}:", "", *_ruler_table(results, side.planes, shown)]
+    if results.local_edits:
+        table = _ruler_table(results, results.local_edits.planes, RULERS)
+        lines += ["", "## Texture, seam and tone of local edits", "", f"{results.local_edits.title}.", "", *table]
+    return lines
+
+
+def _ruler_table(results: Results, planes: Mapping[str, Mapping[str, Sampled]], metrics: Sequence[Metric]) -> list[str]:
+    rows = [_metric_row(metric, metric.title + _ARROWS[metric.better], planes) for metric in metrics]
+    return _plane_head(results) + [line for row in rows for line in row]
+
+
+def _plane_head(results: Results) -> list[str]:
+    return table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
+
+
+def _metric_row(metric: Metric, title: str, planes: Mapping[str, Mapping[str, Sampled]]) -> list[str]:
+    """Return the line of a metric, planes and their mean; none if no plane has it."""
+    if not any(metric.name in metrics for metrics in planes.values()):
+        return []
+    estimates = [metrics[metric.name].estimate if metric.name in metrics else None for metrics in planes.values()]
+    estimates.append(means_over_planes(list(planes.values())).get(metric.name))
+    return [table_row([title, *(shown(estimate, metric.factor, metric.digits) for estimate in estimates)])]
 
 
 def _adherence_table(results: Results) -> list[str]:
@@ -208,7 +254,7 @@ def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[
             "patient": sample.record.patient_key,
             "source": sample.record.source or "",
         }
-        row |= {metric.name: _cell(result.sample_metrics[metric.name][index]) for metric in SAMPLE_METRICS}
+        row |= {name: _cell(values[index]) for name, values in result.sample_metrics.items()}
         for kind, found in result.audits.items():
             row[f"nearest_{kind}_distance"] = _cell(found.distances[index])
             row[f"nearest_{kind}_is_far"] = int(found.is_far[index])

@@ -47,12 +47,19 @@ class _Fidelity(BaseModel):
     edits: dict[str, _Edit]
 
 
+class _Side(BaseModel):
+    title: str
+    mean_of_planes: dict[str, _Estimate]
+
+
 class _Report(BaseModel):
     mean_of_planes: dict[str, _Estimate]
     planes: dict[str, _Plane]
     adherence: dict[str, _Obedience]
     sampling: dict[str, Any] = {}
     layout_fidelity: _Fidelity | None = None
+    blurs: dict[str, _Side] = {}
+    local_edits: _Side | None = None
 
 
 def check_report_fields(report: dict[str, Any], where: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fetalflex.evaluation.adherence import Verdict
-from fetalflex.evaluation.intervals import Estimate, Sampled, share_estimate
+from fetalflex.evaluation.intervals import Estimate, Sampled, mean_of, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity
 from fetalflex.evaluation.memorisation import Audit
+from fetalflex.evaluation.metrics import METRICS
 from fetalflex.evaluation.samples import Sample
 
 AUDITS = {"features": "features of the extractor", "grey": "correlation of grey values"}
@@ -33,6 +35,32 @@ class PlaneResult:
     sample_metrics: dict[str, list[float]]
     audits: dict[str, Audit]
     training: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Hold what was measured beside the syntheses themselves, such as on blurred ones, or on local edits.
+
+    Args:
+        title: For people.
+        planes: Metrics by plane, see `METRICS`; only those that tell something here.
+    """
+
+    title: str
+    planes: dict[str, dict[str, Sampled]]
+
+    def means(self) -> dict[str, Estimate]:
+        """Return the mean over planes of each metric that all of them have."""
+        return means_over_planes(list(self.planes.values()))
+
+
+def means_over_planes(planes: Sequence[Mapping[str, Sampled]]) -> dict[str, Estimate]:
+    """Return the mean over planes of each metric that all of them have."""
+    return {
+        metric.name: mean_of([plane[metric.name] for plane in planes]).estimate
+        for metric in METRICS
+        if planes and all(metric.name in plane for plane in planes)
+    }
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,8 @@ class Results:
         planes: By plane.
         adherence: By structure.
         fidelity: What a detector finds, if one was given.
+        blurs: The same metrics after a blur of the syntheses inside their regions, by the blur's name.
+        local_edits: The rulers on edits that change a small region alone, if they were made.
         notes: Sentences that the reader should know.
     """
 
@@ -74,4 +104,6 @@ class Results:
     planes: dict[str, PlaneResult]
     adherence: dict[str, AdherenceResult] = field(default_factory=dict)
     fidelity: LayoutFidelity | None = None
+    blurs: dict[str, Side] = field(default_factory=dict)
+    local_edits: Side | None = None
     notes: tuple[str, ...] = ()

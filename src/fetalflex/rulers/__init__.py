@@ -5,13 +5,14 @@ evaluation alike.
 """
 
 from fetalflex.rulers.blur import blurred, equal_blur
-from fetalflex.rulers.region import RULER_NAMES, ruler_values
+from fetalflex.rulers.region import BAND_NAMES, RULER_NAMES, ruler_values
 from fetalflex.rulers.seam import Seam, rim_step, seam
 from fetalflex.rulers.texture import BANDS, SUMMARY_BAND, Texture, local_contrast, texture
 from fetalflex.rulers.tone import Tone, tone
 
 __all__ = [
     "BANDS",
+    "BAND_NAMES",
     "RULER_NAMES",
     "SUMMARY_BAND",
     "Seam",

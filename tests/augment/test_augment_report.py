@@ -30,7 +30,7 @@ def report() -> Report:
 
 def test_what_was_rejected_and_failed_is_counted(report: Report) -> None:
     assert (report.made, [one["number"] for one in report.failed]) == (3, [3])
-    assert report.rejected == {"empty": 0, "flat": 0, "layout": 3, "copy": 2, "duplicate": 0}
+    assert report.rejected == {"empty": 0, "flat": 0, "layout": 3, "anomaly": 0, "copy": 2, "duplicate": 0}
     values = json.loads(json.dumps(report.to_dict()))
     assert (values["requested"], values["made"], values["sources"], values["patients"]) == (4, 3, 2, 1)
     assert values["failed"] == [{"number": 3, "reasons": ["layout", "layout", "copy"]}]
@@ -46,7 +46,7 @@ def test_people_are_told_what_is_missing(report: Report) -> None:
     assert summary[1] == "12 s of synthesis, 1.5 s per attempt"
     assert summary[2].startswith("MISSING: 1 images failed at every attempt")
     text = report.to_markdown()
-    assert "| facial_sagittal | cleft_palate | cleft_palate | 2 | 1 |" in text
+    assert "| facial_sagittal | cleft_palate | cleft_palate | 2 | 1 | 4 | 0 |" in text
     failure = "cleft_palate of images/layout.png: layout so, layout so; of images/copy.png: copy so"
     assert f"- 000003, facial_sagittal, {failure}\n" in text
     assert "not for diagnosis" in text
@@ -57,3 +57,13 @@ def test_a_set_with_all_images_misses_none() -> None:
     assert "MISSING" not in whole.summary()
     assert "## Failed" not in whole.to_markdown()
     assert "rejected: none" in whole.summary()
+
+
+def test_an_anomaly_that_is_hardly_ever_seen_is_named() -> None:
+    lines = [line(1, "anomaly", "anomaly", anomaly="duodenal_atresia"), line(2, "anomaly"), line(3), line(4), line(5)]
+    report = Report(Path("out"), "tiny-0", lines, 2.0, 0)
+    told = [one for one in report.summary().splitlines() if "was not seen" in one]
+    assert len(told) == 1
+    assert told[0].startswith("duodenal_atresia, duodenal_atresia (facial_sagittal) was not seen in 2 of 3 attempts")
+    [count] = [one for one in report.to_dict()["counts"] if one["anomaly"] == "duodenal_atresia"]
+    assert (count["attempts"], count["anomaly_not_seen"]) == (3, 2)

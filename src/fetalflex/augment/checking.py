@@ -13,13 +13,15 @@ from fetalflex.augment.layout_check import ignored_structure, layout_numbers
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.samples import Sample
+from fetalflex.evaluation.demands import judge_demands, unmet
 from fetalflex.evaluation.grey_vectors import Vector, grey_vector, mirrored_grey_vector, most_alike
 
-EMPTY, FLAT, LAYOUT, COPY, DUPLICATE = "empty", "flat", "layout", "copy", "duplicate"
+EMPTY, FLAT, LAYOUT, ANOMALY, COPY, DUPLICATE = "empty", "flat", "layout", "anomaly", "copy", "duplicate"
 REASONS = {
     EMPTY: "the region is black",
     FLAT: "the region has no contrast",
     LAYOUT: "the layout was ignored",
+    ANOMALY: "what the anomaly demands is not seen",
     COPY: "copy of a real region",
     DUPLICATE: "near-copy of another image of the set",
 }
@@ -88,6 +90,7 @@ class Checker:
         found = (
             self._by_grey(numbers)
             or self._by_layout(sample, image, numbers)
+            or self._by_anomaly(sample, image, numbers)
             or self._by_copy(
                 sample, (vector, mirrored_grey_vector(image, roi_mask)), grey_vector(source, roi_mask), numbers
             )
@@ -110,6 +113,18 @@ class Checker:
         numbers |= measured
         structure = ignored_structure(measured)
         return None if structure is None else (LAYOUT, structure)
+
+    def _by_anomaly(
+        self, sample: Sample, image: NDArray[np.uint8], numbers: dict[str, float]
+    ) -> tuple[str, str] | None:
+        if not self.checks.anomaly or sample.variant is None:
+            return None
+        findings = judge_demands(image, sample.variant, self.registry)
+        for finding in findings:
+            if finding.met is not None:
+                numbers[str(finding.test).replace(" ", "_")] = round(finding.value, 4)
+        failed = unmet(findings)
+        return None if failed is None else (ANOMALY, failed)
 
     def _by_copy(
         self, sample: Sample, views: tuple[Vector, Vector], source: Vector, numbers: dict[str, float]

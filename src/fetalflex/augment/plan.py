@@ -122,6 +122,8 @@ class Checks(_Strict):
         least_contrast: Standard deviation of the region's grey below which it counts as flat; 0 is off.
         layout: Reject images on which a stomach or skull is not where the layout has it, or still there where an
             anomaly took it away.
+        anomaly: Reject images that do not show what their anomaly demands, such as fluid in both bubbles, as far as
+            grey values can tell.
         copy_correlation: Correlation of a region's grey values with a real region from which it counts as its copy;
             null is off.
         duplicate_correlation: The same with another image of the new data set.
@@ -132,6 +134,7 @@ class Checks(_Strict):
     least_grey: float = Field(5.0, ge=0, le=255)
     least_contrast: float = Field(5.0, ge=0, le=255)
     layout: bool = True
+    anomaly: bool = True
     copy_correlation: float | None = Field(0.95, gt=0, le=1)
     duplicate_correlation: float | None = Field(0.95, gt=0, le=1)
 

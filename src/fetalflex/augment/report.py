@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetalflex.augment.checking import REASONS
+from fetalflex.augment.checking import ANOMALY, REASONS
 from fetalflex.augment.samples import Sample
 
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
@@ -71,8 +71,16 @@ class Report:
             "rejected": self.rejected,
             "substituted": self.substituted,
             "counts": [
-                {"plane": plane, "anomaly": anomaly, "severity": severity, "requested": asked, "made": made}
-                for (plane, anomaly, severity), (asked, made) in self._counts().items()
+                {
+                    "plane": plane,
+                    "anomaly": anomaly,
+                    "severity": severity,
+                    "requested": count.asked,
+                    "made": count.made,
+                    "attempts": count.attempts,
+                    "anomaly_not_seen": count.not_seen,
+                }
+                for (plane, anomaly, severity), count in self._counts().items()
             ],
             "sources": len({line["source"]["file_name"] for line in self.lines if "file" in line}),
             "patients": len({line["source"]["patient"] for line in self.lines if "file" in line}),
@@ -90,6 +98,7 @@ class Report:
         ]
         if self.substituted:
             lines.append(f"{self.substituted} images are from another source, as all attempts from the first failed")
+        lines += self._hard_anomalies()
         if self.failed:
             lines.append(f"MISSING: {len(self.failed)} images failed at every attempt; {REPORT_MARKDOWN} names them")
         return "\n".join(lines)
@@ -97,9 +106,11 @@ class Report:
     def to_markdown(self) -> str:
         """Return the report for people."""
         parts = ["# Synthetic data set", "", *self.summary().splitlines(), "", f"Model: {self.model}.", ""]
-        parts += ["| plane | anomaly | severity | asked for | made |", "|---|---|---|---|---|"]
-        for (plane, anomaly, severity), (asked, made) in self._counts().items():
-            parts.append(f"| {plane} | {anomaly} | {severity} | {asked} | {made} |")
+        parts += ["| plane | anomaly | severity | asked for | made | attempts | anomaly not seen |"]
+        parts += ["|---|---|---|---|---|---|---|"]
+        for (plane, anomaly, severity), count in self._counts().items():
+            numbers = f"{count.asked} | {count.made} | {count.attempts} | {count.not_seen}"
+            parts.append(f"| {plane} | {anomaly} | {severity} | {numbers} |")
         parts += ["", "| rejected because | attempts |", "|---|---|"]
         parts += [f"| {REASONS[reason]} (`{reason}`) | {count} |" for reason, count in self.rejected.items()]
         if self.failed:
@@ -110,14 +121,35 @@ class Report:
         parts += ["", "All images are synthetic. For research and education only, not for diagnosis.", ""]
         return "\n".join(parts)
 
-    def _counts(self) -> dict[tuple[str, str, str], tuple[int, int]]:
-        asked: Counter[tuple[str, str, str]] = Counter()
-        made: Counter[tuple[str, str, str]] = Counter()
+    def _hard_anomalies(self) -> list[str]:
+        """Return a line for each kind of image of which half of the attempts or more did not show their anomaly."""
+        return [
+            f"{anomaly}, {severity} ({plane}) was not seen in {count.not_seen} of {count.attempts} attempts: these "
+            "weights hardly draw it, so look at the images that passed"
+            for (plane, anomaly, severity), count in self._counts().items()
+            if count.not_seen and 2 * count.not_seen >= count.attempts
+        ]
+
+    def _counts(self) -> dict[tuple[str, str, str], _Count]:
+        counts: dict[tuple[str, str, str], _Count] = {}
         for line in self.lines:
-            key = (line["plane"], line["anomaly"], line["severity"])
-            asked[key] += 1
-            made[key] += "file" in line
-        return {key: (asked[key], made[key]) for key in asked}
+            count = counts.setdefault((line["plane"], line["anomaly"], line["severity"]), _Count())
+            is_made, reasons = "file" in line, [one["reason"] for one in line["rejected"]]
+            count.asked += 1
+            count.made += is_made
+            count.attempts += is_made + len(reasons)
+            count.not_seen += reasons.count(ANOMALY)
+        return counts
+
+
+@dataclass
+class _Count:
+    """Count the samples of one kind, and their attempts."""
+
+    asked: int = 0
+    made: int = 0
+    attempts: int = 0
+    not_seen: int = 0
 
 
 def sample_line(sample: Sample, facts: dict[str, Any], shard_folder: str, line: dict[str, Any]) -> dict[str, Any]:

@@ -32,16 +32,31 @@ def dark_share(image: NDArray[np.uint8], box: Box, body: Box | None = None) -> f
         box: Where to look, in pixels of the image.
         body: Outline of the body around it; without one the whole frame counts.
     """
-    inside = inside_box(box, image.shape)
-    if not inside.any():
+    return dark_share_of(image, inside_box(box, image.shape), box, body)
+
+
+def dark_share_of(image: NDArray[np.uint8], part: NDArray[np.bool_], box: Box, body: Box | None = None) -> float:
+    """Return the share of some pixels, (H, W) bool, that are dark against the surroundings of a box; see `dark_share`.
+
+    It is 0 if there are no such pixels.
+    """
+    if not part.any():
         return 0.0
-    smooth = ndimage.gaussian_filter(image.astype(np.float64), _SMOOTHING * max(image.shape))
-    return float((smooth[inside] < DARK * _surrounding_grey(smooth, box, body)).mean())
+    smooth, surroundings = smoothed_and_surroundings(image, box, body)
+    return float((smooth[part] < DARK * surroundings).mean())
 
 
 def dark_area(image: NDArray[np.uint8], box: Box, body: Box | None = None) -> float:
     """Return the area of a box that is dark, in pixels; see `dark_share`."""
     return dark_share(image, box, body) * float(inside_box(box, image.shape).sum())
+
+
+def smoothed_and_surroundings(
+    image: NDArray[np.uint8], box: Box, body: Box | None = None
+) -> tuple[NDArray[np.float64], float]:
+    """Return the smoothed image, (H, W), and the median grey of a box's surroundings in it; see `dark_share`."""
+    smooth = ndimage.gaussian_filter(image.astype(np.float64), _SMOOTHING * max(image.shape))
+    return smooth, _surrounding_grey(smooth, box, body)
 
 
 def _surrounding_grey(smooth: NDArray[np.float64], box: Box, body: Box | None) -> float:

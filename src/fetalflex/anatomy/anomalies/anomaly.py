@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fetalflex.anatomy.anomalies.changes import ANY, Change
+from fetalflex.anatomy.anomalies.demands import Demand, Sign, Test, testable
 from fetalflex.anatomy.anomalies.directions import Directions
 from fetalflex.anatomy.anomalies.rules import Rules
 from fetalflex.anatomy.anomalies.sampling import Programme, draw_variant
@@ -60,8 +61,10 @@ class Anomaly:
         severities: grades, from the mildest to the most severe.
         prompt_words: words for the prompt.
         organs: structures that are worked out once more (OSM).
+        demands: what must be seen in an image for it to show the anomaly.
         rules: what is possible.
         directions: what directions mean.
+        signs: how structures are recognised.
     """
 
     name: str
@@ -72,8 +75,10 @@ class Anomaly:
     severities: tuple[Severity, ...]
     prompt_words: tuple[str, ...] = ()
     organs: tuple[str, ...] = ()
+    demands: tuple[Demand, ...] = ()
     rules: Rules = field(default_factory=Rules, repr=False, compare=False)
     directions: Directions = field(default_factory=Directions, repr=False, compare=False)
+    signs: Mapping[str, Sign] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_canonical_name(self.name, "anomaly name")
@@ -102,7 +107,11 @@ class Anomaly:
 
     def mentions(self) -> tuple[str, ...]:
         """Return all structures that it names, `any` aside."""
-        names = (*(name for change in self.changes for name in change.mentions()), *self.organs)
+        names = (
+            *(name for change in self.changes for name in change.mentions()),
+            *self.organs,
+            *(demand.structure for demand in self.demands),
+        )
         return tuple(name for name in dict.fromkeys(names) if name != ANY)
 
     def suits(self, layout: Layout) -> bool:
@@ -147,14 +156,20 @@ class Anomaly:
         name = None if structure is None else registry.structure(structure).name
         self._check_held(layout, name)
         programmes = [
-            Programme(self.name, grade.name, self.changes, self._values(grade), self._words(grade), self.organs)
+            Programme(
+                self.name, grade.name, self.changes, self._values(grade), self._words(grade), self.organs, self.tests
+            )
             for grade in grades
         ]
         return draw_variant(programmes, layout, registry, self.rules, self.directions, seed, name)
 
-    def bound_to(self, rules: Rules, directions: Directions) -> Anomaly:
-        """Return the anomaly with other rules and directions."""
-        return replace(self, rules=rules, directions=directions)
+    def tests(self, structure: str | None = None) -> tuple[Test, ...]:
+        """Return what can be tested on an image; `structure` stands for `any`."""
+        return testable(self.demands, self.signs, structure)
+
+    def bound_to(self, rules: Rules, directions: Directions, signs: Mapping[str, Sign]) -> Anomaly:
+        """Return the anomaly with other rules, directions and signs."""
+        return replace(self, rules=rules, directions=directions, signs=signs)
 
     def _values(self, severity: Severity) -> dict[str, Range]:
         """Return the ranges in the order in which the changes use them, so that drawing does not depend on the file."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from fetalflex.anatomy.anomalies.anomaly import Anomaly
+from fetalflex.anatomy.anomalies.changes import ANY
+from fetalflex.anatomy.anomalies.demands import Sign
 from fetalflex.anatomy.anomalies.directions import Directions
 from fetalflex.anatomy.anomalies.rules import Rules
 from fetalflex.anatomy.checks import did_you_mean, shown
@@ -22,24 +24,32 @@ class AnomalyLibrary:
         rules: what is possible.
         directions: what directions mean.
         sources: what thresholds cite, by key.
+        signs: how structures are recognised in images, by canonical name.
 
     Raises:
-        FetalFlexError: a name or title stands twice, or a source is missing.
+        FetalFlexError: a name or title stands twice, a source is missing, or a structure is demanded that has no sign.
 
     Example:
         >>> variant = default_library().anomaly("ventriculomegaly").sample(layout, "mild", 1)       # doctest: +SKIP
     """
 
     def __init__(
-        self, anomalies: Iterable[Anomaly], rules: Rules, directions: Directions, sources: Mapping[str, str]
+        self,
+        anomalies: Iterable[Anomaly],
+        rules: Rules,
+        directions: Directions,
+        sources: Mapping[str, str],
+        signs: Mapping[str, Sign] | None = None,
     ) -> None:
-        self._anomalies = tuple(anomaly.bound_to(rules, directions) for anomaly in anomalies)
+        self.signs = dict(signs or {})
+        self._anomalies = tuple(anomaly.bound_to(rules, directions, self.signs) for anomaly in anomalies)
         self.rules = rules
         self.directions = directions
         self.sources = dict(sources)
         self._by_key: dict[str, Anomaly] = {}
         for anomaly in self._anomalies:
             self._check_sources(anomaly)
+            self._check_demands(anomaly)
             for name in (anomaly.name, anomaly.title):
                 known = self._by_key.setdefault(_key(name), anomaly)
                 if known is not anomaly:
@@ -88,11 +98,15 @@ class AnomalyLibrary:
             for key, text in read.sources.items():
                 if self.sources.get(key, text) != text:
                     raise FetalFlexError(f"source {key} is already there with another text; choose another key for it")
+            for name, sign in read.signs.items():
+                if self.signs.get(name, sign) != sign:
+                    raise FetalFlexError(f"signs: {name} has another sign already; leave it out")
             return AnomalyLibrary(
                 (*self._anomalies, *read.anomalies),
                 self.rules.merged_with(read.rules),
                 Directions((*self.directions.planes, *read.directions)),
                 self.sources | read.sources,
+                self.signs | read.signs,
             )
         except FetalFlexError as error:
             raise FetalFlexError(f"{path}: {error}") from error
@@ -110,6 +124,15 @@ class AnomalyLibrary:
                         f"anomaly {anomaly.name}: severity {severity.name}: unknown source {shown(key)}."
                         f"{did_you_mean(key, self.sources)} Sources stand at the top of the file"
                     )
+
+    def _check_demands(self, anomaly: Anomaly) -> None:
+        for demand in anomaly.demands:
+            if demand.structure not in self.signs and demand.structure != ANY:
+                known = ", ".join(self.signs) or "none"
+                raise FetalFlexError(
+                    f"anomaly {anomaly.name}: demands {demand.kind} {demand.structure}, which has no sign; known are "
+                    f"{known}. Signs stand at the top of the file"
+                )
 
 
 @functools.cache

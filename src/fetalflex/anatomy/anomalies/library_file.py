@@ -11,6 +11,7 @@ from typing import Any
 from fetalflex.anatomy.anomalies.additions import PlaceNew
 from fetalflex.anatomy.anomalies.anomaly import Anomaly, Range, Severity
 from fetalflex.anatomy.anomalies.changes import ANY, Change, ChangeSize, Displace, Reflect, Split, TakeAway
+from fetalflex.anatomy.anomalies.demands import KINDS, Demand, Sign
 from fetalflex.anatomy.anomalies.directions import Axis, PlaneDirections
 from fetalflex.anatomy.anomalies.rules import Rules
 from fetalflex.anatomy.checks import items, mapping_with_keys, named_entries, one_of, shown, text, texts
@@ -20,7 +21,7 @@ from fetalflex.errors import FetalFlexError
 
 _FORMAT = "fetalflex/anomalies"
 _VERSION = 1
-_SECTIONS = ("sources", "rules", "directions", "anomalies")
+_SECTIONS = ("sources", "rules", "directions", "signs", "anomalies")
 
 CHANGE_KINDS: dict[str, type[Change]] = {
     kind.kind: kind for kind in (ChangeSize, Displace, Reflect, TakeAway, Split, PlaceNew)
@@ -37,6 +38,7 @@ class LibraryFile:
     rules: Rules
     directions: tuple[PlaneDirections, ...]
     sources: dict[str, str]
+    signs: dict[str, Sign]
 
 
 def read_library_file(path: Path, registry: Registry) -> LibraryFile:
@@ -57,6 +59,7 @@ def read_library_file(path: Path, registry: Registry) -> LibraryFile:
             _rules(top.get("rules") or {}, registry),
             tuple(_plane_directions(name, entry, registry) for name, entry in named_entries(top, "directions")),
             {key: text(citation, f"sources: {key}") for key, citation in named_entries(top, "sources")},
+            dict(_sign(name, entry, registry) for name, entry in named_entries(top, "signs")),
         )
 
 
@@ -71,7 +74,7 @@ def _at(where: str) -> Iterator[None]:
 
 def _anomaly(name: str, entry: Any, registry: Registry) -> Anomaly:
     with _at(f"anomaly {name}"):
-        optional = ("title", "planes", "prompt_words", "organs")
+        optional = ("title", "planes", "prompt_words", "organs", "demands")
         data = mapping_with_keys(entry, "it", ("about", "changes", "severities"), optional)
         changes = [_change(item, i, registry) for i, item in enumerate(items(data["changes"], "changes"))]
         severities = data["severities"]
@@ -79,6 +82,7 @@ def _anomaly(name: str, entry: Any, registry: Registry) -> Anomaly:
             raise FetalFlexError(f"severities must be a mapping of grades to entries, got {shown(severities)}")
         planes = tuple(registry.plane(plane).name for plane in texts(data.get("planes") or (), "planes"))
         organs = texts(data.get("organs", ()), "organs")
+        demands = [_demand(item, i, registry) for i, item in enumerate(items(data.get("demands", ()), "demands"))]
         anomaly = Anomaly(
             name=name,
             title=text(data.get("title", name.replace("_", " ").capitalize()), "title"),
@@ -88,6 +92,7 @@ def _anomaly(name: str, entry: Any, registry: Registry) -> Anomaly:
             severities=tuple(_severity(key, value) for key, value in severities.items()),
             prompt_words=texts(data.get("prompt_words", ()), "prompt_words"),
             organs=tuple(_structure(organ, "organs", registry) for organ in organs),
+            demands=tuple(demands),
         )
         _check_on_planes(anomaly, registry)
         return anomaly
@@ -101,8 +106,10 @@ def _check_on_planes(anomaly: Anomaly, registry: Registry) -> None:
                 raise FetalFlexError(
                     f"structure {name} does not belong to its plane {plane}, which has {', '.join(known)}"
                 )
-    if ANY in anomaly.organs and not anomaly.for_any:
-        raise FetalFlexError("organs holds any, but none of the changes is of any structure")
+    demanded = {demand.structure for demand in anomaly.demands}
+    for field, names in (("organs", set(anomaly.organs)), ("demands", demanded)):
+        if ANY in names and not anomaly.for_any:
+            raise FetalFlexError(f"{field} holds any, but none of the changes is of any structure")
 
 
 def _severity(name: Any, entry: Any) -> Severity:
@@ -153,6 +160,21 @@ def _structure(name: Any, field: str, registry: Registry) -> str:
         return ANY
     with _at(field):
         return registry.structure(text(name, "structure")).name
+
+
+def _demand(entry: Any, index: int, registry: Registry) -> Demand:
+    with _at(f"demands[{index}]"):
+        kinds = [kind for kind in KINDS if isinstance(entry, Mapping) and kind in entry]
+        if len(kinds) != 1:
+            raise FetalFlexError(f"must hold one of {', '.join(KINDS)} with a structure, got {shown(entry)}")
+        data = mapping_with_keys(entry, kinds[0], (kinds[0],), ("at_least",))
+        return Demand(kinds[0], _structure(data[kinds[0]], kinds[0], registry), data.get("at_least"))
+
+
+def _sign(name: str, entry: Any, registry: Registry) -> tuple[str, Sign]:
+    with _at(f"signs: {name}"):
+        data = mapping_with_keys(entry, "it", ("look", "at_least"))
+        return registry.structure(name).name, Sign(text(data["look"], "look"), data["at_least"])
 
 
 def _rules(entry: Any, registry: Registry) -> Rules:

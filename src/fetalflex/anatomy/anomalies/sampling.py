@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fetalflex.anatomy.anomalies.changes import ANY, Change
+from fetalflex.anatomy.anomalies.demands import Test
 from fetalflex.anatomy.anomalies.directions import Directions
 from fetalflex.anatomy.anomalies.repair import repairing_moves
 from fetalflex.anatomy.anomalies.rules import Plausibility, Rules
@@ -24,7 +25,10 @@ DRAWS = 64
 
 @dataclass(frozen=True)
 class Programme:
-    """Hold one grade of an anomaly, ready to be drawn; see `Anomaly` and `Severity` for the fields."""
+    """Hold one grade of an anomaly, ready to be drawn; see `Anomaly` and `Severity` for the fields.
+
+    `tests` gives what can be tested on an image, where the anomaly is for any structure that of the one drawn.
+    """
 
     anomaly: str
     severity: str
@@ -32,6 +36,7 @@ class Programme:
     values: Mapping[str, tuple[float, float]]
     prompt_words: tuple[str, ...]
     organs: tuple[str, ...]
+    tests: Callable[[str | None], tuple[Test, ...]] = lambda _: ()
 
 
 def draw_variant(
@@ -122,6 +127,7 @@ def _variant(
         words,
         organs,
         tuple(repairs),
+        programme.tests(structure),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fetalflex.anatomy.anomalies.demands import Test
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.prompts import global_prompt
 from fetalflex.anatomy.recipe import Recipe
@@ -33,6 +34,7 @@ class Variant:
         prompt_words: words for the prompt.
         organs: names of the structures that are worked out once more (OSM).
         repairs: sentences that say what was moved to make the variant possible.
+        tests: what can be tested on an image that shall show it.
     """
 
     anomaly: str
@@ -46,6 +48,7 @@ class Variant:
     prompt_words: tuple[str, ...]
     organs: tuple[str, ...]
     repairs: tuple[str, ...]
+    tests: tuple[Test, ...] = ()
 
     def prompt(self, registry: Registry) -> str:
         """Return the prompt of the layout with the anomaly and its words."""

@@ -20,17 +20,26 @@ if TYPE_CHECKING:
 
 
 class Stage(str, Enum):
-    """The stages of a model, in the order in which it is trained; and the detector, which stands for itself."""
+    """The stages of a model, in the order in which it is trained; the detector, which stands for itself; a recipe."""
 
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
     CONTROL = "control"
     DETECTOR = "detector"
+    RECIPE = "recipe"
 
 
 def train(
-    stage: Annotated[Stage, typer.Argument(help="What to train; each stage of a model starts from the one before.")],
-    config: Annotated[Path, typer.Option("--config", metavar="RUN.yaml", help="YAML file that describes the run.")],
+    stage: Annotated[
+        Stage,
+        typer.Argument(
+            help="What to train; each stage of a model starts from the one before. A recipe is several stages in a row "
+            "within one time budget."
+        ),
+    ],
+    config: Annotated[
+        Path, typer.Option("--config", metavar="RUN.yaml", help="YAML file that describes the run, or the recipe.")
+    ],
     max_minutes: Annotated[
         float | None,
         typer.Option(
@@ -56,6 +65,9 @@ def train(
     finishes the step, saves a checkpoint and leaves with exit code 130. Several GPUs share the work under
     `accelerate launch --multi_gpu -m fetalflex train ...`.
     """
+    if stage is Stage.RECIPE:
+        _train_recipe(config, max_minutes, output, device, registry_file, dry_run)
+        return
     from fetalflex.processes import joined
 
     overrides = {"stage": stage.value, "max_minutes": max_minutes, "output": output, "device": device}
@@ -73,6 +85,24 @@ def train(
 
         complete = train_run(run, registry, None, processes)
     if not complete:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _train_recipe(
+    config: Path,
+    minutes: float | None,
+    output: Path | None,
+    device: str | None,
+    registry_file: Path | None,
+    dry_run: bool,
+) -> None:
+    from fetalflex.cli.inputs import load_registry
+    from fetalflex.training.recipe import load_recipe, run_recipe
+
+    if dry_run:
+        raise FetalFlexError("--dry-run estimates single stages; give the stage and its own file")
+    recipe = load_recipe(config, minutes, output, device)
+    if not run_recipe(recipe, None if registry_file is None else load_registry(registry_file)):
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 

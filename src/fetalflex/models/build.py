@@ -159,7 +159,7 @@ def show_names(components: Components, colours: Mapping[str, tuple[int, int, int
         with torch.no_grad():
             wide.weight.zero_()
             wide.weight[:, : narrow.in_channels] = narrow.weight
-            wide.bias.copy_(narrow.bias)
+            wide.bias = narrow.bias
         controlnet.controlnet_cond_embedding.conv_in = wide
         controlnet.register_to_config(conditioning_channels=width)
     components.config = components.config.model_copy(update={"control": control})

@@ -75,18 +75,20 @@ class Components:
             network.requires_grad_(False).eval()
         return self
 
-    def save(self, folder: Path | str, half: bool = False) -> Path:
+    def save(self, folder: Path | str, half: bool = False, shard_size: str | None = None) -> Path:
         """Write the model folder; what stood there before is replaced only once the new one is complete.
 
         Args:
             folder: Where to write; its parent is created.
             half: Store float16 instead of float32.
+            shard_size: Divide the weights of a network into files of at most this size, such as "15MB", as diffusers
+                and transformers do; they and `load` read them as one.
         """
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
         try:
-            self._write(temporary, half)
+            self._write(temporary, half, {} if shard_size is None else {"max_shard_size": shard_size})
             _fsync_tree(temporary)
             _replace_folder(temporary, folder)
         finally:
@@ -94,13 +96,13 @@ class Components:
         return folder
 
     @quiet()
-    def _write(self, folder: Path, half: bool) -> None:
+    def _write(self, folder: Path, half: bool, options: dict[str, str]) -> None:
         index: dict[str, Any] = {"_class_name": "FetalFlexPipeline", "tokenizer": ["transformers", "AutoTokenizer"]}
         for name, (library, kind) in _CLASSES.items():
             index[name] = [library, kind.__name__]
         for name, network in self.networks().items():
             stored: Any = copy.deepcopy(network).half() if half else network
-            stored.save_pretrained(folder / name, safe_serialization=True)
+            stored.save_pretrained(folder / name, safe_serialization=True, **options)
             _forget_origin(folder / name / "config.json")
         self.tokenizer.save_pretrained(folder / "tokenizer")
         self.scheduler.save_pretrained(folder / "scheduler")

@@ -14,14 +14,14 @@ def quiet() -> Iterator[None]:
     """Silence diffusers and transformers below errors inside the block."""
     libraries = (diffusers_logging, transformers_logging)
     levels = [library.get_verbosity() for library in libraries]
-    bar = transformers_logging.is_progress_bar_enabled()
+    bars = [library.is_progress_bar_enabled() for library in libraries]
     for library in libraries:
         library.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        for library, level in zip(libraries, levels, strict=True):
+        for library, level, bar in zip(libraries, levels, bars, strict=True):
             library.set_verbosity(level)
-        if bar:
-            transformers_logging.enable_progress_bar()
+            if bar:
+                library.enable_progress_bar()

@@ -41,6 +41,7 @@ from fetalflex.training.monitoring import (
     shrunken,
     shuffled_within_planes,
 )
+from fetalflex.training.noise_draws import noise_for
 from fetalflex.training.noise_levels import draw_timesteps
 from fetalflex.training.stage import Stage, Validation
 
@@ -88,7 +89,7 @@ class ControlTraining(Stage[Components]):
             for network in (components.unet, components.controlnet, components.vae):
                 network.enable_gradient_checkpointing()
         self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
-        self.training = training
+        self.training = training.to(device)
         self.validation = validation
         self.settings = settings
         with torch.no_grad():
@@ -123,7 +124,7 @@ class ControlTraining(Stage[Components]):
         """Return equation 10: squared error inside the ROI, and structural dissimilarity; see `Stage.loss`."""
         conditions = self._conditions(self.training, indices, self._text[self._rows[indices]])
         clean = self.training.image[indices].float()
-        noise = torch.randn(clean.shape, generator=generator)
+        noise = noise_for(clean, generator)
         timesteps = draw_timesteps(self.schedule, len(clean), generator, self.settings.noise_levels)
         no_layout = torch.rand(len(clean), generator=generator) < self.settings.layout_dropout
         no_prompt = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
@@ -189,7 +190,7 @@ class ControlTraining(Stage[Components]):
     ) -> dict[str, float]:
         text, rows = self._embed([latents.prompts[i] for i in chosen])
         conditions = self._conditions(latents, chosen, text[rows])
-        clean = latents.image[chosen].float()
+        clean = latents.image[chosen].float().cpu()  # the noise of a validation is the same on every device
         noise, timesteps = validation_noise(clean, self.schedule)
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         target = self.schedule.target(clean, noise, timesteps).to(self.device)

@@ -19,6 +19,7 @@ from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import tokenize
 from fetalflex.training.config import DenoiserStage
 from fetalflex.training.latent_cache import Latents
+from fetalflex.training.noise_draws import noise_for
 from fetalflex.training.noise_levels import draw_timesteps
 from fetalflex.training.stage import Stage, Validation
 
@@ -50,7 +51,7 @@ class DenoiserTraining(Stage[Components]):
         self.unet = components.unet.to(memory_format=torch.channels_last)
         self.text_encoder = components.text_encoder
         self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
-        self.training = training
+        self.training = training.to(device)
         self.validation = validation
         self.settings = settings
         self._tokens = tokenize(components.tokenizer, [*training.prompts, ""])
@@ -72,7 +73,7 @@ class DenoiserTraining(Stage[Components]):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the mean squared error of the prediction; see `Stage.loss`."""
         clean = self.training.image[indices].float()
-        noise = torch.randn(clean.shape, generator=generator)
+        noise = noise_for(clean, generator)
         timesteps = draw_timesteps(self.schedule, len(clean), generator, self.settings.noise_levels)
         dropped = torch.rand(len(clean), generator=generator) < self.settings.prompt_dropout
         rows = torch.where(dropped, len(self.training), torch.from_numpy(indices))

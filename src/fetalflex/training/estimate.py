@@ -74,7 +74,9 @@ def _estimate(config: RunConfig, registry: Registry | None, console: Console, pr
     parts = gather(config, registry, processes)
     few = replace(parts, training=parts.training[: max(64, config.batch_size)], validation=parts.validation[:8])
     components, kinds = parts.components, _LATENT_KINDS[config.stage]
-    per_latent = _latent_bytes(components) if kinds else 0
+    per_sample = kinds * _latent_bytes(components) if kinds else 0
+    if config.stage == "control":
+        per_sample += _label_bytes(components)
 
     def noise_latents(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
         assert isinstance(components, Components)
@@ -97,8 +99,8 @@ def _estimate(config: RunConfig, registry: Registry | None, console: Console, pr
         images_per_second=rate,
         training_seconds=seconds,
         encoding_seconds=count * kinds * encoding / processes.count,
-        memory_bytes=_peak_memory(parts.device) + count * kinds * per_latent,
-        cache_bytes=count * kinds * per_latent,
+        memory_bytes=_peak_memory(parts.device) + count * per_sample,
+        cache_bytes=count * per_sample,
         run_bytes=4 * (_KEPT_CHECKPOINTS * _STATES * trained + trained + model),
         trained_parameters=trained,
     )
@@ -119,6 +121,11 @@ def _noise_latents(count: int, components: Components, with_conditions: bool) ->
 def _latent_bytes(components: Components | Detector) -> int:
     assert isinstance(components, Components)
     return 2 * components.config.autoencoder.latent_channels * components.config.latent_size**2
+
+
+def _label_bytes(components: Components | Detector) -> int:
+    assert isinstance(components, Components)
+    return 2 * components.config.control.layout_channels * components.config.latent_size**2
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,21 @@ class Latents:
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+    def to(self, device: torch.device) -> Latents:
+        """Return the same latents in a device's memory, where a batch need not be moved at every step."""
+
+        def moved(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device)
+
+        return Latents(
+            self.image.to(device),
+            self.prompts,
+            moved(self.layout),
+            moved(self.background),
+            moved(self.roi_mask),
+            moved(self.structure_mask),
+        )
 
 
 class LatentCache:
@@ -147,14 +162,14 @@ class LatentCache:
             for numbers in (own, sorted(set(range(len(parts))) - set(own))):
                 for number in numbers:
                     images = list(pool.map(lambda sample: sample.image(), parts[number]))
-                    shards[number] = self._shard(parts[number], images)
+                    shards[number] = self._shard(parts[number], images, pool)
                     done += len(parts[number])
                     if on_progress:
                         on_progress(min(done * processes.count, len(samples)), len(samples))
                 processes.wait()
         return _concatenate([shards[number] for number in range(len(parts))])
 
-    def _shard(self, samples: list[Sample], images: list[np.ndarray]) -> Latents:
+    def _shard(self, samples: list[Sample], images: list[np.ndarray], pool: ThreadPoolExecutor) -> Latents:
         digest = hashlib.sha256(self._common_key.encode())
         for sample, image in zip(samples, images, strict=True):
             digest.update(sample.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
@@ -169,7 +184,7 @@ class LatentCache:
             path = self.folder / f"{self._key_of(kind, key)}.{kind}.safetensors"
             found = _read_shard(path)
             if found is None:
-                variants = variants or list(self._variants(samples, images))
+                variants = variants or list(chain.from_iterable(pool.map(self._variants, samples, images)))
                 found = encode_kind(variants), [conditions.prompt for *_, conditions in variants]
                 _write_shard(path, *found)
             tensors |= found[0]
@@ -180,17 +195,18 @@ class LatentCache:
         """Return the key of a file of a shard: conditions depend on how names are shown too."""
         return hashlib.sha256((key + self._code_key).encode()).hexdigest()[:32] if kind == "conditions" else key
 
-    def _variants(self, samples: list[Sample], images: list[np.ndarray]) -> Iterator[Variant]:
+    def _variants(self, sample: Sample, image: np.ndarray) -> list[Variant]:
         size = self.config.image_size
-        for sample, image in zip(samples, images, strict=True):
-            content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
-            for number in range(self.augmentation.variants):
-                rng = np.random.default_rng([self.seed, content, number])
-                change = Augmentation() if number == 0 else Augmentation.draw(self.augmentation, size, rng)
-                canvas = change.apply_to_image(image, size)
-                layout = change.apply_to_layout(sample.layout, size)
-                roi = draw_training_roi(layout, self.registry, rng)
-                yield layout, canvas, build_conditions(layout, canvas, roi, self.registry, code=self._code)
+        content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
+        variants = []
+        for number in range(self.augmentation.variants):
+            rng = np.random.default_rng([self.seed, content, number])
+            change = Augmentation() if number == 0 else Augmentation.draw(self.augmentation, size, rng)
+            canvas = change.apply_to_image(image, size)
+            layout = change.apply_to_layout(sample.layout, size)
+            roi = draw_training_roi(layout, self.registry, rng)
+            variants.append((layout, canvas, build_conditions(layout, canvas, roi, self.registry, code=self._code)))
+        return variants
 
     def _encode_images(self, variants: list[Variant]) -> dict[str, Tensor]:
         return {"image": self._encode_arrays([canvas for _, canvas, _ in variants])}

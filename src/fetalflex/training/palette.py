@@ -43,7 +43,9 @@ def choose_palette(
     Returns:
         Colours by name. Outlines have `OUTLINE_COLOUR`.
     """
-    candidates = [colour for colour in product(_LEVELS, repeat=3) if sum(colour) >= _LEAST_LIGHT]
+    candidates: list[Colour] = [
+        (red, green, blue) for red, green, blue in product(_LEVELS, repeat=3) if red + green + blue >= _LEAST_LIGHT
+    ]
     distances = {
         with_outline: latent_distances(vae, size, candidates, OUTLINE_COLOUR if with_outline else None)
         for with_outline in sorted({outline is not None for outline in outlines.values()})

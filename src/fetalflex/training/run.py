@@ -48,6 +48,7 @@ def train(
     registry: Registry | None = None,
     console: Console | None = None,
     processes: Processes | None = None,
+    schedule: Schedule | None = None,
 ) -> bool:
     """Run, or resume, one training stage.
 
@@ -58,6 +59,7 @@ def train(
         registry: Planes and structures; by default those of the model that the run starts from, or the built-in ones.
         console: Where the main process shows progress.
         processes: Those that train together; by default those that were launched together.
+        schedule: When it is to be complete, and what is kept on the way.
 
     Returns:
         True if the run is complete; False if it was interrupted.
@@ -68,10 +70,21 @@ def train(
         OtherProcessFailed: If another process failed.
     """
     with nullcontext(processes) if processes else joined() as processes:
-        return _train(config, registry, processes.console(console), processes)
+        return _train(config, registry, processes.console(console), processes, schedule or Schedule())
 
 
-def _train(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> bool:
+@dataclass(frozen=True)
+class Schedule:
+    """Say when a run is to be complete by the clock, and what is kept on the way; see `Trainer`."""
+
+    deadline: float | None = None
+    snapshot: Callable[[Stage[Any]], None] | None = None
+    snapshot_seconds: float = 60.0
+
+
+def _train(
+    config: RunConfig, registry: Registry | None, console: Console, processes: Processes, schedule: Schedule
+) -> bool:
     parts = gather(config, registry, processes)
     record = _run_record(config, data_fingerprint(parts.training), _identity(parts.components), processes.count)
     _check_same_run(record, config.output / CONFIG_COPY)
@@ -90,7 +103,16 @@ def _train(config: RunConfig, registry: Registry | None, console: Console, proce
     stage = build_stage(config, parts, latents_of)
     if processes.main:
         _write_record(record, config.output / CONFIG_COPY)
-    return Trainer(stage, config, console, parts.sample_weights(stage.sample_count), processes).run()
+    return Trainer(
+        stage,
+        config,
+        console,
+        parts.sample_weights(stage.sample_count),
+        processes,
+        schedule.deadline,
+        schedule.snapshot,
+        schedule.snapshot_seconds,
+    ).run()
 
 
 @dataclass(frozen=True)

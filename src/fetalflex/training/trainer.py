@@ -58,6 +58,11 @@ class Trainer:
         console: Where to show progress.
         sample_weights: How often each training sample is shown relative to the others, (N,); by default all alike.
         processes: Those that train together; by default this one alone.
+        deadline: Time of `time.monotonic` at which the run is to be complete, validation and checkpoints counted; it
+            takes the place of `max_minutes`.
+        snapshot: Called with the stage every `snapshot_seconds`, its weights replaced by their moving average, to
+            leave a usable model.
+        snapshot_seconds: See there.
 
     Raises:
         FetalFlexError: If a batch has fewer images than there are processes.
@@ -70,6 +75,9 @@ class Trainer:
         console: Console | None = None,
         sample_weights: NDArray[np.float64] | None = None,
         processes: Processes | None = None,
+        deadline: float | None = None,
+        snapshot: Callable[[Stage[Any]], None] | None = None,
+        snapshot_seconds: float = 60.0,
     ) -> None:
         self.stage = stage
         self.config = config
@@ -90,6 +98,10 @@ class Trainer:
         self._check_batches()
         self._stop = False
         self._map: Callable[..., Iterable[Any]] = map
+        self._deadline = deadline
+        self._budget = None if config.max_minutes is None else 60 * config.max_minutes
+        self._snapshot = snapshot
+        self._snapshot_seconds = snapshot_seconds
 
     def run(self) -> bool:
         """Train until the images or the time are used up.
@@ -98,6 +110,8 @@ class Trainer:
             True if the run is complete and the model is written; False if it was interrupted and can be resumed.
         """
         progress = self._restore()
+        if self._deadline is not None:
+            self._budget = progress.seconds + max(self._deadline - time.monotonic(), 0.0)
         log = RunLog(self.folder, progress.images) if self.processes.main else None
         try:
             with self._graceful_stop(), self._workers():
@@ -137,7 +151,7 @@ class Trainer:
         """Take steps until the run is done or is to stop; only the main process has a log, validates and saves."""
         config = self.config
         recent: dict[str, list[torch.Tensor]] = {}
-        saved = progress.images
+        saved, kept = progress.images, time.monotonic()
         with self._bar(progress) as advance:
             while self._goes_on(progress):
                 before, started = progress.images, time.monotonic()
@@ -146,6 +160,7 @@ class Trainer:
                     recent.setdefault(name, []).append(value)
                 progress.seconds += time.monotonic() - started
                 advance(progress)
+                stepped = time.monotonic()
                 if _crossed(before, progress.images, config.log_every):
                     values = self._checked_means(recent, progress)
                     if log:
@@ -157,6 +172,12 @@ class Trainer:
                 if _crossed(before, progress.images, config.checkpoint_every):
                     self._save(progress, recent)
                     saved = progress.images
+                if self._snapshot and time.monotonic() - kept >= self._snapshot_seconds:
+                    with self._averaged():
+                        self._snapshot(self.stage)
+                    kept = time.monotonic()
+                if self._deadline is not None:
+                    progress.seconds += time.monotonic() - stepped
         if saved != progress.images:
             self._save(progress, recent)
         self.processes.wait()
@@ -212,9 +233,9 @@ class Trainer:
 
     def _done(self, progress: Progress) -> float:
         shown = progress.images / self.config.images
-        if self.config.max_minutes is None:
+        if self._budget is None:
             return shown
-        return max(shown, progress.seconds / (60 * self.config.max_minutes))
+        return max(shown, progress.seconds / self._budget if self._budget > 0 else 1.0)
 
     def _checked_means(self, recent: dict[str, list[torch.Tensor]], progress: Progress) -> dict[str, float]:
         means = {name: float(torch.stack(kept).mean()) for name, kept in recent.items()}
@@ -237,10 +258,8 @@ class Trainer:
         )
 
     def _validate(self, progress: Progress, log: RunLog) -> None:
-        with self.average.applied(), torch.no_grad():
-            self.networks.eval()
+        with self._averaged():
             result = self.stage.validate()
-            self.networks.train()
         log.add(progress, {f"validation/{name}": value for name, value in result.numbers.items()})
         if result.sheet is not None:
             path = self.folder / "samples" / f"images-{progress.images:010d}.png"
@@ -284,6 +303,14 @@ class Trainer:
             path = self.stage.components.save(self.folder / MODEL_FOLDER)
         (self.folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         self.console.print(f"wrote {path}")
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the moving average in the place of the weights, for inference."""
+        with self.average.applied(), torch.no_grad():
+            self.networks.eval()
+            yield
+            self.networks.train()
 
     @contextmanager
     def _workers(self) -> Iterator[None]:

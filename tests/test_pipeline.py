@@ -26,6 +26,7 @@ from fetalflex.anatomy.conditions import build_conditions
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.sampling import Step
 from fetalflex.errors import FetalFlexError
+from fetalflex.finishing import Finishing
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.pipeline import FetalFlexPipeline
@@ -67,8 +68,9 @@ def test_outside_the_roi_the_image_stays_bit_for_bit(
 ) -> None:
     layout, image = scene(*size)
     mask = draw_roi_mask(layout, REGISTRY, roi) if isinstance(roi, str) else roi(*size)
-    before, feather = image.copy(), 3 if roi in ("auto", disc) else 0
-    made = pipeline(layout, image=image, roi=roi if isinstance(roi, str) else mask, feather=feather, steps=1, seed=5)
+    before, finishing = image.copy(), Finishing() if roi in ("auto", disc) else Finishing.off()
+    roi = roi if isinstance(roi, str) else mask
+    made = pipeline(layout, image=image, roi=roi, finishing=finishing, steps=1, seed=5)
     assert made.image.shape == image.shape
     assert made.image.dtype == np.uint8
     assert np.array_equal(made.roi_mask, mask)
@@ -79,21 +81,30 @@ def test_outside_the_roi_the_image_stays_bit_for_bit(
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(17, 150), st.integers(17, 150), st.integers(0, 2**32), st.integers(0, 8), st.floats(0, 1))
+@given(
+    st.integers(17, 150),
+    st.integers(17, 150),
+    st.integers(0, 2**32),
+    st.builds(Finishing, membrane=st.booleans(), feather=st.none() | st.integers(0, 8)),
+    st.floats(0, 1),
+)
 def test_no_pixel_outside_any_roi_ever_changes(
-    pipeline: FetalFlexPipeline, width: int, height: int, seed: int, feather: int, eta: float
+    pipeline: FetalFlexPipeline, width: int, height: int, seed: int, finishing: Finishing, eta: float
 ) -> None:
     layout, image = scene(width, height)
     mask = np.random.default_rng(seed).random((height, width)) < 0.3
     mask[0, 0] = True
-    made = pipeline(layout, image=image, roi=mask, feather=feather, eta=eta, steps=1, seed=seed)
+    made = pipeline(layout, image=image, roi=mask, finishing=finishing, eta=eta, steps=1, seed=seed)
     assert np.array_equal(made.image[~mask], image[~mask])
 
 
 def test_feathering_blends_towards_the_background_inside_the_roi(pipeline: FetalFlexPipeline) -> None:
     layout, image = scene()
     mask = disc(64, 64)
-    hard, soft = (pipeline(layout, image=image, roi=mask, feather=f, steps=1) for f in (0, 4))
+    hard, soft = (
+        pipeline(layout, image=image, roi=mask, finishing=Finishing.chosen(False, feather=feather), steps=1)
+        for feather in (0, 4)
+    )
     low = np.minimum(hard.image, image)
     high = np.maximum(hard.image, image)
     assert (soft.image >= low).all()
@@ -209,7 +220,7 @@ def test_a_synthesis_says_how_it_was_made(pipeline: FetalFlexPipeline) -> None:
     assert (made.layout, made.seed) == (layout, 3)
     assert made.model == pipeline.identity == model_identity(pipeline.components)
     assert made.settings == {
-        "sampler": "ddim", "steps": 2, "eta": 0.5, "feather": 0, "prompt_guidance": 2, "layout_guidance": 3,
+        "sampler": "ddim", "steps": 2, "eta": 0.5, "prompt_guidance": 2, "layout_guidance": 3,
         "close_up": False,
     }  # fmt: skip
     assert '"steps": 2' in made.metadata()["FetalFlex:settings"]
@@ -385,7 +396,7 @@ def test_structures_can_be_removed_down_to_none_and_added_from_none(pipeline: Fe
         ({"steps": 2.5}, "steps must be .*got 2.5"),
         ({"eta": 1.1}, "eta is 1.1; choose a number from 0"),
         ({"eta": float("nan")}, "eta must be finite"),
-        ({"feather": -1}, "feather must be a whole number from 0 .*got -1"),
+        ({"finishing": "none"}, "finishing is 'none'; give a Finishing"),
         ({"batch_size": 0}, "batch_size must be a whole number from 1 .*got 0"),
         ({"prompt": 7}, r"prompt must not be 7 \(int\)"),
         ({"before": "skull"}, r"before must not be 'skull' \(str\)"),

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fetalflex.anatomy import CloseUp, Layout, Registry, default_registry, draw_roi_mask, model_registry
+from fetalflex.anatomy import CHANGED, CloseUp, Layout, Registry, default_registry, draw_edit_mask, model_registry
 from fetalflex.anatomy.checks import whole_number
 from fetalflex.canvas_sampling import CanvasSampler
 from fetalflex.diffusion.anisotropic import Smoothing
@@ -20,16 +20,18 @@ from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.diffusion.resampling import Resampling
 from fetalflex.diffusion.sampling import Callback
 from fetalflex.errors import FetalFlexError
+from fetalflex.finishing import DEFAULT_FINISHING, Finishing
+from fetalflex.finishing.finish import finish
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.pasting import paste
 from fetalflex.precision import Precision
 from fetalflex.requests import (
     Image,
+    Mask,
     Request,
     Roi,
     check_requests,
-    check_same_size,
     regions_that_may_differ,
     roi_mask_of,
     union_of_masks,
@@ -104,7 +106,8 @@ class FetalFlexPipeline:
         guidance: Guidance = DEFAULT_GUIDANCE,
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
-        feather: int = 0,
+        strength: float = 1.0,
+        finishing: Finishing = DEFAULT_FINISHING,
         close_up: bool | CloseUp = True,
         precision: Precision = "fp32",
         batch_size: int = 4,
@@ -120,7 +123,7 @@ class FetalFlexPipeline:
             image: (H, W) uint8 grey, the size of the layout: the image whose background is kept. Without one the
                 whole image is synthesised.
             roi: Region to synthesise: "auto", "outline", "box", "structures", "full", or a mask (H, W) bool; see
-                `draw_roi_mask`.
+                `draw_roi_mask`. With `before` also "changed", see `draw_change_mask`.
             prompt: Text in place of the global prompt made from the layout.
             seed: One seed per layout; a single number s gives layout i the seed s + i.
             before: Layout before an edit, of which `layout` is the result; a close-up then shows both, and what was
@@ -132,7 +135,9 @@ class FetalFlexPipeline:
             guidance: Weights of prompt, layout and edit.
             smoothing: Anisotropic diffusion inside the sampling loop (SSA).
             resampling: Go stretches of the way several times (RePaint).
-            feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
+            strength: Share of the sampling steps that is gone, in (0, 1], starting at the source image noised so far:
+                below 1 what lies in the ROI guides what is drawn there; 1 starts at pure noise. Needs an image.
+            finishing: How the ROI is fitted into the image; `Finishing.off()` pastes it as it is.
             close_up: Let the model see the image round anatomy and ROI alone, enlarged to its canvas, and put the
                 result back; without it, or without an image, it works on the whole picture. A `CloseUp` is used as it
                 is, so that several tasks on one image share their frame, and with it their noise.
@@ -153,11 +158,14 @@ class FetalFlexPipeline:
             guidance,
             smoothing,
             resampling,
-            feather=feather,
+            strength,
+            finishing=finishing,
             close_up=close_up,
             precision=precision,
         )
         requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed, close_up, before)
+        if settings.strength < 1 and any(request.image is None for request in requests):
+            raise FetalFlexError("strength below 1 starts at the source image, but there is none; give image")
         results = self._synthesise(requests, settings, batch_size, callback, on_progress)
         return results[0] if isinstance(layout, Layout) else results
 
@@ -178,7 +186,7 @@ class FetalFlexPipeline:
         guidance: Guidance = DEFAULT_GUIDANCE,
         smoothing: Smoothing | None = None,
         resampling: Resampling | None = None,
-        feather: int = 0,
+        finishing: Finishing = DEFAULT_FINISHING,
         close_up: bool | CloseUp = True,
         precision: Precision = "fp32",
         callback: Callback | None = None,
@@ -203,7 +211,7 @@ class FetalFlexPipeline:
             guidance: Weights of prompt and layout.
             smoothing: Anisotropic diffusion inside the sampling loop (SSA).
             resampling: Go stretches of the way several times (RePaint).
-            feather: Width in pixels, inside the masks, over which result and draft are blended.
+            finishing: How the masks' inside is fitted into the draft.
             close_up: As for a call.
             precision: As for a call.
             callback: Called after each sampling step.
@@ -212,7 +220,7 @@ class FetalFlexPipeline:
             FetalFlexError: If draft, layout, masks or numbers do not fit together; the message names which.
         """
         settings = SamplingSettings(
-            sampler, steps, eta, guidance, smoothing, resampling, strength, feather, close_up, precision
+            sampler, steps, eta, guidance, smoothing, resampling, strength, finishing, close_up, precision
         )
         roi = union_of_masks(mask, layout)
         requests = check_requests(self.registry, [layout], draft, roi, prompt, negative_prompt, seed, close_up)
@@ -244,36 +252,43 @@ class FetalFlexPipeline:
             pixels = self.canvas_sampler.sample(parts, conditions, settings, callback)
             for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
                 image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
-                results.append(self._finish(request, condition.prompt, image, settings))
+                results.append(self._finish(request, part, condition.prompt, image, settings))
             if on_progress:
                 on_progress(len(results))
         return results
 
-    def _finish(self, request: Request, prompt: str, image: Image, settings: SamplingSettings) -> Synthesis:
+    def _finish(
+        self, request: Request, part: Request, prompt: str, image: Image, settings: SamplingSettings
+    ) -> Synthesis:
         record, close_up = settings.record(), request.close_up
         if request.before is None:
             record.pop("edit_guidance", None)
-        if request.image is not None:
-            image = paste(close_up.put_back(image, request.image), request.image, request.roi_mask, settings.feather)
+        record.pop("finishing")
+        if part.image is not None and request.image is not None:
+            finished = finish(image, part.image, part.roi_mask, settings.finishing)
+            image = close_up.put_back(finished.image, request.image)
+            record["finishing"] = finished.record
         if request.negative_prompt:
             record["negative_prompt"] = request.negative_prompt
         whole = close_up == CloseUp.whole(request.layout)
         record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
         return Synthesis(image, request.layout, request.roi_mask, prompt, request.seed, self.identity, record)
 
-    def edit(self, image: Image, before: Layout, after: Layout, roi: Roi = "auto", **options: Any) -> Synthesis:
+    def edit(self, image: Image, before: Layout, after: Layout, roi: Roi = CHANGED, **options: Any) -> Synthesis:
         """Synthesise an image under an edited layout; the ROI covers what was there before and what is there now.
 
-        A close-up shows what both layouts show.
+        A close-up shows what both layouts show, however small the ROI is.
 
         Args:
             image: (H, W) uint8 grey.
             before: What the image shows.
             after: What it is to show.
-            roi: Mode as for a call, or a mask, which is taken as it is.
+            roi: "changed" = the structures that differ, before and after, each with a margin (see `draw_change_mask`),
+                or the same as "auto" where none does; other modes = the union of both layouts' regions; or a mask,
+                which is taken as it is.
             options: As for a call.
         """
-        mask = self._edit_mask(image, before, [after], roi)
+        mask = self.edit_region(image, before, [after], roi)
         return self(after, image=image, roi=mask, before=before, **options)
 
     @torch.no_grad()
@@ -283,7 +298,7 @@ class FetalFlexPipeline:
         before: Layout,
         after: Sequence[Layout],
         may_differ: Sequence[NDArray[np.bool_]],
-        roi: Roi = "auto",
+        roi: Roi = CHANGED,
         prompt: Sequence[str | None] | None = None,
         seed: int = 0,
         *,
@@ -303,7 +318,8 @@ class FetalFlexPipeline:
             after: What the further syntheses are to show.
             may_differ: For each of them where it may differ from the first, (H, W) bool; what lies outside the ROI is
                 left out.
-            roi: Mode or mask, as for a call; a mode's region covers all layouts.
+            roi: "changed" = the union of `may_differ`, so that all the rest is the source's; or a mode or mask as for
+                `edit`; a mode's region covers all layouts.
             prompt: One for each further synthesis, None for that made from its layout.
             seed: Seed of all.
             negative_prompt: Text to steer away from.
@@ -319,7 +335,10 @@ class FetalFlexPipeline:
         if not after:
             raise FetalFlexError("after is empty; give at least one layout to set against the image's own")
         layouts = [before, *after]
-        roi_mask = self._edit_mask(image, before, after, roi)
+        if isinstance(roi, str) and roi == CHANGED:
+            whole = np.ones((before.height, before.width), np.bool_)
+            roi = np.logical_or.reduce(regions_that_may_differ(may_differ, len(after), whole))
+        roi_mask = self.edit_region(image, before, after, roi)
         if options.get("close_up", True) is True:
             options["close_up"] = CloseUp.around_all(layouts, self.registry, roi_mask)
         settings = SamplingSettings(**options)
@@ -346,20 +365,22 @@ class FetalFlexPipeline:
         image = paste(other.image, first.image, may_differ, blend, kept=first.roi_mask & ~may_differ)
         return replace(other, image=image, settings=other.settings | {"blend": blend})
 
-    def _edit_mask(self, image: Image, before: Layout, after: Sequence[Layout], roi: Roi) -> NDArray[np.bool_]:
-        """Return the region that a mode gives for all layouts, or the mask as it is, checked."""
+    def edit_region(self, image: Image, before: Layout, after: Sequence[Layout], roi: Roi = CHANGED) -> Mask:
+        """Return the region that a mode gives for edits of an image, (H, W) bool, or the mask as it is, checked.
+
+        Args:
+            image: (H, W) uint8 grey.
+            before: What the image shows.
+            after: What each edit leads to, at least one.
+            roi: As for `edit`.
+        """
         if isinstance(roi, str):
             roi = np.logical_or.reduce([self.edit_roi(before, layout, roi) for layout in after])
         return roi_mask_of(self.registry, before, image, roi)
 
-    def edit_roi(self, before: Layout, after: Layout, mode: str = "auto") -> NDArray[np.bool_]:
-        """Return the union of both layouts' ROI masks; a layout that has become empty adds nothing."""
-        check_same_size(before, after)
-        layouts = [layout for layout in (before, after) if layout.structures or mode == "full"]
-        if not layouts:
-            raise FetalFlexError("neither layout holds a structure, so no ROI can be drawn; use roi='full'")
-        masks = [draw_roi_mask(layout, self.registry, mode) for layout in layouts]
-        return np.logical_or.reduce(masks)
+    def edit_roi(self, before: Layout, after: Layout, mode: str = CHANGED) -> NDArray[np.bool_]:
+        """Return the region to synthesise for an edit, (H, W) bool; see `draw_edit_mask`."""
+        return draw_edit_mask(before, after, self.registry, mode)
 
 
-__all__ = ["FetalFlexPipeline", "Guidance", "Resampling", "Smoothing", "Synthesis"]
+__all__ = ["FetalFlexPipeline", "Finishing", "Guidance", "Resampling", "Smoothing", "Synthesis"]

@@ -6,8 +6,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, get_args
 
 from fetalflex.anatomy import CloseUp
-from fetalflex.anatomy.checks import finite_number, one_of, positive_number, whole_number
-from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
+from fetalflex.anatomy.checks import finite_number, one_of, positive_number, shown, whole_number
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.diffusion.resampling import Resampling, with_resampling
@@ -15,6 +14,7 @@ from fetalflex.diffusion.samplers import choose_sampler
 from fetalflex.diffusion.sampling import Sampler
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
+from fetalflex.finishing import DEFAULT_FINISHING, Finishing
 from fetalflex.precision import Precision
 
 
@@ -30,7 +30,7 @@ class SamplingSettings:
         smoothing: SSA's anisotropic diffusion; None is off.
         resampling: RePaint's going back and forth; None is off.
         strength: Share of the steps that is gone, starting at the source image noised so far; 1 starts at pure noise.
-        feather: Width in pixels, inside the ROI, over which synthesis and background are blended.
+        finishing: How the region is fitted into the image: membrane, feather.
         close_up: Work on the image round anatomy and ROI alone, enlarged to the canvas, if there is an image; or on
             this part of it.
         precision: `bf16` runs the networks in bfloat16 where that is safe: faster where the hardware knows it, and
@@ -47,15 +47,16 @@ class SamplingSettings:
     smoothing: Smoothing | None = None
     resampling: Resampling | None = None
     strength: float = 1.0
-    feather: int = 0
+    finishing: Finishing = DEFAULT_FINISHING
     close_up: bool | CloseUp = True
     precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
         whole_number(self.steps, "steps", 1, 1_000_000)
-        whole_number(self.feather, "feather", 0, MAX_IMAGE_SIDE)
         if positive_number(self.strength, "strength") > 1:
             raise FetalFlexError(f"strength is {self.strength}; choose a number above 0 and up to 1")
+        if not isinstance(self.finishing, Finishing):
+            raise FetalFlexError(f"finishing is {shown(self.finishing)}; give a Finishing, or Finishing.off()")
         one_of(self.precision, "precision", get_args(Precision))
         self.choose()
 
@@ -86,7 +87,7 @@ class SamplingSettings:
         """Return the settings as plain values, those that are off left out."""
         record: dict[str, Any] = {"sampler": self.sampler, "steps": int(self.steps), "eta": float(self.eta)}
         record |= {
-            "feather": int(self.feather),
+            "finishing": self.finishing.record(),
             "prompt_guidance": self.guidance.prompt,
             "layout_guidance": self.guidance.layout,
             "close_up": list(astuple(self.close_up)) if isinstance(self.close_up, CloseUp) else bool(self.close_up),

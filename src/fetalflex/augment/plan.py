@@ -13,6 +13,7 @@ from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
+from fetalflex.finishing import Finishing
 from fetalflex.precision import Precision
 from fetalflex.sampling_settings import SamplingSettings
 
@@ -48,7 +49,9 @@ class Sampling(_Strict):
         guidance_edit: How strongly what differs from the source's layout pulls; 0 is off.
         ssa: Smooth structures by anisotropic diffusion inside the sampling loop.
         ssa_weight: With `ssa`, how strongly at high noise.
-        feather: Width in pixels, inside the region, over which synthesis and source are blended.
+        finish: Fit the region into its image; without, it is pasted as it is.
+        feather: Width in pixels, inside the region, over which synthesis and source are blended; None for a width that
+            suits the region.
         close_up: Let the model see the image round anatomy and region alone, enlarged.
         precision: `bf16` is faster where the hardware knows it.
     """
@@ -61,7 +64,8 @@ class Sampling(_Strict):
     guidance_edit: float = Field(DEFAULT_GUIDANCE.edit, ge=0, le=30)
     ssa: bool = False
     ssa_weight: float = Field(1.0, ge=0, le=1)
-    feather: int = Field(0, ge=0, le=MAX_IMAGE_SIDE)
+    finish: bool = True
+    feather: int | None = Field(None, ge=0, le=MAX_IMAGE_SIDE)
     close_up: bool = True
     precision: Precision = "fp32"
 
@@ -78,7 +82,7 @@ class Sampling(_Strict):
             self.eta,
             Guidance(self.guidance_prompt, self.guidance_layout, self.guidance_edit),
             Smoothing(weight=self.ssa_weight) if self.ssa else None,
-            feather=self.feather,
+            finishing=Finishing.chosen(self.finish, feather=self.feather),
             close_up=self.close_up,
             precision=self.precision,
         )

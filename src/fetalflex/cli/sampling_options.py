@@ -62,12 +62,28 @@ class SamplingOptions:
             show_default=False,
         ),
     ] = None
-    feather: Annotated[
-        int,
+    finish: Annotated[
+        bool,
         typer.Option(
-            "--feather", min=0, help="Width in pixels, inside the region, over which synthesis and source are blended."
+            "--finish/--no-finish", help="Fit the region into its image; without, it is pasted with a hard rim."
         ),
-    ] = 0
+    ] = True
+    membrane: Annotated[
+        bool,
+        typer.Option(
+            "--membrane/--no-membrane", help="Continue the difference of grey at the rim into the region, fading."
+        ),
+    ] = True
+    feather: Annotated[
+        int | None,
+        typer.Option(
+            "--feather",
+            min=0,
+            help="Width in pixels, inside the region, over which synthesis and source are blended; "
+            "a width that suits the region, if none is given.",
+            show_default=False,
+        ),
+    ] = None
     whole_image: Annotated[
         bool,
         typer.Option(
@@ -91,6 +107,7 @@ class SamplingOptions:
         """
         from fetalflex.diffusion.anisotropic import Smoothing
         from fetalflex.diffusion.guidance import Guidance
+        from fetalflex.finishing import Finishing
         from fetalflex.sampling_settings import SamplingSettings
 
         settings: dict[str, Any] = {
@@ -100,7 +117,7 @@ class SamplingOptions:
             "guidance": Guidance(self.guidance_prompt, self.guidance_layout, self.guidance_edit or 0.0),
             "smoothing": Smoothing(weight=self.ssa_weight) if self.ssa else None,
             "resampling": None if self.resample is None else _resampling(self.resample),
-            "feather": self.feather,
+            "finishing": Finishing.chosen(self.finish, membrane=self.membrane, feather=self.feather),
             "close_up": not self.whole_image,
             "precision": self.precision,
         }

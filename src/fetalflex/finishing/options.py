@@ -1,0 +1,54 @@
+"""What is done to a synthetic region so that it fits into its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fetalflex.anatomy.checks import whole_number
+from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
+from fetalflex.errors import FetalFlexError
+
+
+@dataclass(frozen=True)
+class Finishing:
+    """Say how a synthetic region is fitted into its image; outside of it nothing changes in any case.
+
+    Only the feather uses what the source shows inside the region; all else looks at what lies outside. Without a source
+    image nothing is finished.
+
+    Args:
+        membrane: Continue the difference of grey at the rim into the region, fading with depth.
+        feather: Width in pixels, inside the region, over which the synthesis is blended into the source's own pixels;
+            None for a width that suits the region, 0 for none.
+
+    Raises:
+        FetalFlexError: If a value is of another kind, or out of range.
+    """
+
+    membrane: bool = True
+    feather: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("membrane",):
+            if not isinstance(value := getattr(self, name), bool):
+                raise FetalFlexError(f"finishing.{name} is {value!r}; choose True or False")
+        if self.feather is not None:
+            whole_number(self.feather, "feather", 0, MAX_IMAGE_SIDE)
+
+    @classmethod
+    def off(cls) -> Finishing:
+        """Return the finishing that pastes the region as it was decoded, with a hard rim."""
+        return cls(membrane=False, feather=0)
+
+    @classmethod
+    def chosen(cls, finish: bool, *, membrane: bool = True, feather: int | None = None) -> Finishing:
+        """Return the finishing of a user's choices; without `finish` nothing is left but a feather that was named."""
+        return cls(membrane, feather) if finish else cls(False, feather or 0)
+
+    def record(self) -> dict[str, Any]:
+        """Return it as plain values; a width that is chosen for each region is "auto"."""
+        return {"membrane": self.membrane, "feather": "auto" if self.feather is None else int(self.feather)}
+
+
+DEFAULT_FINISHING = Finishing()

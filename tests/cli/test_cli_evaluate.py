@@ -73,6 +73,19 @@ def test_a_baseline_without_layout_compares(evaluate: RunCommand) -> None:
     assert not Path("more").exists(), "the mismatch is told before anything is synthesised"
 
 
+def test_blurs_and_local_edits_stand_in_the_report(evaluate: RunCommand) -> None:
+    evaluate("--no-edits", "--no-audit", "--blur", "3", "--out", "smooth")
+    options = ("--no-edits", "--no-audit", "--local-edits", "--blur", "none", "--blur-like", "smooth/report.json")
+    report = json.loads(evaluate(*options, "--sampler", "dpm++", "--json").stdout)
+    assert [*report["blurs"]] in ([], ["blur_equal"])
+    if not report["blurs"]:
+        assert any("No blur gives these syntheses the local contrast" in note for note in report["notes"])
+    assert report["local_edits"]["planes"]["abdominal_transverse"]["metrics"]["tone_error"]["count"] == 2
+    assert {path.stem.rpartition(".")[2] for path in Path("out/syntheses").glob("*.*.png")} == {"moved"}
+    assert "## Texture, seam and tone of local edits" in Path("out/report.md").read_text()
+    assert [*json.loads(Path("smooth/report.json").read_text())["blurs"]] == ["blur_3"]
+
+
 def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_model: Path) -> None:
     own = json.loads(evaluate("--json", "--no-edits").stdout)
     other = json.loads(evaluate("--json", "--no-edits", "--features-of", tiny_model).stdout)
@@ -126,6 +139,9 @@ def test_a_detector_measures_layout_fidelity(
         ("--features-of nowhere", "model 'nowhere' is neither a folder nor found"),
         ("--layout-fidelity nowhere", "model 'nowhere' is neither a folder nor found"),
         ("--layout-fidelity set", "set holds no detector"),
+        ("--blur two", "--blur is 'two'; give numbers of pixels above 0 and up to 64, as in 2,4, or none"),
+        ("--blur 2,-4", "--blur is '2,-4'"),
+        ("--blur-like missing.json", "missing.json cannot be read"),
         ("--sampler magic", "magic"),
         ("--steps 5000", "5000"),
         ("--device abacus", "device 'abacus' cannot be used"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.comparison import compare_reports, read_report
+from fetalflex.evaluation.comparison import compare_reports, contrast_of_report, read_report
 from fetalflex.evaluation.report import report_values
 from fetalflex.evaluation.results import Results
 
@@ -79,6 +79,28 @@ def test_layout_fidelity_is_compared(report: dict, tmp_path: Path) -> None:
     assert not any("detector differs" in line for line in lines)
 
 
+def test_blurs_and_rulers_are_compared(report: dict) -> None:
+    better = json.loads(json.dumps(report))
+    for where in (better, better["blurs"]["blur_2"]):
+        where["mean_of_planes"]["texture"]["value"] += 3
+    del better["blurs"]["blur_4"]
+    lines = compare_reports(report, better).splitlines()
+    title = "texture: power at 0.21 to 0.38 cycles/px, dB |"
+    for where in ("mean of planes", "blurred by 2 px"):
+        assert any(line.startswith(f"| {where}: {title}") and line.endswith("| +3.0 |") for line in lines), where
+    assert any(line.startswith("| blurred by 2 px: PSNR, ROI, dB |") for line in lines)
+    assert not any("blurred by 4 px" in line for line in lines)
+
+
+def test_a_report_tells_its_local_contrast(report: dict) -> None:
+    of_plane = report["planes"]["thalamic_transverse"]["metrics"]["contrast"]["value"]
+    assert contrast_of_report(report, "report.json") == pytest.approx(of_plane)
+    for plane in report["planes"].values():
+        del plane["metrics"]["contrast"]
+    with pytest.raises(FetalFlexError, match=r"report\.json tells no local contrast"):
+        contrast_of_report(report, "report.json")
+
+
 def test_other_or_missing_detectors_are_told(report: dict) -> None:
     measured = report | {"layout_fidelity": FIDELITY}
     other = compare_reports(measured, report | {"layout_fidelity": FIDELITY | {"detector": "detector-2"}})
@@ -105,6 +127,8 @@ def test_reports_of_other_images_do_not_compare(report: dict) -> None:
         ({"adherence": {"skull": {"present": 1}}}, "adherence.skull.present: "),
         ({"adherence": 1}, "adherence: "),
         ({"sampling": "ddim"}, "sampling: "),
+        ({"blurs": {"blur_2": {"title": "2 px"}}}, "blurs.blur_2.mean_of_planes: "),
+        ({"local_edits": 3}, "local_edits: "),
         ({"layout_fidelity": {"detector": "x"}}, "layout_fidelity.kinds: "),
     ],
 )

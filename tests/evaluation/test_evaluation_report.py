@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from fetalflex.evaluation.metrics import CONTROLLED, METRICS
 from fetalflex.evaluation.report import FORMAT, report_csv, report_markdown, report_values, summary
 from fetalflex.evaluation.results import Results
 
@@ -41,13 +42,28 @@ def test_values_are_means_over_the_lines_of_the_csv(results: Results) -> None:
 def test_the_markdown_report_has_tables_for_people(results: Results) -> None:
     text = report_markdown(results)
     assert text.startswith(f"# Evaluation of {results.facts['model']}\n")
-    for title in ("## Quality", "## Obedience to the layout", "## Memorisation"):
+    for title in ("## Quality", "## Texture, seam and tone", "## Obedience to the layout", "## Memorisation"):
         assert title in text
     assert "thalamic_transverse (6)" in text
     assert results.facts["extractor"] in text
     assert "null layout" not in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert not any("nan" in line or "None" in line for line in tables)
+
+
+def test_no_number_that_a_blur_may_improve_stands_without_one(results: Results) -> None:
+    lines = report_markdown(results).splitlines()
+    for metric in METRICS:
+        found = [index for index, line in enumerate(lines) if line.startswith(f"| {metric.title} ")]
+        assert found, metric.name
+        if metric.name in CONTROLLED:
+            assert lines[found[0] + 1].startswith("| … blurred by 2 px |")
+            assert lines[found[0] + 2].startswith("| … blurred by 4 px |")
+    blurs = report_values(results)["blurs"]
+    assert set(blurs) == {"blur_2", "blur_4"}
+    for blur in blurs.values():
+        assert set(CONTROLLED) < set(blur["mean_of_planes"])
+        assert blur["mean_of_planes"] == blur["planes"]["thalamic_transverse"]["metrics"]
 
 
 def test_a_hidden_layout_is_said_in_the_report(results: Results) -> None:

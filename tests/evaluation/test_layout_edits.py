@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure
-from fetalflex.evaluation.layout_edits import largest, with_all_enlarged, with_enlarged, without
+from fetalflex.evaluation.layout_edits import largest, with_all_enlarged, with_enlarged, with_one_moved, without
 
 SKULL = PlacedStructure("skull", Box(40, 30, 40, 30, 20))
 THALAMI = PlacedStructure("thalami", Box(44, 28, 10, 8))
@@ -39,3 +41,32 @@ def test_the_largest_of_several_is_found() -> None:
     assert largest(replace(LAYOUT, structures=(small, SKULL)), "skull") == SKULL
     with pytest.raises(ValueError, match="empty"):
         largest(LAYOUT, "palate")
+
+
+def test_one_inner_structure_is_moved_by_half_its_size_towards_the_middle() -> None:
+    layout = replace(LAYOUT, structures=(SKULL, THALAMI, PlacedStructure("cavum_septi_pellucidi", Box(70, 30, 8, 2))))
+    middle = np.array([SKULL.box.cx, SKULL.box.cy])
+    for which in range(4):
+        edited = with_one_moved(layout, SKULL, which)
+        assert edited is not None
+        [(before, after)] = [
+            pair for pair in zip(layout.structures, edited.structures, strict=True) if pair[0] != pair[1]
+        ]
+        assert before == layout.structures[1 + which % 2]
+        assert (after.box.width, after.box.height) == (before.box.width, before.box.height)
+        old, new = (np.array([one.box.cx, one.box.cy]) for one in (before, after))
+        assert np.hypot(*(new - old)) == pytest.approx(0.5 * math.sqrt(before.box.area))
+        if np.hypot(*(old - middle)) > 0.5 * math.sqrt(before.box.area):
+            assert np.hypot(*(new - middle)) < np.hypot(*(old - middle))
+
+
+def test_without_an_inner_structure_nothing_is_moved() -> None:
+    assert with_one_moved(replace(LAYOUT, structures=(SKULL,)), SKULL, 0) is None
+
+
+def test_without_an_outline_the_middle_is_that_of_all_structures() -> None:
+    layout = replace(LAYOUT, structures=(THALAMI, PlacedStructure("cavum_septi_pellucidi", Box(70, 30, 8, 2))))
+    edited = with_one_moved(layout, None, 1)
+    assert edited is not None
+    assert edited.structures[0] == THALAMI
+    assert edited.structures[1].box.cx < 70

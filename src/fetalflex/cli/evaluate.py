@@ -14,6 +14,7 @@ from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, w
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
+_WIDEST_BLUR = 64
 _DEFAULTS = replace(DEFAULTS_OF_EDITS, steps=50)
 
 
@@ -53,6 +54,29 @@ def evaluate(
         bool,
         typer.Option("--audit/--no-audit", help="Look for near-copies of training images, all of which are read."),
     ] = True,
+    local_edits: Annotated[
+        bool,
+        typer.Option(
+            "--local-edits/--no-local-edits",
+            help="Move an inner structure of each image too, only what changes made anew, and measure texture, seam "
+            "and tone of that: takes one synthesis more of each image.",
+        ),
+    ] = False,
+    blur: Annotated[
+        str,
+        typer.Option(
+            "--blur", metavar="PX,PX", help="Gaussian blurs whose numbers stand beside the syntheses' own; none is off."
+        ),
+    ] = "2,4",
+    blur_like: Annotated[
+        Path | None,
+        typer.Option(
+            "--blur-like",
+            metavar="REPORT.json",
+            help="Blur the syntheses to the local contrast of those of an earlier report too, such as SSA's.",
+            show_default=False,
+        ),
+    ] = None,
     roi: Annotated[
         options.Roi,
         typer.Option("--roi", help="Region to synthesise; auto, box, structures or full, as for fetalflex generate."),
@@ -91,8 +115,9 @@ def evaluate(
     """Measure a model on real images that it was not trained on.
 
     Every image of the split is synthesised from its own layout, its background kept. Measured are PSNR, MS-SSIM, a
-    perceptual distance and KID, of whole images and of the synthesised region; whether stomach and skull are there,
-    grow and vanish with their boxes; whether syntheses are near-copies of the images of DATA's split train; and, with
+    perceptual distance and KID, of whole images and of the synthesised region, and what a blur makes of them; texture,
+    seam and tone of the region at the image's own resolution; whether stomach and skull are there, grow and vanish with
+    their boxes; whether syntheses are near-copies of the images of DATA's split train; and, with
     --layout-fidelity, whether a detector finds the boxes that were asked for.
 
     DIR/report.md shows all numbers with confidence intervals, report.json the same for programs, samples.csv each
@@ -111,7 +136,7 @@ def evaluate(
 
     from fetalflex.data import open_dataset
     from fetalflex.data.atomic import replacing
-    from fetalflex.evaluation.comparison import compare_reports, read_report
+    from fetalflex.evaluation.comparison import compare_reports, contrast_of_report, read_report
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.evaluation.evaluate import evaluate as evaluate_model
     from fetalflex.evaluation.extractors import AutoencoderFeatures
@@ -130,6 +155,9 @@ def evaluate(
         batch_size=batch_size,
         with_edits=edits,
         with_audit=audit,
+        with_local_edits=local_edits,
+        blurs=_sigmas(blur),
+        blur_to=None if blur_like is None else contrast_of_report(read_report(blur_like), str(blur_like)),
     )
     other = None if baseline is None else read_report(baseline)
     registry = load_registry(registry_file, model)
@@ -149,3 +177,18 @@ def evaluate(
             file.write(text.encode())
         if not as_json:
             typer.echo(text)
+
+
+def _sigmas(text: str) -> tuple[float, ...]:
+    """Return the widths of blurs in pixels."""
+    if text.strip().lower() in ("none", ""):
+        return ()
+    try:
+        sigmas = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        sigmas = (0.0,)
+    if not all(0 < sigma <= _WIDEST_BLUR for sigma in sigmas):
+        raise FetalFlexError(
+            f"--blur is {text!r}; give numbers of pixels above 0 and up to {_WIDEST_BLUR}, as in 2,4, or none"
+        )
+    return sigmas

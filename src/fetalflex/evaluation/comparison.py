@@ -43,6 +43,19 @@ def check_same_images(first: Mapping[str, Any], second: Mapping[str, Any]) -> No
         raise FetalFlexError(f"the reports are of different images ({'; '.join(different)}), so nothing compares")
 
 
+def contrast_of_report(report: Mapping[str, Any], where: str) -> float:
+    """Return the local contrast of a report's synthetic regions in grey levels, mean over all its images.
+
+    Raises:
+        FetalFlexError: If the report, called `where`, does not tell it.
+    """
+    found = [plane["metrics"].get("contrast") for plane in report["planes"].values()]
+    known = [one for one in found if one and one["value"] is not None and one.get("count")]
+    if not known:
+        raise FetalFlexError(f"{where} tells no local contrast, so nothing can be blurred to it; run that one again")
+    return float(sum(one["value"] * one["count"] for one in known) / sum(one["count"] for one in known))
+
+
 def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
     """Return a Markdown table of two reports and the differences between them, second minus first.
 

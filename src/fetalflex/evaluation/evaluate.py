@@ -22,7 +22,7 @@ from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, l
 from fetalflex.evaluation.measuring import Measuring, Show
 from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
-from fetalflex.evaluation.syntheses import Task, plan_tasks, synthesise_missing
+from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
@@ -46,6 +46,8 @@ class EvaluationSettings:
         batch_size: Images that are computed together.
         with_edits: Test obedience on edited layouts too, which takes three syntheses for one where there is a test.
         with_audit: Look for near-copies of the training images, all of which are read for that.
+        with_local_edits: Measure texture, seam and tone of edits that change a small region too, one of each image that
+            holds an inner structure.
         blurs: Sigmas in pixels of Gaussian blurs whose numbers stand beside those of the syntheses as they are.
         blur_to: Local contrast in grey levels of other syntheses, such as SSA's, to which these are blurred too.
     """
@@ -60,6 +62,7 @@ class EvaluationSettings:
     batch_size: int = 4
     with_edits: bool = True
     with_audit: bool = True
+    with_local_edits: bool = False
     blurs: tuple[float, ...] = (2.0, 4.0)
     blur_to: float | None = None
 
@@ -111,9 +114,10 @@ def evaluate(
         check_same_images(baseline, facts)
     kept = KeptSyntheses(out, _identity(pipeline, selection, settings))
     tasks = plan_tasks(selection.evaluated, settings.with_edits)
-    with show("synthesising", len(tasks)) as tell:
+    local = plan_local_edits(selection.evaluated, pipeline.registry) if settings.with_local_edits else []
+    with show("synthesising", len(tasks) + len(local)) as tell:
         synthesise_missing(
-            pipeline, tasks, kept, settings.sampling, settings.roi, settings.seed, settings.batch_size, tell
+            pipeline, [*tasks, *local], kept, settings.sampling, settings.roi, settings.seed, settings.batch_size, tell
         )
     measuring = Measuring(
         pipeline,
@@ -127,10 +131,11 @@ def evaluate(
     )
     planes = measuring.planes(show)
     blurs = measuring.blurs(settings.blurs, settings.blur_to, show)
+    edited = measuring.local_edits(local) if local else None
     adherence = measuring.adherence() if settings.with_edits else {}
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
     notes = tuple(_notes(selection, settings, planes, blurs))
-    return Results(facts, kept, planes, adherence, fidelity, blurs, None, notes)
+    return Results(facts, kept, planes, adherence, fidelity, blurs, edited, notes)
 
 
 def _fidelity(

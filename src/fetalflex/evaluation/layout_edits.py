@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fetalflex.anatomy import Layout, PlacedStructure
 
 
@@ -29,6 +31,37 @@ def with_all_enlarged(layout: Layout, name: str, factor: float) -> Layout:
 def without(layout: Layout, name: str) -> Layout:
     """Return the layout without the structures of a name."""
     return layout.with_structures(placed for placed in layout.structures if placed.name != name)
+
+
+def with_one_moved(layout: Layout, outline: PlacedStructure | None, which: int) -> Layout | None:
+    """Return the layout with one inner structure moved by half its size, towards the middle of what it lies in.
+
+    One that lies in the middle already is moved to the right.
+
+    Args:
+        layout: Structures in image pixels.
+        outline: The plane's outline in it, which stays; the middle is its own, or that of all structures.
+        which: Of the inner structures that is moved, counted round and round.
+
+    Returns:
+        None if there is no inner structure.
+    """
+    inner = [index for index, placed in enumerate(layout.structures) if placed is not outline]
+    if not inner:
+        return None
+    moved = inner[which % len(inner)]
+    box = layout.structures[moved].box
+    distance = 0.5 * math.sqrt(box.width * box.height)
+    around = layout.structures if outline is None else (outline,)
+    dx, dy = (
+        sum(getattr(placed.box, name) for placed in around) / len(around) - getattr(box, name) for name in ("cx", "cy")
+    )
+    length = math.hypot(dx, dy)
+    step = (distance, 0.0) if length < distance else (distance * dx / length, distance * dy / length)
+    return layout.with_structures(
+        PlacedStructure(placed.name, placed.box.translated(*step)) if index == moved else placed
+        for index, placed in enumerate(layout.structures)
+    )
 
 
 def largest(layout: Layout, name: str) -> PlacedStructure:

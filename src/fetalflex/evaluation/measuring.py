@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from fetalflex.evaluation.region_rulers import Region, RegionSet, ruler_metrics,
 from fetalflex.evaluation.results import AdherenceResult, PlaneResult, Side
 from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
 from fetalflex.evaluation.samples import Sample, Selection
-from fetalflex.evaluation.syntheses import ENLARGED, REMOVED
+from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task
 from fetalflex.pipeline import FetalFlexPipeline
 
 Image = NDArray[np.uint8]
@@ -79,6 +80,26 @@ class Measuring:
                 yield sample.image(), self._synthesis(sample), self._roi(sample)
 
         return RegionSet(read, patients, patient_draws(patients, seed))
+
+    def local_edits(self, tasks: Sequence[Task]) -> Side:
+        """Return what the rulers say of edits that change a small region.
+
+        Args:
+            tasks: Of `plan_local_edits`, finished.
+        """
+        planes = {}
+        for plane in dict.fromkeys(task.sample.plane for task in tasks):
+            chosen = [task for task in tasks if task.sample.plane == plane]
+            patients = tuple(task.sample.patient for task in chosen)
+            draws = patient_draws(patients, self._seed(plane))
+            regions = RegionSet(partial(self._edited_regions, chosen), patients, draws)
+            planes[plane] = ruler_metrics(values_of_regions(regions.read()), regions)
+        return Side(f"{len(tasks)} images in which one inner structure is moved by half its size", planes)
+
+    def _edited_regions(self, tasks: Sequence[Task]) -> Iterator[Region]:
+        for task in tasks:
+            region = self.pipeline.edit_roi(task.sample.layout, task.layout, task.roi or self.roi)
+            yield task.sample.image(), self.kept.image(task.name, _shape(task.sample)), region
 
     def blurs(self, sigmas: Sequence[float], like: float | None, show: Show) -> dict[str, Side]:
         """Return the numbers of blurred syntheses, as a control.

@@ -179,7 +179,7 @@ def _audit(found: Audit) -> dict[str, Any]:
 def _quality_table(results: Results) -> list[str]:
     """Return how near syntheses come to the real images; below what a blur may improve, what it makes of it."""
     planes = {plane: result.metrics for plane, result in results.planes.items()}
-    lines = _plane_head(results)
+    lines = table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
     for metric in QUALITY:
         lines += _metric_row(metric, metric.title + _ARROWS[metric.better], planes)
         if metric.name in CONTROLLED:
@@ -191,24 +191,21 @@ def _quality_table(results: Results) -> list[str]:
 def _ruler_section(results: Results) -> list[str]:
     """Return texture, seam and tone of whole regions, of blurred ones, and of local edits."""
     lines = ["## Texture, seam and tone", "", _RULERS_EXPLAINED, ""]
-    lines += _ruler_table(results, {plane: result.metrics for plane, result in results.planes.items()}, RULERS)
+    lines += _ruler_table({plane: result.metrics for plane, result in results.planes.items()}, RULERS)
     if results.blurs:
         shown = [metric for metric in RULERS if metric.name in ("texture", "contrast_ratio", "contrast")]
         for side in results.blurs.values():
-            lines += ["", f"The syntheses {side.title}:", "", *_ruler_table(results, side.planes, shown)]
+            lines += ["", f"The syntheses {side.title}:", "", *_ruler_table(side.planes, shown)]
     if results.local_edits:
-        table = _ruler_table(results, results.local_edits.planes, RULERS)
-        lines += ["", "## Texture, seam and tone of local edits", "", f"{results.local_edits.title}.", "", *table]
+        table = _ruler_table(results.local_edits.planes, RULERS)
+        title = f"{results.local_edits.title}, and only what changes is synthesised."
+        lines += ["", "## Texture, seam and tone of local edits", "", title, "", *table]
     return lines
 
 
-def _ruler_table(results: Results, planes: Mapping[str, Mapping[str, Sampled]], metrics: Sequence[Metric]) -> list[str]:
+def _ruler_table(planes: Mapping[str, Mapping[str, Sampled]], metrics: Sequence[Metric]) -> list[str]:
     rows = [_metric_row(metric, metric.title + _ARROWS[metric.better], planes) for metric in metrics]
-    return _plane_head(results) + [line for row in rows for line in row]
-
-
-def _plane_head(results: Results) -> list[str]:
-    return table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
+    return table_head(["", *planes, ALL_PLANES]) + [line for row in rows for line in row]
 
 
 def _metric_row(metric: Metric, title: str, planes: Mapping[str, Mapping[str, Sampled]]) -> list[str]:

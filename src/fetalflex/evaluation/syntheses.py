@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fetalflex.anatomy import Layout
+from fetalflex.anatomy import CHANGED, Layout, Registry
 from fetalflex.diffusion.sampling import Step
 from fetalflex.evaluation.adherence import adherence_test
 from fetalflex.evaluation.kept import KeptSyntheses
+from fetalflex.evaluation.layout_edits import with_one_moved
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
 ENLARGED = "enlarged"
 REMOVED = "removed"
+MOVED = "moved"
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Task:
         name: What its file is called, without an ending.
         sample: Real image whose background is kept.
         layout: What to show in it.
+        roi: Mode of its region; None is the evaluation's.
     """
 
     name: str
     sample: Sample
     layout: Layout
+    roi: str | None = None
 
     @property
     def before(self) -> Layout | None:
@@ -47,6 +51,16 @@ def plan_tasks(samples: Sequence[Sample], with_edits: bool) -> list[Task]:
         if test is not None:
             tasks.append(Task(f"{sample.name}.{ENLARGED}", sample, test.enlarge(sample.layout)))
             tasks.append(Task(f"{sample.name}.{REMOVED}", sample, test.remove(sample.layout)))
+    return tasks
+
+
+def plan_local_edits(samples: Sequence[Sample], registry: Registry) -> list[Task]:
+    """Return an edit of each sample that holds an inner structure: one is moved, and only what changes is made anew."""
+    tasks = []
+    for sample in samples:
+        edited = with_one_moved(sample.layout, sample.layout.outline(registry), sample.position)
+        if edited is not None:
+            tasks.append(Task(f"{sample.name}.{MOVED}", sample, edited, CHANGED))
     return tasks
 
 
@@ -83,7 +97,7 @@ def synthesise_missing(
         syntheses = pipeline(
             [task.layout for task in batch],
             image=[task.sample.image() for task in batch],
-            roi=[pipeline.edit_roi(task.sample.layout, task.layout, roi) for task in batch],
+            roi=[pipeline.edit_roi(task.sample.layout, task.layout, task.roi or roi) for task in batch],
             seed=[seed + task.sample.position for task in batch],
             before=[task.before for task in batch],
             batch_size=batch_size,

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Canvas, CloseUp, Layout, Registry, draw_roi_mask
+from fetalflex.anatomy import CHANGED, Canvas, CloseUp, Layout, Registry, draw_edit_mask, draw_roi_mask
+from fetalflex.anatomy.changed import check_same_image
 from fetalflex.anatomy.checks import shown, whole_number
 from fetalflex.errors import FetalFlexError
 
 Image = NDArray[np.uint8]
-Roi = str | NDArray[np.bool_]
+Mask = NDArray[np.bool_]
+Roi = str | Mask
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,18 @@ def _request(
     before: Layout | None,
 ) -> Request:
     layout.validate(registry)
-    if before == layout:
-        before = None  # nothing was edited
     if before is not None:
         before.validate(registry)
-        check_same_size(before, layout)
+        check_same_image(before, layout)
     shape = (layout.height, layout.width)
     if image is not None and (image.dtype != np.uint8 or image.shape != shape):
         raise FetalFlexError(
             f"image is {image.dtype} {image.shape}, the layout is for uint8 {shape} (height, width); "
             "give the grey image that the layout describes"
         )
-    mask = roi_mask_of(registry, layout, image, roi)
+    mask = roi_mask_of(registry, layout, image, roi, before)
+    if before == layout:
+        before = None  # nothing was edited
     return Request(
         layout,
         image,
@@ -121,13 +123,6 @@ def _request(
         _close_up(registry, [layout] if before is None else [before, layout], mask, close_up),
         before=before,
     )
-
-
-def check_same_size(before: Layout, after: Layout) -> None:
-    """Refuse layouts of images of two sizes."""
-    if (before.width, before.height) != (after.width, after.height):
-        sizes = f"{before.width} x {before.height} and {after.width} x {after.height} px"
-        raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
 
 
 def _close_up(
@@ -147,8 +142,12 @@ def _close_up(
     return close_up
 
 
-def roi_mask_of(registry: Registry, layout: Layout, image: Image | None, roi: Roi) -> NDArray[np.bool_]:
+def roi_mask_of(
+    registry: Registry, layout: Layout, image: Image | None, roi: Roi, before: Layout | None = None
+) -> NDArray[np.bool_]:
     """Return the region to synthesise, (H, W) bool, of a mode or a mask; without an image it is everything.
+
+    The mode `changed` is for an edit, and needs the layout before it.
 
     Raises:
         FetalFlexError: If it does not fit the layout, or marks nothing.
@@ -156,13 +155,24 @@ def roi_mask_of(registry: Registry, layout: Layout, image: Image | None, roi: Ro
     shape = (layout.height, layout.width)
     if image is None:
         return np.ones(shape, bool)
-    mask = draw_roi_mask(layout, registry, roi) if isinstance(roi, str) else roi
+    mask = _drawn(registry, layout, before, roi) if isinstance(roi, str) else roi
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
         came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
         raise FetalFlexError(f"roi is {came}; give a mode or a bool mask of shape {shape}")
     if not mask.any():
         raise FetalFlexError("roi is empty, there is nothing to synthesise; mark a region or use roi='full'")
     return mask
+
+
+def _drawn(registry: Registry, layout: Layout, before: Layout | None, mode: str) -> NDArray[np.bool_]:
+    if mode != CHANGED:
+        return draw_roi_mask(layout, registry, mode)
+    if before is None:
+        raise FetalFlexError(
+            "roi 'changed' is where an edit changes structures; give the layout before the edit (before), "
+            "or another roi such as 'auto'"
+        )
+    return draw_edit_mask(before, layout, registry)
 
 
 def regions_that_may_differ(masks: Any, count: int, roi_mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

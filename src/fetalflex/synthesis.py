@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout
+from fetalflex.anatomy.changed import says_the_same
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
 
@@ -61,6 +62,8 @@ class Synthesis:
     def save(self, path: Path | str, force: bool = False, extra: Mapping[str, str] | None = None) -> Path:
         """Write the image as PNG with its metadata, and the layout beside it as `<name>.layout.json`.
 
+        A layout file that is there and says the same, such as the one that `grow` wrote, stays as it is.
+
         Args:
             path: The PNG file.
             force: Overwrite files that are there.
@@ -74,8 +77,18 @@ class Synthesis:
         """
         path = Path(path)
         layout_path = path.with_suffix(".layout.json")
-        if layout_path.exists() and not force:
+        is_said = says_already(layout_path, self.layout)
+        if layout_path.exists() and not force and not is_said:
             raise FetalFlexError(f"{layout_path}: exists already; choose another name or pass --force")
         write_png(path, self.image, self.metadata() | dict(extra or {}), force=force)
-        self.layout.save(layout_path)
+        if not is_said:
+            self.layout.save(layout_path)
         return layout_path
+
+
+def says_already(path: Path, layout: Layout) -> bool:
+    """Say whether a file is there and is a layout file that tells all that a layout does."""
+    try:
+        return path.is_file() and says_the_same(Layout.load(path), layout)
+    except FetalFlexError:
+        return False

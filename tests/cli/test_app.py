@@ -11,9 +11,9 @@ import typer
 from cli_helpers import RunCommand
 
 from fetalflex import FetalFlexError, __version__
-from fetalflex.anatomy.drawing import ROI_MODES
+from fetalflex.anatomy import EDIT_ROI_MODES, ROI_MODES
 from fetalflex.cli import app as app_module
-from fetalflex.cli.options import Roi
+from fetalflex.cli.options import EditRoi, Roi
 
 COMMANDS = (
     "prepare", "pack", "export", "init", "train", "generate", "edit", "refine", "anomaly", "measure", "grow",
@@ -113,3 +113,4 @@ def test_unforeseen_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch,
 
 def test_roi_choices_are_those_of_the_drawing() -> None:
     assert {roi.value for roi in Roi} == set(ROI_MODES)
+    assert {roi.value for roi in EditRoi} == set(EDIT_ROI_MODES)

@@ -33,6 +33,13 @@ def check_same_image(before: Layout, after: Layout) -> None:
         raise FetalFlexError(f"the layouts are of {sizes}; give two layouts of one image")
 
 
+def says_the_same(kept: Layout, layout: Layout) -> bool:
+    """Say whether a layout that is kept tells all that another one does; it may know the pixel spacing besides."""
+    if kept.plane != layout.plane or (kept.width, kept.height) != (layout.width, layout.height):
+        return False
+    return layout.pixel_spacing_mm in (None, kept.pixel_spacing_mm) and not changed_structures(kept, layout)
+
+
 def _is_same(first: PlacedStructure, second: PlacedStructure) -> bool:
     if first.name != second.name:
         return False

@@ -13,6 +13,7 @@ from fetalflex.cli import options
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
+    from fetalflex.abilities import Abilities
     from fetalflex.anatomy import Layout, Registry
     from fetalflex.anatomy.anomalies import Anomaly, AnomalyLibrary, Variant
 
@@ -41,24 +42,41 @@ def list_anomalies(
     plane: Annotated[
         str | None, typer.Option("--plane", help="Only those that show on this plane.", show_default=False)
     ] = None,
+    model: options.Model = "mini",
     anomalies: AnomaliesFile = None,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List all anomalies, with their grades and planes."""
+    """List all anomalies, with their grades and planes, and whether MODEL can draw them.
+
+    Drawn says in how many syntheses of held-out images everything was seen that the anomaly demands, as far as grey
+    values can tell.
+    """
+    from fetalflex.abilities import abilities_of_named
+
     registry, library = _load(registry_file, anomalies)
+    abilities = abilities_of_named(model)
     chosen = list(library) if plane is None else list(library.on_plane(registry.plane(plane).name))
     if as_json:
-        typer.echo(json.dumps([_summary(entry) for entry in chosen], indent=2))
+        typer.echo(json.dumps([_summary(entry, abilities) for entry in chosen], indent=2))
         return
     rows = [
-        (entry.name, ", ".join(grade.name for grade in entry.severities), ", ".join(entry.planes) or "all")
+        (
+            entry.name,
+            "-" if abilities is None else str(abilities.anomaly(entry.name)),
+            ", ".join(grade.name for grade in entry.severities),
+            ", ".join(entry.planes) or "all",
+        )
         for entry in chosen
     ]
-    rows.insert(0, ("anomaly", "severities", "planes"))
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for name, grades, planes in rows:
-        typer.echo(f"{name:{widths[0]}}  {grades:{widths[1]}}  {planes}")
+    rows.insert(0, ("anomaly", "drawn", "severities", "planes"))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for name, drawn, grades, planes in rows:
+        typer.echo(f"{name:{widths[0]}}  {drawn:{widths[1]}}  {grades:{widths[2]}}  {planes}")
+    if abilities is None:
+        typer.echo(f"whether {model} draws them was not measured; `fetalflex experiment abilities` does that")
+    else:
+        typer.echo(f"drawn: of {abilities.model}, seen of variants as measured on held-out images")
 
 
 @anomaly.command()
@@ -142,12 +160,10 @@ def _load(registry_file: Path | None, anomalies: Path | None) -> tuple[Registry,
 
 def _read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[Layout, list[Path]]:
     """Return a layout and the files that it was read from."""
-    from fetalflex.cli.inputs import find_record, load_layout
+    from fetalflex.cli.scans import read_layout
 
-    if dataset is None:
-        return load_layout(Path(name), registry), [Path(name)]
-    _, record = find_record(dataset, name, registry)
-    return record.layout, [dataset] if dataset.is_file() else []
+    layout, _, files = read_layout(name, dataset, registry)
+    return layout, list(files)
 
 
 def _write(
@@ -163,14 +179,27 @@ def _write(
     write_png(mask_file, variant.organ_mask(registry).astype(np.uint8) * 255, {}, force)
 
 
-def _summary(entry: Anomaly) -> dict[str, Any]:
+def _summary(entry: Anomaly, abilities: Abilities | None = None) -> dict[str, Any]:
     return {
         "name": entry.name,
         "title": entry.title,
         "planes": list(entry.planes),
         "severities": [grade.name for grade in entry.severities],
         "any_structure": entry.for_any,
+        "drawn": {}
+        if abilities is None
+        else {
+            grade.name: {"seen": hits.seen, "of": hits.of, "answer": hits.answer}
+            for grade in entry.severities
+            if (hits := abilities.anomaly(entry.name, grade.name)).of
+        },
     }
+
+
+def _demands(entry: Anomaly) -> list[str]:
+    if entry.for_any and entry.demands:
+        return ["that the structure is seen, or not, where it is, or was, if grey values can tell"]
+    return [str(test) for test in entry.tests()]
 
 
 def _details(entry: Anomaly, library: AnomalyLibrary) -> dict[str, Any]:
@@ -178,6 +207,7 @@ def _details(entry: Anomaly, library: AnomalyLibrary) -> dict[str, Any]:
         "about": entry.about,
         "prompt_words": list(entry.prompt_words),
         "organs": list(entry.organs),
+        "demands": _demands(entry),
         "severities": [
             {
                 "name": grade.name,
@@ -196,6 +226,7 @@ def _text(entry: Anomaly, library: AnomalyLibrary) -> str:
     lines += [f"planes        {', '.join(entry.planes) or 'all'}"]
     lines += [f"prompt words  {', '.join(entry.prompt_words) or 'none'}"]
     lines += [f"organs        {', '.join(entry.organs) or 'none'}"]
+    lines += [f"demands       {', '.join(_demands(entry)) or 'nothing that grey values can tell'}"]
     in_mm = {change.amounts().get("mm") for change in entry.changes}
     for grade in entry.severities:
         cited = "".join(f" [{key}]" for key in grade.sources)

@@ -54,17 +54,17 @@ def counterfactual(
             min=0,
             max=1,
             help="The images may differ where the anomaly changes structures, and this far round them, as a share of "
-            "the longer image side.",
+            "the longer image side; all else is the source's, unless --roi says otherwise.",
         ),
     ] = MARGIN,
     whole_region: Annotated[
-        bool, typer.Option("--whole-region", help="Let the images differ in the whole region to synthesise.")
+        bool, typer.Option("--whole-region", help="Synthesise the whole body, and let the images differ there.")
     ] = False,
     plain_prompt: Annotated[
         bool, typer.Option("--plain-prompt", help="Leave the anomaly's words out of the abnormal image's prompt.")
     ] = False,
     model: options.Model = "mini",
-    roi: options.RoiMode = None,
+    roi: options.EditRoiMode = None,
     mask: options.Mask = None,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS_OF_EDITS,
@@ -76,30 +76,32 @@ def counterfactual(
 ) -> None:
     """Synthesise an image twice, normal and with an anomaly.
 
-    Both have the same background and start from the same noise. They differ only round what the anomaly changes:
-    everywhere else in the region to synthesise they are equal, and outside it they equal the source, pixel for pixel.
+    Both have the same background and start from the same noise. They are drawn, and differ, only round what the
+    anomaly changes; everywhere else they equal the source, pixel for pixel.
     OUT holds both images with their layouts, the anomaly's recipe, the mask of where they may differ, the difference
     (exact, and as a picture), what was measured (pair.json), and a sheet that shows it all.
     """
     from fetalflex.anatomy.anomalies import default_library
     from fetalflex.cli import inputs
     from fetalflex.cli.jobs import check_not_inside
+    from fetalflex.cli.scans import read_scan
     from fetalflex.counterfactuals import PAIR, synthesise_pairs, write_pair
     from fetalflex.data.new_folder import check_new_folder, new_folder
     from fetalflex.experiments.pair_sheet import write_pair_sheet
 
     if whole_region and options.was_given(context, "margin"):
         raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
-    settings = sampling.settings()
     inputs.check_roi_options(True, roi, mask, sampling.feather)
     registry = inputs.load_registry(registry_file, model)
     library = default_library() if anomalies is None else default_library().extended_with(anomalies, registry)
-    scan = inputs.read_scan(image, layout, dataset, registry)
+    scan = read_scan(image, layout, dataset, registry)
     variant = library.anomaly(anomaly).sample(scan.layout, severity, seed, structure, registry)
-    region = inputs.read_region(mask, roi)
+    default = options.EditRoi.AUTO if whole_region else options.EditRoi.CHANGED
+    region = inputs.read_region(mask, roi, default)
     if not isinstance(region, str):
         inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
     check_new_folder(out, force, PAIR)
+    settings = sampling.settings()
     check_not_inside([*scan.files, *([] if mask is None else [mask])], out)
 
     pipeline = inputs.load_pipeline(model, registry, device)

@@ -10,7 +10,6 @@ from typer.core import TyperCommand
 
 from fetalflex.cli import options
 from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
-from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -36,14 +35,20 @@ def _edit_option(kind: str, form: str, text: str) -> Any:
 @with_sampling_options
 def edit(
     context: typer.Context,
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image to edit.")],
-    layout: Annotated[Path, typer.Option("--layout", help="Layout file: what the image shows.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="Image to edit; with --dataset, the name of an image in it.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="OUT.png", help="Image file to write.")],
+    layout: Annotated[
+        Path | None, typer.Option("--layout", help="Layout file: what the image shows.", show_default=False)
+    ] = None,
+    dataset: options.FromDataset = None,
     move: Annotated[
         list[str] | None, _edit_option("move", "STRUCTURE:DX,DY", "Move: stomach:+20,-10 or +5%,-3% or +4mm,0mm.")
     ] = None,
     scale: Annotated[
-        list[str] | None, _edit_option("scale", "STRUCTURE:F[,F]", "Scale about the centre: stomach:1.5 or 1.5,1.0.")
+        list[str] | None,
+        _edit_option("scale", "STRUCTURE:F[,F]", "Scale about the centre: stomach:1.5 or 150% or 1.5,1.0."),
     ] = None,
     resize: Annotated[
         list[str] | None, _edit_option("resize", "STRUCTURE:WxH", "Give another size: stomach:60x40 or 5%x4%.")
@@ -59,17 +64,32 @@ def edit(
     mirror: Annotated[
         list[str] | None, _edit_option("mirror", "AXIS", "Mirror the whole layout: horizontal or vertical.")
     ] = None,
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Move, scale, resize or turn a skull, abdomen or thorax without what lies in it."),
+    ] = False,
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="Recipe file of edits, applied first.", show_default=False)
     ] = None,
     save_recipe: Annotated[
         Path | None, typer.Option("--save-recipe", help="Write all edits to a recipe file.", show_default=False)
     ] = None,
+    compare: options.Compare = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
-    roi: options.RoiMode = None,
+    roi: options.EditRoiMode = None,
     mask: options.Mask = None,
+    strength: Annotated[
+        float,
+        typer.Option(
+            "--strength",
+            min=0.01,
+            max=1,
+            help="Share of the steps that is gone: below 1 the source guides what is drawn in the region.",
+        ),
+    ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    samples: options.Samples = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS_OF_EDITS,
     device: options.Device = "auto",
@@ -78,55 +98,67 @@ def edit(
 ) -> None:
     """Edit the anatomy of an image.
 
-    Edits are applied in the order typed, each as often as given; lateral_ventricle[1] means the second of several.
-    What lay under the structures before and what lies there now is synthesised; every pixel outside stays as it was.
-    The edited layout is written beside the image, as OUT.layout.json.
+    Edits are applied in the order typed, each as often as given; lateral_ventricle[1] means the second of several. A
+    skull, abdomen or thorax takes along what lies in it. What lay under the changed structures before and what lies
+    there now is synthesised, and a little round it; every pixel outside stays as it was. The edited layout is written
+    beside the image, as OUT.layout.json.
     """
+    from fetalflex.anatomy import changed_structures
     from fetalflex.cli import inputs
-    from fetalflex.cli.jobs import check_outputs
-    from fetalflex.data import read_image
+    from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
+    from fetalflex.cli.scans import read_scan
+    from fetalflex.experiments.before_after import check_comparison_file, write_comparison
 
-    if out.suffix.lower() != ".png":
-        raise FetalFlexError(f"--out {out} does not end in .png")
-    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
+    planned = plan_samples(out, seed, samples)
+    if compare is not None:
+        check_comparison_file(compare)
     inputs.check_roi_options(True, roi, mask, sampling.feather)
     registry = inputs.load_registry(registry_file, model)
-    before = inputs.load_layout(layout, registry)
-    pixels = read_image(image)
-    inputs.check_shape(pixels, str(image), before, str(layout))
+    scan = read_scan(image, layout, dataset, registry)
     typed = {"move": move, "scale": scale, "resize": resize, "rotate": rotate, "remove": remove, "add": add}
-    edits = _joined(recipe, typed | {"mirror": mirror}, context.meta[_ORDER])
-    after = edits.apply(before, registry)
-    region = inputs.read_region(mask, roi)
+    edits = _joined(recipe, typed | {"mirror": mirror}, context.meta[_ORDER], alone)
+    after = edits.apply(scan.layout, registry)
+    region = inputs.read_region(mask, roi, options.EditRoi.CHANGED)
     if not isinstance(region, str):
-        inputs.check_shape(region, str(mask), before, str(layout))
-    outputs = [out, out.with_suffix(".layout.json"), *([] if save_recipe is None else [save_recipe])]
-    check_outputs(outputs, [path for path in (image, layout, recipe, mask) if path is not None], force)
+        inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
+    elif region == options.EditRoi.CHANGED and not changed_structures(scan.layout, after):
+        typer.echo("the edits change no structure, so the whole region of the layout is drawn anew", err=True)
+    others = [path for path in (save_recipe, compare) if path is not None]
+    read = [*scan.files, *(path for path in (recipe, mask) if path is not None)]
+    outputs = check_sample_outputs(planned, after, others, read, force)
+    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength}
 
     pipeline = inputs.load_pipeline(model, registry, device)
-    with progress_bar("synthesising", 100) as show:
-        settings |= {"seed": seed, "callback": lambda _, step: show(100 * (step.index + 1) / step.count)}
-        synthesis = pipeline.edit(pixels, before, after, roi=region, **settings)
-    synthesis.save(out, force=force)
+    roi_mask = pipeline.edit_region(scan.image, scan.layout, [after], region)
+    given = {"image": scan.image, "before": scan.layout, "roi": roi_mask, **settings}
+    made = make_samples(
+        planned,
+        lambda seeds, tell: pipeline([after] * len(seeds), seed=seeds, callback=tell, **given),
+        force,
+        "synthesising",
+    )
     if save_recipe is not None:
         save_recipe.parent.mkdir(parents=True, exist_ok=True)
         edits.save(save_recipe)
+    if compare is not None:
+        write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force)
     typer.echo(f"wrote {', '.join(map(str, outputs))}")
 
 
-def _joined(recipe: Path | None, typed: dict[str, list[str] | None], order: list[str]) -> Recipe:
+def _joined(recipe: Path | None, typed: dict[str, list[str] | None], order: list[str], alone: bool) -> Recipe:
     """Return the edits of the recipe file, then the typed ones.
 
     Args:
         recipe: Recipe file.
         typed: Texts of the typed edits by kind.
         order: Names of the options in the order typed.
+        alone: Whether typed edits of an outline leave its contents behind.
     """
     from fetalflex.anatomy import Recipe, parse_edit
 
     first = () if recipe is None else Recipe.load(recipe).edits
     texts = {kind: iter(values or []) for kind, values in typed.items()}
-    edits = (*first, *(parse_edit(kind, next(texts[kind])) for kind in order if kind in texts))
+    edits = (*first, *(parse_edit(kind, next(texts[kind]), alone) for kind in order if kind in texts))
     if not edits:
         raise FetalFlexError("there is nothing to edit; give --move, --scale, ... or --recipe with at least one edit")
     return Recipe(edits)

@@ -11,7 +11,9 @@ from fetalflex.cli import options
 
 
 def grow(
-    layout: Annotated[Path, typer.Argument(metavar="LAYOUT.json", help="Layout file.")],
+    layout: Annotated[
+        str, typer.Argument(metavar="LAYOUT.json", help="Layout file; with --dataset, the name of an image in it.")
+    ],
     targets: Annotated[
         list[str],
         typer.Option(
@@ -28,6 +30,15 @@ def grow(
             "--save-recipe", help="Write the edits to a recipe file, for `fetalflex edit --recipe`.", show_default=False
         ),
     ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            "--dataset",
+            metavar="FOLDER",
+            help="Data set folder or packed file to take the layout from.",
+            show_default=False,
+        ),
+    ] = None,
     pixel_spacing: options.PixelSpacing = None,
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -38,16 +49,18 @@ def grow(
     itself across or along. Charts are of INTERGROWTH-21st (HC, BPD, OFD, AC) and Almog 2003 (LV).
     """
     from fetalflex.anatomy import biometry_recipe, measure_all, parse_growth_target
-    from fetalflex.cli.inputs import load_registry, load_spaced_layout
+    from fetalflex.cli.inputs import load_registry, with_spacing
     from fetalflex.cli.jobs import check_outputs
+    from fetalflex.cli.scans import read_layout
 
     wanted = [parse_growth_target(target) for target in targets]
     registry = load_registry(registry_file)
-    before = load_spaced_layout(layout, registry, pixel_spacing)
+    read, origin, files = read_layout(layout, dataset, registry)
+    before = with_spacing(read, origin, pixel_spacing)
     recipe = biometry_recipe(before, wanted, registry)
     after = recipe.apply(before, registry)
     outputs = [out, *([] if save_recipe is None else [save_recipe])]
-    check_outputs(outputs, [layout], force)
+    check_outputs(outputs, files, force)
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
     after.save(out)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, default_registry, model_registry
-from fetalflex.cli.options import Roi
+from fetalflex.cli.options import EditRoi, Roi
 from fetalflex.cli.show import progress_console
-from fetalflex.data import Dataset, Record, open_dataset, read_image
+from fetalflex.data import read_image
+from fetalflex.data.annotation_json import read_annotation_json
+from fetalflex.data.image_files import is_image_file
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.locate import find_model
 
@@ -71,95 +73,54 @@ def load_layout(path: Path, registry: Registry) -> Layout:
     Raises:
         FetalFlexError: If it is missing, damaged, or does not fit the registry; the message names the file.
     """
-    layout = Layout.load(path)
+    if is_image_file(path):
+        raise FetalFlexError(
+            f"{path} is an image, no layout file; give its layout, such as {path.with_suffix('.layout.json')}, or "
+            "--dataset with the data set that holds the image"
+        )
+    if path.is_dir():
+        raise FetalFlexError(f"{path} is a folder, no layout file; if it is a data set, give --dataset {path}")
+    try:
+        layout = Layout.load(path)
+    except FetalFlexError as error:
+        if _holds_annotations(path):
+            raise FetalFlexError(
+                f"{path} holds the annotations of many images, not one layout; give --dataset {path.parent} with the "
+                "image's name if it was made by `fetalflex prepare`, or prepare it first"
+            ) from error
+        raise
     check_known(layout, registry, str(path))
     return layout
 
 
-@dataclass(frozen=True)
-class Scan:
-    """Hold an image with its layout.
+def _holds_annotations(path: Path) -> bool:
+    """Say whether a file is COCO annotations."""
+    try:
+        value = read_annotation_json(path)
+    except FetalFlexError:
+        return False
+    return isinstance(value, dict) and {"images", "annotations"} <= value.keys()
+
+
+def with_spacing(layout: Layout, where: str, pixel_spacing_mm: float | None) -> Layout:
+    """Return a layout with a pixel spacing.
 
     Args:
-        name: What the image is called.
-        image: (H, W) uint8 grey.
-        layout: What it shows.
-        layout_origin: Where the layout comes from, for messages.
-        files: The files, or the data set, that it is read from.
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-    layout: Layout
-    layout_origin: str
-    files: tuple[Path, ...]
-
-
-def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:
-    """Read an image and its layout, from two files or from a data set.
-
-    Args:
-        image: Image file, or the name of an image in the data set.
-        layout: Layout file; None with a data set.
-        dataset: Data set folder or packed file.
-        registry: Planes and structures.
-
-    Raises:
-        FetalFlexError: If a file is missing or damaged, they do not fit together, or not exactly one of layout and
-            data set is given.
-    """
-    if layout is not None and dataset is None:
-        shown = load_layout(layout, registry)
-        pixels = read_image(Path(image))
-        check_shape(pixels, image, shown, str(layout))
-        return Scan(Path(image).name, pixels, shown, str(layout), (Path(image), layout))
-    if dataset is not None and layout is None:
-        opened, record = find_record(dataset, image, registry)
-        origin = f"{dataset}: {record.file_name}"
-        check_known(record.layout, registry, origin)
-        return Scan(record.file_name, opened.image(record), record.layout, origin, (dataset,))
-    raise FetalFlexError("what the image shows comes from --layout or from --dataset; give one of them")
-
-
-def find_record(path: Path, name: str, registry: Registry) -> tuple[Dataset, Record]:
-    """Return a data set and its record of an image.
-
-    Args:
-        path: Data set folder or packed file.
-        name: File name as the annotations have it; folders and ending may be left out.
-        registry: Planes and structures.
-
-    Raises:
-        FetalFlexError: If there is no such data set or image.
-    """
-    dataset, wanted = open_dataset(path, registry), PurePosixPath(name)
-    for record in dataset:
-        file = PurePosixPath(record.file_name)
-        if wanted in (file, PurePosixPath(file.name), PurePosixPath(file.stem)):
-            return dataset, record
-    raise FetalFlexError(f"{path} holds no image {name}; give a file name as its annotations have it")
-
-
-def load_spaced_layout(path: Path, registry: Registry, pixel_spacing_mm: float | None) -> Layout:
-    """Read a layout file as `load_layout` does, and see to it that it has a pixel spacing.
-
-    Args:
-        path: Layout file.
-        registry: Planes and structures.
-        pixel_spacing_mm: Side of a pixel, mm, > 0, if the file does not state it.
+        layout: What is to be measured.
+        where: Where it comes from, for messages.
+        pixel_spacing_mm: Side of a pixel, mm, > 0, if the layout does not state it.
 
     Raises:
         FetalFlexError: If neither says how large a pixel is, or what they say differs.
     """
-    layout = load_layout(path, registry)
     stated = layout.pixel_spacing_mm
     if stated is None and pixel_spacing_mm is None:
         raise FetalFlexError(
-            f"{path} states no pixel_spacing_mm, so nothing in it can be measured in mm; add it to the file, or give "
+            f"{where} states no pixel_spacing_mm, so nothing in it can be measured in mm; add it to the file, or give "
             "--pixel-spacing, the side of a pixel in mm"
         )
     if stated is not None and pixel_spacing_mm not in (None, stated):
-        raise FetalFlexError(f"{path} states pixel_spacing_mm {stated:g}, but --pixel-spacing is {pixel_spacing_mm:g}")
+        raise FetalFlexError(f"{where} states pixel_spacing_mm {stated:g}, but --pixel-spacing is {pixel_spacing_mm:g}")
     return layout if stated is not None else replace(layout, pixel_spacing_mm=pixel_spacing_mm)
 
 
@@ -181,9 +142,11 @@ def check_shape(pixels: NDArray[np.generic], where: str, layout: Layout, layout_
         )
 
 
-def read_region(mask: Path | None, roi: Roi | None) -> str | NDArray[np.bool_]:
+def read_region(
+    mask: Path | None, roi: Roi | EditRoi | None, default: Roi | EditRoi = Roi.AUTO
+) -> str | NDArray[np.bool_]:
     """Return the region to synthesise as the pipeline takes it: a mask if a file is given, else a mode."""
-    return (roi or Roi.AUTO).value if mask is None else read_mask(mask)
+    return (roi or default).value if mask is None else read_mask(mask)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -204,7 +167,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return np.asarray(grey > 0)
 
 
-def check_roi_options(has_source: bool, roi: Roi | None, mask: Path | None, feather: int) -> None:
+def check_roi_options(has_source: bool, roi: Roi | EditRoi | None, mask: Path | None, feather: int | None) -> None:
     """Check that the options on the region to synthesise go together.
 
     Raises:
@@ -215,7 +178,7 @@ def check_roi_options(has_source: bool, roi: Roi | None, mask: Path | None, feat
     if has_source:
         return
     keeps_some = roi not in (None, Roi.AUTO, Roi.FULL)
-    wanted = {"--mask": mask is not None, "--roi": keeps_some, "--feather": feather > 0}
+    wanted = {"--mask": mask is not None, "--roi": keeps_some, "--feather": bool(feather)}
     if given := [name for name, is_given in wanted.items() if is_given]:
         raise FetalFlexError(
             f"{given[0]} needs a source image whose rest is kept; give --image, or --dataset without --no-source"

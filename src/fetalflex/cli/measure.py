@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 
 def measure(
-    layouts: Annotated[list[Path], typer.Argument(metavar="LAYOUT.json", help="Layout files.")],
+    layouts: Annotated[
+        list[str], typer.Argument(metavar="LAYOUT.json", help="Layout files; with --dataset, names of images in it.")
+    ],
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            "--dataset",
+            metavar="FOLDER",
+            help="Data set folder or packed file to take the layouts from.",
+            show_default=False,
+        ),
+    ] = None,
     age: Annotated[
         str | None,
         typer.Option("--age", help="Gestational age for centiles: 22w3d, 22+3 or 22.43.", show_default=False),
@@ -33,22 +44,23 @@ def measure(
     research only: boxes are no calliper placements.
     """
     from fetalflex.anatomy import GestationalAge
-    from fetalflex.cli.inputs import load_registry, load_spaced_layout
+    from fetalflex.cli.inputs import load_registry, with_spacing
+    from fetalflex.cli.scans import read_layout
 
     registry = load_registry(registry_file)
     parsed = None if age is None else GestationalAge.parse(age)
-    found = [
-        _facts(path, load_spaced_layout(path, registry, pixel_spacing), registry, parsed)
-        for path in dict.fromkeys(layouts)
-    ]
+    found = []
+    for name in dict.fromkeys(layouts):
+        layout, origin, _ = read_layout(name, dataset, registry)
+        found.append(_facts(origin, with_spacing(layout, origin, pixel_spacing), registry, parsed))
     typer.echo(json.dumps(found, indent=2) if as_json else "\n\n".join(map(_as_text, found)))
 
 
-def _facts(path: Path, layout: Layout, registry: Registry, age: GestationalAge | None) -> dict[str, Any]:
+def _facts(origin: str, layout: Layout, registry: Registry, age: GestationalAge | None) -> dict[str, Any]:
     from fetalflex.anatomy import measure_all
 
     return {
-        "layout": str(path),
+        "layout": origin,
         "plane": layout.plane,
         "pixel_spacing_mm": layout.pixel_spacing_mm,
         "gestational_age": None if age is None else str(age),

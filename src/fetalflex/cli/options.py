@@ -19,6 +19,17 @@ class Roi(str, Enum):
     FULL = "full"
 
 
+class EditRoi(str, Enum):
+    """How the region to synthesise follows from an edit."""
+
+    CHANGED = "changed"
+    AUTO = "auto"
+    OUTLINE = "outline"
+    BOX = "box"
+    STRUCTURES = "structures"
+    FULL = "full"
+
+
 Model = Annotated[
     str, typer.Option("--model", help="Model folder, or the name of one in weights/.", metavar="NAME_OR_FOLDER")
 ]
@@ -33,6 +44,17 @@ RoiMode = Annotated[
         "plane's outline, structures are all boxes with a margin, full is the whole image, auto is the outline if "
         "there is one, else structures, box the same with the outline's box in place of the ellipse.",
         show_default="auto",
+    ),
+]
+EditRoiMode = Annotated[
+    EditRoi | None,
+    typer.Option(
+        "--roi",
+        help="Region to synthesise; the rest is kept from the source image. changed are the structures that the edit "
+        "changes, where they were and where they are, with a margin; of a skull or abdomen all that lies in it. auto "
+        "is the whole body, before and after: the ellipse in the outline's box, else all structures; outline, box, "
+        "structures and full as for generate.",
+        show_default="changed",
     ),
 ]
 Mask = Annotated[
@@ -61,6 +83,30 @@ RegistryFile = Annotated[
     Path | None,
     typer.Option(
         "--registry", help="YAML file with planes and structures beside the built-in ones.", show_default=False
+    ),
+]
+FromDataset = Annotated[
+    Path | None,
+    typer.Option(
+        "--dataset",
+        metavar="FOLDER",
+        help="Data set folder or packed file to take image and layout from; IMAGE is then a file name in it.",
+        show_default=False,
+    ),
+]
+Samples = Annotated[
+    int,
+    typer.Option(
+        "--samples", min=1, help="Images, written as OUT-1.png, OUT-2.png, ...; image k has the seed SEED + 1000000 k."
+    ),
+]
+Compare = Annotated[
+    Path | None,
+    typer.Option(
+        "--compare",
+        metavar="FILE.gif|FILE.png",
+        help="Write before and after beside each other (.png) or in turn (.gif), too.",
+        show_default=False,
     ),
 ]
 PixelSpacing = Annotated[

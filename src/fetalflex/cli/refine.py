@@ -9,24 +9,42 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.sampling_options import DEFAULTS, SamplingOptions, with_sampling_options
-from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
 
 @with_sampling_options
 def refine(
-    draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="Image to refine, from this program or any other.")],
-    layout: Annotated[Path, typer.Option("--layout", help="Layout file: what the result shows.")],
-    masks: Annotated[
-        list[Path],
-        typer.Option(
-            "--mask",
-            metavar="ORGAN.png",
-            help="Where an organ is, as a two-valued image of the draft's size; given several times, all are "
-            "refined in one pass.",
+    draft: Annotated[
+        str,
+        typer.Argument(
+            metavar="DRAFT",
+            help="Image to refine, from this program or any other; with --dataset, the name of an image in it.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="OUT.png", help="Image file to write.")],
+    layout: Annotated[
+        Path | None, typer.Option("--layout", help="Layout file: what the result shows.", show_default=False)
+    ] = None,
+    dataset: options.FromDataset = None,
+    organs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--organ",
+            metavar="STRUCTURE",
+            help="Refine where the layout has this structure; given several times, all are refined in one pass.",
+            show_default=False,
+        ),
+    ] = None,
+    masks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--mask",
+            metavar="ORGAN.png",
+            help="Where an organ is, as a two-valued image of the draft's size; as often as needed, also beside "
+            "--organ.",
+            show_default=False,
+        ),
+    ] = None,
     strength: Annotated[
         float,
         typer.Option(
@@ -36,9 +54,11 @@ def refine(
             help="Share of the steps that is gone: little keeps the draft's structure, 1 forgets it.",
         ),
     ] = 0.6,
+    compare: options.Compare = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    samples: options.Samples = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS,
     device: options.Device = "auto",
@@ -47,36 +67,44 @@ def refine(
 ) -> None:
     """Refine organs of a draft.
 
-    Inside the masks the draft is noised as far as --strength says and denoised under prompt and layout; every pixel
-    outside stays as it was. The layout is written beside the image, as OUT.layout.json.
+    Inside the organs' regions the draft is noised as far as --strength says and denoised under prompt and layout; every
+    pixel outside stays as it was. The layout is written beside the image, as OUT.layout.json.
     """
     import numpy as np
 
+    from fetalflex.anatomy import draw_organ_mask
     from fetalflex.cli import inputs
-    from fetalflex.cli.jobs import check_outputs
-    from fetalflex.data import read_image
+    from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
+    from fetalflex.cli.scans import read_scan
+    from fetalflex.experiments.before_after import check_comparison_file, write_comparison
 
-    if out.suffix.lower() != ".png":
-        raise FetalFlexError(f"--out {out} does not end in .png")
-    settings = sampling.settings() | {
-        "prompt": prompt,
-        "negative_prompt": negative_prompt,
-        "strength": strength,
-        "seed": seed,
-    }
+    planned = plan_samples(out, seed, samples)
+    if compare is not None:
+        check_comparison_file(compare)
+    if not organs and not masks:
+        raise FetalFlexError("there is nothing to refine; give --organ with a structure of the layout, or --mask")
     registry = inputs.load_registry(registry_file, model)
-    shown = inputs.load_layout(layout, registry)
-    pixels = read_image(draft)
-    inputs.check_shape(pixels, str(draft), shown, str(layout))
-    organs = [inputs.read_mask(path) for path in masks]
-    for organ, path in zip(organs, masks, strict=True):
-        inputs.check_shape(organ, str(path), shown, str(layout))
-    outputs = [out, out.with_suffix(".layout.json")]
-    check_outputs(outputs, [draft, layout, *masks], force)
+    scan = read_scan(draft, layout, dataset, registry)
+    regions = [inputs.read_mask(path) for path in masks or []]
+    for region, path in zip(regions, masks or [], strict=True):
+        inputs.check_shape(region, str(path), scan.layout, scan.layout_origin)
+    if organs:
+        regions.append(draw_organ_mask(scan.layout, registry, organs))
+    others = [] if compare is None else [compare]
+    outputs = check_sample_outputs(planned, scan.layout, others, [*scan.files, *(masks or [])], force)
+    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength}
 
     pipeline = inputs.load_pipeline(model, registry, device)
-    with progress_bar("refining", 100) as show:
-        settings["callback"] = lambda _, step: show(100 * (step.index + 1) / step.count)
-        synthesis = pipeline.refine(pixels, shown, np.stack(organs), **settings)
-    synthesis.save(out, force=force)
+    made = make_samples(
+        planned,
+        lambda seeds, tell: [
+            pipeline.refine(scan.image, scan.layout, np.stack(regions), seed=one, callback=tell, **settings)
+            for one in seeds
+        ],
+        force,
+        "refining",
+        together=1,
+    )
+    if compare is not None:
+        write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force)
     typer.echo(f"wrote {', '.join(map(str, outputs))}")

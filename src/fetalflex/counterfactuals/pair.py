@@ -97,7 +97,8 @@ def synthesise_pairs(
         image: (H, W) uint8 grey.
         variants: Anomalies of the image's layout, at least one.
         margin: Space round what the anomaly changes in which a pair may differ too, as a fraction of the longer image
-            side; None to let it differ in the whole ROI.
+            side; all else is the source's. None to synthesise the whole region of the layouts, and let the pair differ
+            there.
         prompt_words: Add the anomaly's words to the prompt of the abnormal synthesis.
         seed: Seed of the noise.
         options: As for `FetalFlexPipeline.counterfactual`.
@@ -113,6 +114,7 @@ def synthesise_pairs(
     registry = pipeline.registry
     if margin is None:
         regions = [np.ones((before.height, before.width), np.bool_)] * len(variants)
+        options.setdefault("roi", "auto")
     else:
         regions = [draw_change_mask(before, variant.after, registry, margin) for variant in variants]
     normal, *abnormal = pipeline.counterfactual(

@@ -1,0 +1,149 @@
+"""Images with their layouts, from files or from a data set. To be imported only while a command runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from fetalflex.anatomy import Layout, Registry, changed_structures
+from fetalflex.cli.inputs import check_known, check_shape, load_layout
+from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
+from fetalflex.data.image_files import SUFFIXES
+from fetalflex.errors import FetalFlexError
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Hold an image with its layout.
+
+    Args:
+        name: What the image is called.
+        image: (H, W) uint8 grey.
+        layout: What it shows.
+        layout_origin: Where the layout comes from, for messages.
+        files: The files, or the data set, that it is read from.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    layout: Layout
+    layout_origin: str
+    files: tuple[Path, ...]
+
+
+def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:
+    """Read an image and its layout, from two files or from a data set.
+
+    A layout that seems to be that of another image is used, but told about on standard error.
+
+    Args:
+        image: Image file, or an image of the data set; see `find_record`.
+        layout: Layout file; None with a data set.
+        dataset: Data set folder or packed file.
+        registry: Planes and structures.
+
+    Raises:
+        FetalFlexError: If a file is missing or damaged, they do not fit together, or not exactly one of layout and
+            data set is given.
+    """
+    if layout is not None and dataset is not None:
+        raise FetalFlexError("what the image shows comes from --layout or from --dataset; give one of them")
+    if dataset is not None:
+        opened, record = find_record(dataset, image, registry)
+        origin = f"{dataset}: {record.file_name}"
+        check_known(record.layout, registry, origin)
+        return Scan(record.file_name, opened.image(record), record.layout, origin, (dataset,))
+    if layout is None:
+        raise FetalFlexError(_where_layouts_come_from(Path(image)))
+    shown = load_layout(layout, registry)
+    pixels = read_image(Path(image))
+    check_shape(pixels, image, shown, str(layout))
+    if (doubt := _doubt(Path(image), layout, shown)) is not None:
+        typer.echo(f"warning: {doubt}", err=True)
+    return Scan(Path(image).name, pixels, shown, str(layout), (Path(image), layout))
+
+
+def read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[Layout, str, tuple[Path, ...]]:
+    """Read a layout alone.
+
+    Args:
+        name: Layout file, or an image of the data set; see `find_record`.
+        dataset: Data set folder or packed file.
+        registry: Planes and structures.
+
+    Returns:
+        The layout, where it comes from (for messages), and the files that it was read from.
+
+    Raises:
+        FetalFlexError: If it is missing, damaged, or does not fit the registry.
+    """
+    if dataset is None:
+        return load_layout(Path(name), registry), name, (Path(name),)
+    _, record = find_record(dataset, name, registry)
+    origin = f"{dataset}: {record.file_name}"
+    check_known(record.layout, registry, origin)
+    return record.layout, origin, (dataset,) if dataset.is_file() else ()
+
+
+def find_record(path: Path, name: str, registry: Registry) -> tuple[Dataset, Record]:
+    """Return a data set and its record of an image.
+
+    Args:
+        path: Data set folder or packed file.
+        name: File name as the annotations have it, of which folders and ending may be left out; or the path of the
+            image's file.
+        registry: Planes and structures.
+
+    Raises:
+        FetalFlexError: If there is no such data set or image, or several images go by that name.
+    """
+    dataset, wanted = open_dataset(path, registry), PurePosixPath(name)
+    named = [PurePosixPath(record.file_name) for record in dataset]
+    file = Path(name).resolve()
+    root = path.resolve() if isinstance(dataset, DatasetFolder) else None
+    ways = (
+        [position for position, found in enumerate(named) if found == wanted],
+        [position for position, found in enumerate(named) if root is not None and root / found == file],
+        [position for position, found in enumerate(named) if wanted == PurePosixPath(found.name)],
+        [position for position, found in enumerate(named) if wanted == PurePosixPath(found.stem)],
+    )
+    positions = next((way for way in ways if way), [])
+    if len(positions) > 1:
+        raise FetalFlexError(
+            f"{path} holds several images {name}: {', '.join(str(named[i]) for i in positions)}; give one of these"
+        )
+    if not positions:
+        raise FetalFlexError(
+            f"{path} holds no image {name}; give a file name as its annotations have it, or the path of a file in it"
+        )
+    return dataset, dataset[positions[0]]
+
+
+def _where_layouts_come_from(image: Path) -> str:
+    own = image.with_suffix(".layout.json")
+    hint = f" (there is {own})" if own.is_file() else ""
+    return (
+        f"what {image} shows is not said: what an image shows comes from --layout or from --dataset; give one of them. "
+        f"Every image that is synthesised has its layout beside it{hint}, `fetalflex detect` writes layouts of scans, "
+        "and `fetalflex prepare` makes a data set of annotated ones"
+    )
+
+
+def _doubt(image: Path, layout: Path, shown: Layout) -> str | None:
+    """Return why a layout may be that of another image, or None."""
+    if image.suffix.lower() == ".png" and (text := read_png_text(image).get("FetalFlex:layout")):
+        own = Layout.from_json(text)
+        if own.plane != shown.plane or (own.width, own.height) != (shown.width, shown.height):
+            return f"{image} was synthesised under a layout of {own.plane}, {layout} is of {shown.plane}"
+        if changed_structures(own, shown):
+            return f"{image} was synthesised under another layout than {layout}"
+    stem = layout.name.removesuffix(".json").removesuffix(".layout")
+    for suffix in sorted(SUFFIXES):
+        other = layout.with_name(f"{stem}{suffix}")
+        if other.is_file() and other.stem != image.stem:
+            return f"{layout} lies beside {other} and seems to be the layout of that image, not of {image}"
+    return None

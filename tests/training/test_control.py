@@ -103,6 +103,9 @@ def test_validation_measures_how_the_model_reacts_to_layouts(
     assert numbers["adherence_noisy"] != 0
     assert numbers["nearest_synthetic"] > 0
     assert numbers["nearest_real"] > 0
+    assert numbers["tone"] > 0
+    assert numbers["seam"] > 0
+    assert numbers["texture_contrast"] > 0
 
 
 def test_a_validation_in_parts_measures_the_same(

@@ -43,6 +43,7 @@ from fetalflex.training.monitoring import (
 )
 from fetalflex.training.noise_draws import noise_for
 from fetalflex.training.noise_levels import draw_timesteps
+from fetalflex.training.region_numbers import region_numbers
 from fetalflex.training.stage import Stage, Validation
 
 _VALIDATION_SAMPLES = 64
@@ -160,18 +161,20 @@ class ControlTraining(Stage[Components]):
             `adherence`, loss_shuffled over loss minus 1, and `adherence_noisy`, the same over the noisier half of the
             schedule, where layouts are decided; the loss by noise level, 0 the cleanest quarter; `train_` the same on
             training images; `nearest_synthetic`, how far syntheses are inside their ROIs from the nearest training
-            image, and `nearest_real`, how far the true images are. And a sheet: truth, layout map and synthesis,
-            then a shrunken layout and its synthesis from the same noise.
+            image, and `nearest_real`, how far the true images are; texture, seam and tone of the same syntheses, see
+            `region_numbers`. And a sheet: truth, layout map and synthesis, then a shrunken layout and its synthesis
+            from the same noise.
         """
         seen = self._losses(self.validation, self._chosen, self._shuffled)
         known = self._losses(self.training, _evenly(len(self.training), _VALIDATION_SAMPLES), None)
         numbers = seen | {f"train_{name}": value for name, value in known.items()}
-        syntheses, sheet = self._syntheses()
+        syntheses, rows = self._syntheses()
         roi_mask, others = self._roi_mask(self.validation, self._shown), self.training.image
         truth = self.validation.image[self._shown].to(self.device)
         numbers["nearest_synthetic"] = nearest_distances(syntheses, roi_mask, others).mean().item()
         numbers["nearest_real"] = nearest_distances(truth, roi_mask, others).mean().item()
-        return Validation(numbers, sheet)
+        numbers |= region_numbers(rows[0], rows[2], roi_mask[:, 0].cpu().numpy() > 0)
+        return Validation(numbers, np.concatenate([np.concatenate(list(row), axis=1) for row in rows]))
 
     def concerns(self, numbers: dict[str, float], done: float) -> list[str]:
         """Warn of a layout that is ignored, and of training images that are learnt by heart."""
@@ -246,8 +249,8 @@ class ControlTraining(Stage[Components]):
         inside = 1 + (self.settings.structure_weight - 1) * inner
         return roi_mask * inside + self.settings.background_weight * (1 - roi_mask)
 
-    def _syntheses(self) -> tuple[Tensor, NDArray[np.uint8]]:
-        """Return the latents of syntheses from true layouts, and the sheet that shows them."""
+    def _syntheses(self) -> tuple[Tensor, list[NDArray[np.uint8]]]:
+        """Return the latents of syntheses from true layouts, and the rows of the sheet that shows them, (N, H, W)."""
         text, rows = self._embed([self.validation.prompts[i] for i in self._shown])
         conditions = self._conditions(self.validation, self._shown, text[rows])
         truth = self.validation.image[self._shown].float().to(self.device)
@@ -255,8 +258,7 @@ class ControlTraining(Stage[Components]):
         made = [torch.cat([self._sample(truth, each, part) for part in self._parts(len(truth))]) for each in given]
         sheet = [truth, conditions.layout, made[0], self._edited_layout, made[1]]
         channels = truth.shape[1]  # what an encoded layout holds beyond the latents of its map is no picture
-        images = [grey_from_pixels(decode(self.components.vae, latents[:, :channels])) for latents in sheet]
-        return made[0], np.concatenate([np.concatenate(list(row), axis=1) for row in images])
+        return made[0], [grey_from_pixels(decode(self.components.vae, latents[:, :channels])) for latents in sheet]
 
     def _sample(self, truth: Tensor, conditions: LatentConditions, part: slice) -> Tensor:
         generators = sample_generators(range(len(truth))[part])

@@ -39,22 +39,27 @@ def apply(run: RunCommand, workplace: Path) -> RunCommand:
     return to_layout
 
 
-def test_list_shows_every_anomaly_with_its_grades(run: RunCommand) -> None:
-    lines = run("anomaly", "list").stdout.splitlines()
-    assert lines[0].split() == ["anomaly", "severities", "planes"]
-    assert "ventriculomegaly               mild, moderate, severe  ventricular_transverse, thalamic_transverse" in lines
-    assert lines[-1].split() == ["absence", "absent", "all"]
-    assert len(lines) == 20
+def test_list_shows_every_anomaly_with_its_grades(run: RunCommand, tiny_model: Path) -> None:
+    lines = run("anomaly", "list", "--model", tiny_model).stdout.splitlines()
+    assert lines[0].split() == ["anomaly", "drawn", "severities", "planes"]
+    [row] = [line for line in lines if line.startswith("ventriculomegaly")]
+    assert row.split(maxsplit=2)[1] == "-"
+    assert row.endswith("mild, moderate, severe  ventricular_transverse, thalamic_transverse")
+    assert lines[-2].split() == ["absence", "-", "absent", "all"]
+    assert "was not measured" in lines[-1]
+    assert len(lines) == 21
 
 
-def test_list_of_a_plane_as_json(run: RunCommand) -> None:
-    entries = json.loads(run("anomaly", "list", "--plane", "facial profile", "--json").stdout)
+def test_list_of_a_plane_as_json(run: RunCommand, tiny_model: Path) -> None:
+    arguments = ("anomaly", "list", "--plane", "facial profile", "--model", tiny_model, "--json")
+    entries = json.loads(run(*arguments).stdout)
     assert entries[0] == {
         "name": "cleft_palate",
         "title": "Cleft palate",
         "planes": ["facial_sagittal"],
         "severities": ["small_gap", "large_gap"],
         "any_structure": False,
+        "drawn": {},
     }
     assert [entry["name"] for entry in entries if entry["any_structure"]] == ["displacement", "size_change", "absence"]
 
@@ -129,7 +134,7 @@ def test_anomalies_of_the_users_own(apply: RunCommand, run: RunCommand, workplac
     Path("own.yaml").write_text(OWN)
     apply("tiny stomach", "--anomalies", "own.yaml")
     assert Layout.load("new.layout.json").find("stomach")[0].box.width == pytest.approx(0.4 * 12)
-    assert run("anomaly", "list", "--anomalies", "own.yaml").stdout.splitlines()[-1].startswith("tiny_stomach")
+    assert run("anomaly", "list", "--anomalies", "own.yaml").stdout.splitlines()[-2].startswith("tiny_stomach")
     Path("own.yaml").write_text(OWN.replace("factor: 0.4", "factor: small"))
     wrong = run("anomaly", "list", "--anomalies", "own.yaml", code=2)
     assert "error: own.yaml: anomaly tiny_stomach: severity tiny: the changes use the value 'small'" in wrong.stderr

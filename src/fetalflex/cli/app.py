@@ -27,6 +27,7 @@ from fetalflex.cli.info import info
 from fetalflex.cli.init import init
 from fetalflex.cli.measure import measure
 from fetalflex.cli.pack import pack
+from fetalflex.cli.planes import planes
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
 from fetalflex.cli.train import train
@@ -93,6 +94,7 @@ app.command(cls=EditCommand)(edit)
 app.command()(refine)
 app.command()(measure)
 app.command()(grow)
+app.command()(planes)
 app.add_typer(anomaly, name="anomaly")
 app.command()(counterfactual)
 app.command()(augment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from fetalflex.cli.abilities import abilities
 from fetalflex.cli.ablation import ablation
 from fetalflex.cli.anomaly_sheets import anomalies
 from fetalflex.cli.names import names
@@ -19,3 +20,4 @@ def _experiment() -> None:
 experiment.command()(ablation)
 experiment.command()(anomalies)
 experiment.command()(names)
+experiment.command()(abilities)

@@ -1,0 +1,83 @@
+"""`fetalflex experiment abilities`: what a model's weights can draw, measured and written into its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.show import progress_bar
+
+_DEFAULTS = replace(DEFAULTS_OF_EDITS)
+
+
+@with_sampling_options
+def abilities(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for page, sheet and syntheses.")],
+    into_model: Annotated[
+        bool, typer.Option("--into-model", help="Write abilities.json into the model's folder too, for other commands.")
+    ] = False,
+    split: Annotated[str, typer.Option("--split", help="Split to take images from: val or test.")] = "val",
+    variants: Annotated[int, typer.Option("--variants", min=1, help="Of each grade of each anomaly.")] = 5,
+    images: Annotated[int, typer.Option("--images", min=1, help="Unedited images of each plane.")] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
+    sampling: SamplingOptions = _DEFAULTS,
+    device: options.Device = "auto",
+    registry_file: options.RegistryFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure what a model can draw: anomalies by what they demand, structures by their look, and if prompts matter.
+
+    Variants of every grade are synthesised on images of the split, and grey values tell whether what the anomaly
+    demands is seen. DIR/abilities.md says how often, DIR/abilities.png shows all of them. With --into-model, `fetalflex
+    anomaly list`, `fetalflex planes` and `fetalflex experiment anomalies` mark what the weights cannot draw. The same
+    command goes on where it was interrupted.
+    """
+    how = sampling.settings()
+
+    from fetalflex.abilities import ABILITIES
+    from fetalflex.anatomy.anomalies import default_library
+    from fetalflex.anatomy.json_files import write_text_atomically
+    from fetalflex.cli.inputs import load_pipeline, load_registry
+    from fetalflex.data import open_dataset, write_png
+    from fetalflex.evaluation.kept import KeptSyntheses
+    from fetalflex.evaluation.samples import select_samples
+    from fetalflex.experiments.abilities import measure_abilities, plan_cases
+    from fetalflex.experiments.abilities_sheet import abilities_page, draw_case_sheet
+    from fetalflex.models.locate import find_model
+    from fetalflex.sampling_settings import SamplingSettings
+    from fetalflex.synthesis import picture_metadata
+
+    settings = SamplingSettings(**how)
+    registry = load_registry(registry_file, model)
+    datasets = [open_dataset(path, registry) for path in data]
+    selection = select_samples(datasets, registry, split)
+    pipeline = load_pipeline(model, registry, device)
+    library = default_library()
+    facts = {"data_fingerprint": selection.fingerprint, "split": split, "seed": seed, "sampling": settings.record()}
+    identity = {"format": "fetalflex/abilities-settings", "version": 1, "model": pipeline.identity, **facts}
+    kept = KeptSyntheses(out, identity)
+    facts |= {"variants_of_a_grade": variants, "images_of_a_plane": images}
+    found = measure_abilities(pipeline, selection, library, kept, settings, facts, variants, images, seed, progress_bar)
+    found.save(out / ABILITIES)
+    write_text_atomically(out / "abilities.md", abilities_page(found, registry))
+    sheet = draw_case_sheet(plan_cases(selection, library, pipeline, variants, seed), kept, registry)
+    if sheet is not None:
+        write_png(out / "abilities.png", sheet, picture_metadata("real and synthetic side by side"), force=True)
+    written = [out / "abilities.md"]
+    if into_model:
+        written.append(find_model(model) / ABILITIES)
+        found.save(written[-1])
+    if as_json:
+        typer.echo(json.dumps(json.loads((out / ABILITIES).read_text(encoding="utf-8")), indent=2))
+        return
+    for name, grades in found.anomalies.items():
+        typer.echo(f"{name}: {', '.join(f'{grade} {hits}' for grade, hits in grades.items())}")
+    typer.echo(f"wrote {', '.join(map(str, written))}")

@@ -24,18 +24,18 @@ def test_pooled_features_hold_mean_and_deviation_of_each_channel_and_map() -> No
 
 
 def test_pooled_features_forget_where_things_lie_but_copy_features_do_not() -> None:
-    maps = [torch.randn(1, 6, 16, 16)]
-    mirrored = [maps[0].flip(3)]
+    maps = [torch.randn(1, 6, 16, 16), torch.randn(1, 2, 8, 8)]
+    mirrored = [one.flip(3) for one in maps]
     torch.testing.assert_close(pooled_features(maps), pooled_features(mirrored))
     assert (copy_features(maps) - copy_features(mirrored)).norm() > 0.1
 
 
 def test_copy_features_average_over_cells() -> None:
-    deepest = torch.randn(2, 6, 16, 16)
-    x = copy_features([torch.randn(2, 3, 32, 32), deepest])
-    cells = channel_normalised(deepest).unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
+    chosen = torch.randn(2, 6, 16, 16)
+    x = copy_features([torch.randn(2, 3, 32, 32), chosen, torch.randn(2, 5, 8, 8)])
+    cells = channel_normalised(chosen).unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
     torch.testing.assert_close(x, cells.flatten(1) / 8)
 
 
 def test_maps_smaller_than_the_grid_are_taken_as_they_are() -> None:
-    assert copy_features([torch.randn(2, 6, 4, 3)]).shape == (2, 6 * 4 * 3)
+    assert copy_features([torch.randn(2, 6, 4, 3), torch.randn(2, 5, 2, 2)]).shape == (2, 6 * 4 * 3)

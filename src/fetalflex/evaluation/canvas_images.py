@@ -60,10 +60,14 @@ def roi_on_canvas(image: Image, roi_mask: Mask, size: int) -> Image:
         roi_mask: (H, W) bool, not empty.
         size: Side of the canvas.
     """
-    rows, columns = (np.flatnonzero(roi_mask.any(axis=axis)) for axis in (1, 0))
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    crop = np.where(roi_mask, image, 0).astype(np.uint8)[window]
+    crop = np.where(roi_mask, image, 0).astype(np.uint8)[roi_window(roi_mask)]
     return Canvas(crop.shape[1], crop.shape[0], size).image_to_canvas(crop)
+
+
+def roi_window(roi_mask: Mask) -> tuple[slice, slice]:
+    """Return rows and columns of the smallest upright rectangle round a region, (H, W) bool, not empty."""
+    rows, columns = (np.flatnonzero(roi_mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def batch_of(arrays: list[Image] | list[Mask]) -> Tensor:

@@ -36,13 +36,13 @@ def pooled_features(maps: Sequence[Tensor]) -> Tensor:
 def copy_features(maps: Sequence[Tensor]) -> Tensor:
     """Return one vector per image, (B, D) float32, in which an image and its near-copy lie close together.
 
-    The deepest map, channel-normalised and averaged over a grid of at most 8 x 8 cells, scaled so that the distance of
-    two vectors is the root mean square over the cells.
+    The deepest map but one, of at least two, channel-normalised and averaged over a grid of at most 8 x 8 cells, scaled
+    so that the distance of two vectors is the root mean square over the cells.
 
     Args:
         maps: Feature maps of a `FeatureExtractor`.
     """
-    deepest = channel_normalised(maps[-1])
-    rows, columns = (min(_COPY_GRID, side) for side in deepest.shape[-2:])
-    cells = F.adaptive_avg_pool2d(deepest, (rows, columns))
+    chosen = channel_normalised(maps[-2])
+    rows, columns = (min(_COPY_GRID, side) for side in chosen.shape[-2:])
+    cells = F.adaptive_avg_pool2d(chosen, (rows, columns))
     return cells.flatten(1) / (rows * columns) ** 0.5

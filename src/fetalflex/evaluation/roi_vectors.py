@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fetalflex.evaluation.canvas_images import roi_on_canvas
 from fetalflex.evaluation.extractors import FeatureExtractor
-from fetalflex.evaluation.features import copy_features, pooled_features
+from fetalflex.evaluation.features import copy_features
 from fetalflex.evaluation.grey_vectors import grey_vector, mirrored_grey_vector
 from fetalflex.models.latents import pixels_from_arrays
 
@@ -76,7 +76,7 @@ def _vectors(rois: list[Roi], extractor: FeatureExtractor, mirrored: bool) -> Ro
     maps = [extractor.maps(pixels_from_arrays(view)) for view in views]
     greys = (grey_vector, mirrored_grey_vector) if mirrored else (grey_vector,)
     return RoiVectors(
-        pooled_features(maps[0]).cpu().numpy(),
+        extractor.vectors(maps[0]).cpu().numpy(),
         [copy_features(one).cpu().numpy() for one in maps],
         [np.stack([vector(*roi) for roi in rois]).astype(np.float64) / np.sqrt(2) for vector in greys],
     )

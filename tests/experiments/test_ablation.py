@@ -76,6 +76,7 @@ def test_every_variant_is_trained_for_itself_and_measured_alike(finished: Path) 
 def test_the_control_branch_of_the_start_is_forgotten(finished: Path, model: Path) -> None:
     trained = Components.load(finished / "no-prealignment" / "run" / "model")
     assert not trained.prealignment.modulation.weight.any()
+    assert not trained.prealignment.config.modulates
     assert Components.load(model).prealignment.modulation.weight.any()
 
 

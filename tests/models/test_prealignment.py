@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -61,3 +64,35 @@ def test_label_channels_pass_as_they_are() -> None:
     condition = trained()(torch.cat([layout, labels], dim=1), background, mask)
     assert torch.equal(condition[:, :8], trained()(layout, background, mask))
     assert torch.equal(condition[:, 8:], labels)
+
+
+def test_without_modulation_background_and_region_are_told_beside_the_layout() -> None:
+    network = trained()
+    network.modulate(False)
+    layout, background, mask = inputs()
+    condition = network(layout, background, mask)
+    assert condition.shape == (3, 8, 8, 8)
+    assert torch.equal(condition[:, 4:], layout)
+    known = (mask == 0).expand_as(background)
+    assert torch.equal(condition[:, :4][known], background[known])
+    assert (condition[:, :4][~known] == 4).all()
+
+
+def test_what_is_saved_keeps_whether_it_modulates(tmp_path: Path) -> None:
+    network = trained()
+    with_modulation = network(*inputs())
+    network.save_pretrained(tmp_path / "on")
+    network.modulate(False)
+    network.save_pretrained(tmp_path / "off")
+    on, off = (PreAlignment.from_pretrained(tmp_path / name) for name in ("on", "off"))
+    assert torch.equal(on(*inputs()), with_modulation)
+    assert torch.equal(off(*inputs()), network(*inputs()))
+
+
+def test_files_without_the_field_modulate(tmp_path: Path) -> None:
+    network = trained()
+    network.save_pretrained(tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    del values["modulates"]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert torch.equal(PreAlignment.from_pretrained(tmp_path)(*inputs()), network(*inputs()))

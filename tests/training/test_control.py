@@ -80,7 +80,7 @@ def test_an_untrained_control_branch_does_not_react_to_layouts(
     with torch.no_grad():
         numbers = stage(new_model, latents).validate().numbers
     assert numbers["loss"] == numbers["loss_shuffled"] == numbers["loss_null"]
-    assert numbers["adherence"] == 0
+    assert numbers["adherence"] == numbers["adherence_null"] == 0
 
 
 def test_validation_measures_how_the_model_reacts_to_layouts(
@@ -92,6 +92,7 @@ def test_validation_measures_how_the_model_reacts_to_layouts(
     numbers = result.numbers
     assert len({numbers["loss"], numbers["loss_shuffled"], numbers["loss_null"]}) == 3
     assert numbers["adherence"] == pytest.approx(numbers["loss_shuffled"] / numbers["loss"] - 1)
+    assert numbers["adherence_null"] == pytest.approx(numbers["loss_null"] / numbers["loss"] - 1)
     assert result.sheet is not None
     assert result.sheet.shape == (5 * 64, 8 * 64)
     rows = np.split(result.sheet, 5)
@@ -266,7 +267,7 @@ def test_a_control_branch_can_start_anew(random_model: Components, latents: tupl
     assert same_weights(weights(made.networks()), weights(again.networks()))
 
 
-def test_without_pre_alignment_the_layout_stays_plain(
+def test_without_pre_alignment_layout_and_background_stand_side_by_side(
     random_model: Components, latents: tuple[Latents, Latents]
 ) -> None:
     made = stage(random_model, latents, prealignment=False)
@@ -274,7 +275,13 @@ def test_without_pre_alignment_the_layout_stays_plain(
     take_steps(made, 2)
     assert changed_parts(before, random_model) == {"controlnet"}
     layout, background, mask = torch.randn(1, 4, 16, 16), torch.randn(1, 4, 16, 16), torch.ones(1, 1, 16, 16)
-    assert torch.equal(random_model.prealignment(layout, background, mask), torch.cat([layout, layout], dim=1))
+    mask[..., :8] = 0
+    condition = random_model.prealignment(layout, background, mask)
+    assert torch.equal(condition[:, 4:], layout)
+    assert torch.equal(condition[:, :4, :, :8], background[..., :8])
+    assert (condition[:, :4, :, 8:] == 4).all()
+    stage(random_model, latents)
+    assert random_model.prealignment.config.modulates
 
 
 @pytest.mark.parametrize("space", ["latent", "pixel"])

@@ -39,7 +39,11 @@ def build_components(config: ModelConfig, corpus: Iterable[str], seed: int = 0) 
 
 
 def build_autoencoder(config: AutoencoderConfig, image_size: int) -> AutoencoderKL:
-    """Return the autoencoder; without attention, what it does to a crop it does to the whole image."""
+    """Return the autoencoder.
+
+    Its group normalisation goes over the whole picture, so what it does to a crop is near to what it does to the whole
+    image, but not the same; with attention it is further away.
+    """
     levels = len(config.channels)
     return AutoencoderKL(
         in_channels=3,

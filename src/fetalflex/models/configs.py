@@ -25,8 +25,8 @@ class AutoencoderConfig(_Strict):
         layers_per_block: Residual blocks per resolution in the encoder (the decoder has one more).
         latent_channels: Channels of the latent.
         norm_groups: Groups of every group normalisation.
-        attention: Attend over the whole latent in the middle; what it does to a crop is then not what it does to the
-            whole image.
+        attention: Attend over the whole latent in the middle; what it does to a crop is then further from what it does
+            to the whole image. Near, not the same, it is without too, since group normalisation sees the whole picture.
         scaling_factor: Latents times this are what the denoiser sees.
     """
 

@@ -167,7 +167,7 @@ class ControlStage(_Strict):
         gradient_checkpointing: Compute activations again in the backward pass, to save memory.
         start_anew: Forget what the control branch of `init` has learnt, and start from its denoiser.
         prealignment: Modulate the layout by the visible background; without, as in an ablation, the ControlNet sees
-            the plain layout.
+            layout and background side by side.
         noise_levels: Which noise levels are trained how often.
         label_channels: Show the ControlNet one channel per structure beside the latents of the layout map, in which an
             autoencoder may lose which colour is which. The paper has none.

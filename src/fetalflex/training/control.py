@@ -79,8 +79,7 @@ class ControlTraining(Stage[Components]):
         settings: ControlStage,
     ) -> None:
         super().__init__(components, device)
-        if not settings.prealignment:
-            components.prealignment.leave_layout()
+        components.prealignment.modulate(settings.prealignment)
         if not has_learnt(components.controlnet):
             initialise_from_denoiser(components.controlnet, components.unet)
         self.unet = components.unet.to(memory_format=torch.channels_last)
@@ -158,12 +157,13 @@ class ControlTraining(Stage[Components]):
 
         Returns:
             `loss` with true layouts, `loss_shuffled` with those of other images of the plane, `loss_null` with none;
-            `adherence`, loss_shuffled over loss minus 1, and `adherence_noisy`, the same over the noisier half of the
-            schedule, where layouts are decided; the loss by noise level, 0 the cleanest quarter; `train_` the same on
-            training images; `nearest_synthetic`, how far syntheses are inside their ROIs from the nearest training
-            image, and `nearest_real`, how far the true images are; texture, seam and tone of the same syntheses, see
-            `region_numbers`. And a sheet: truth, layout map and synthesis, then a shrunken layout and its synthesis
-            from the same noise.
+            `adherence`, loss_shuffled over loss minus 1, `adherence_noisy`, the same over the noisier half of the
+            schedule, where layouts are decided, and `adherence_null`, loss_null over loss minus 1: a wrong layout does
+            harm, so that shuffling tells more than what the right one is worth; the loss by noise level, 0 the cleanest
+            quarter; `train_` the same on training images; `nearest_synthetic`, how far syntheses are inside their ROIs
+            from the nearest training image, and `nearest_real`, how far the true images are; texture, seam and tone of
+            the same syntheses, see `region_numbers`. And a sheet: truth, layout map and synthesis, then a shrunken
+            layout and its synthesis from the same noise.
         """
         seen = self._losses(self.validation, self._chosen, self._shuffled)
         known = self._losses(self.training, _evenly(len(self.training), _VALIDATION_SAMPLES), None)
@@ -216,6 +216,7 @@ class ControlTraining(Stage[Components]):
             null, *_ = loss(self._null_layout.expand_as(conditions.layout))
             numbers |= {"loss_shuffled": other, "loss_null": null, "adherence": other / true - 1}
             numbers["adherence_noisy"] = other_noisy / true_noisy - 1
+            numbers["adherence_null"] = null / true - 1
         return numbers
 
     def _roi_mask(self, latents: Latents, indices: NDArray[np.int64]) -> Tensor:

@@ -64,6 +64,7 @@ class TwoSamples:
     """Hold how well synthetic regions can be told from real ones.
 
     Args:
+        names: Of the D numbers that the classifier went by.
         auc: Probability that a synthetic region looks more synthetic than a real one of another patient: 0.5 if they
             cannot be told apart, 1 if they always can.
         real: Score of each real region by classifiers that have not seen its patient, (N,): above 0 it looks synthetic.
@@ -72,6 +73,7 @@ class TwoSamples:
         synthetic_parts: Likewise.
     """
 
+    names: tuple[str, ...]
     auc: Sampled
     real: Array
     synthetic: Array
@@ -119,7 +121,8 @@ def tell_apart(numbers: PairedNumbers, seed: int = 0, draws: int = DRAWS) -> Two
     drawn = np.array(list(_drawn(numbers.rows, patient_of_pair, usual, draws, rng)))
     centred = np.clip(drawn + value - np.nanmean(drawn), 0, 1)
     (real, synthetic), (real_parts, synthetic_parts) = np.split(scores, 2), np.split(parts, 2)
-    return TwoSamples(Sampled(value, centred, len(numbers.patients)), real, synthetic, real_parts, synthetic_parts)
+    auc = Sampled(value, centred, len(numbers.patients))
+    return TwoSamples(numbers.names, auc, real, synthetic, real_parts, synthetic_parts)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from anatomy_strategies import layouts
 from hypothesis import given
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, global_prompt, prompt_corpus
+from fetalflex.anatomy.prompts import words_beyond_prompts
 from fetalflex.errors import FetalFlexError
 
 BOX = Box(5, 5, 4, 4)
@@ -68,3 +69,19 @@ def test_corpus_covers_synonyms_and_words_and_is_deterministic(registry):
     for plane in registry.planes:
         assert words(" ".join(plane.prompt_words)) <= known
     assert {"mild", "severe", "ventriculomegaly"} <= known
+
+
+def test_words_that_no_prompt_of_a_layout_holds(registry):
+    text = "Fetal ultrasound, hydrocephalus without cavum septi-pellucidi, HYDROCEPHALUS"
+    assert words_beyond_prompts(text, registry) == ("hydrocephalus", "without")
+
+
+@given(layouts())
+def test_prompts_of_layouts_hold_no_such_words(layout):
+    registry = default_registry()
+    try:
+        prompt = global_prompt(layout, registry)
+    except FetalFlexError:
+        return
+    in_its_plane = all(name in registry.plane(layout.plane).structures for name in layout.names())
+    assert not in_its_plane or words_beyond_prompts(prompt, registry) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fetalflex.anatomy.checks import shown
@@ -12,6 +13,7 @@ from fetalflex.errors import FetalFlexError
 
 _START = "fetal ultrasound"
 _LONGEST_EXTRA = 1000
+_WORD = re.compile(r"[^\W_]+")
 _GENERAL_TEXTS = (
     "normal appearance, abnormal appearance, anomaly, malformation",
     "mild, moderate, severe, enlarged, dilated, small, large, absent, shifted, rotated, thick, thin",
@@ -56,6 +58,23 @@ def prompt_corpus(registry: Registry) -> Iterator[str]:
     for structure in registry.structures:
         yield ", ".join((_words(structure.name, registry), structure.title, *structure.synonyms)).lower()
     yield from _GENERAL_TEXTS
+
+
+def words_beyond_prompts(text: str, registry: Registry) -> tuple[str, ...]:
+    """Return the words of a text that no prompt made from a layout holds, in lower case, each once, in their order.
+
+    A model that was trained on such prompts alone has learnt nothing of them, even if its vocabulary can spell them.
+
+    Args:
+        text: any text.
+        registry: whose planes and structures the prompts name.
+    """
+    prompts = (
+        f"{global_prompt(plane, registry)} with {' '.join(_words(name, registry) for name in plane.structures)}"
+        for plane in registry.planes
+    )
+    known = {word for prompt in prompts for word in _WORD.findall(prompt.casefold())}
+    return tuple(dict.fromkeys(word for word in _WORD.findall(text.casefold()) if word not in known))
 
 
 def _words(name: str, registry: Registry) -> str:

@@ -105,6 +105,7 @@ def edit(
     """
     from fetalflex.anatomy import changed_structures
     from fetalflex.cli import inputs
+    from fetalflex.cli.prompt_notes import tell_of_prompts
     from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
     from fetalflex.cli.scans import read_scan
     from fetalflex.experiments.before_after import check_comparison_file, write_comparison
@@ -129,6 +130,7 @@ def edit(
     settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength}
 
     pipeline = inputs.load_pipeline(model, registry, device)
+    tell_of_prompts(pipeline, model, prompt, negative_prompt)
     roi_mask = pipeline.edit_region(scan.image, scan.layout, [after], region)
     given = {"image": scan.image, "before": scan.layout, "roi": roi_mask, **settings}
     made = make_samples(

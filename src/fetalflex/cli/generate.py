@@ -78,6 +78,7 @@ def generate(
     """
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
     from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
+    from fetalflex.cli.prompt_notes import tell_of_prompts
 
     settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
@@ -101,6 +102,7 @@ def generate(
         )
 
     pipeline = load_pipeline(model, registry, device)
+    tell_of_prompts(pipeline, model, prompt, negative_prompt)
     rows = _make(pipeline, jobs, batch_size, force, {"roi": region, **settings})
     if as_json:
         typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))

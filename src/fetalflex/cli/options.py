@@ -34,7 +34,13 @@ Model = Annotated[
     str, typer.Option("--model", help="Model folder, or the name of one in weights/.", metavar="NAME_OR_FOLDER")
 ]
 Prompt = Annotated[
-    str | None, typer.Option("--prompt", help="Text in place of the prompt made from the layout.", show_default=False)
+    str | None,
+    typer.Option(
+        "--prompt",
+        help="Text in place of the prompt made from the layout. The layout says what is drawn; how much a prompt "
+        "changes, the model's card says.",
+        show_default=False,
+    ),
 ]
 RoiMode = Annotated[
     Roi | None,

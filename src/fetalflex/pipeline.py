@@ -32,6 +32,7 @@ from fetalflex.requests import (
     Request,
     Roi,
     check_requests,
+    edit_region,
     regions_that_may_differ,
     roi_mask_of,
     union_of_masks,
@@ -375,11 +376,12 @@ class FetalFlexPipeline:
             roi: As for `edit`.
         """
         if isinstance(roi, str):
-            roi = np.logical_or.reduce([self.edit_roi(before, layout, roi) for layout in after])
+            masks = [edit_region(self.registry, image, before, layout, roi) for layout in after]
+            return np.logical_or.reduce(masks)
         return roi_mask_of(self.registry, before, image, roi)
 
     def edit_roi(self, before: Layout, after: Layout, mode: str = CHANGED) -> NDArray[np.bool_]:
-        """Return the region to synthesise for an edit, (H, W) bool; see `draw_edit_mask`."""
+        """Return the region to synthesise for an edit of any image, (H, W) bool; see `draw_edit_mask`."""
         return draw_edit_mask(before, after, self.registry, mode)
 
 

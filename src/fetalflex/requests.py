@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import CHANGED, Canvas, CloseUp, Layout, Registry, draw_edit_mask, draw_roi_mask
+from fetalflex.anatomy.burned_in import with_whole_words
 from fetalflex.anatomy.changed import check_same_image
 from fetalflex.anatomy.checks import shown, whole_number
 from fetalflex.errors import FetalFlexError
@@ -155,7 +156,7 @@ def roi_mask_of(
     shape = (layout.height, layout.width)
     if image is None:
         return np.ones(shape, bool)
-    mask = _drawn(registry, layout, before, roi) if isinstance(roi, str) else roi
+    mask = _drawn(registry, layout, before, image, roi) if isinstance(roi, str) else roi
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
         came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
         raise FetalFlexError(f"roi is {came}; give a mode or a bool mask of shape {shape}")
@@ -164,15 +165,39 @@ def roi_mask_of(
     return mask
 
 
-def _drawn(registry: Registry, layout: Layout, before: Layout | None, mode: str) -> NDArray[np.bool_]:
-    if mode != CHANGED:
-        return draw_roi_mask(layout, registry, mode)
-    if before is None:
-        raise FetalFlexError(
-            "roi 'changed' is where an edit changes structures; give the layout before the edit (before), "
-            "or another roi such as 'auto'"
-        )
-    return draw_edit_mask(before, layout, registry)
+def _drawn(registry: Registry, layout: Layout, before: Layout | None, image: Image, mode: str) -> Mask:
+    if mode == CHANGED:
+        if before is None:
+            raise FetalFlexError(
+                "roi 'changed' is where an edit changes structures; give the layout before the edit (before), "
+                "or another roi such as 'auto'"
+            )
+        return edit_region(registry, image, before, layout, mode)
+    return _keeping_words(registry, image, draw_roi_mask(layout, registry, mode), [layout], mode)
+
+
+def edit_region(registry: Registry, image: Image | None, before: Layout, after: Layout, mode: str) -> Mask:
+    """Return the region to synthesise for an edit, (H, W) bool; see `draw_edit_mask`.
+
+    The region `changed`, and those of layouts without an outline, cut through no text that is burned into the image, if
+    it is given: see `with_whole_words`. Those of an outline, and boxes as in the paper, are the same for every image.
+    """
+    mask = draw_edit_mask(before, after, registry, mode)
+    return mask if image is None else _keeping_words(registry, image, mask, [before, after], mode)
+
+
+def _keeping_words(registry: Registry, image: Image, mask: Mask, layouts: Sequence[Layout], mode: str) -> Mask:
+    has_outline = any(layout.outline(registry) is not None for layout in layouts)
+    follows_structures = mode == CHANGED or (mode in ("auto", "structures") and not has_outline)
+    if not follows_structures or image.shape != mask.shape:
+        return mask
+    needed = np.zeros(mask.shape, np.bool_)
+    for layout in layouts:
+        outline = layout.outline(registry)
+        organs = layout.with_structures(one for one in layout.structures if one is not outline)
+        if organs.structures:
+            needed |= draw_roi_mask(organs, registry, "structures", 0.0)
+    return with_whole_words(mask, image, needed & mask)
 
 
 def regions_that_may_differ(masks: Any, count: int, roi_mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

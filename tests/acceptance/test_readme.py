@@ -42,30 +42,26 @@ def run(command: str) -> int:
 
 
 def test_the_edit_is_made_on_the_command_line_and_in_python(workplace: Path) -> None:
-    record = DatasetFolder(ROOT / "examples").subset(planes=["abdominal_transverse"])[0]
-    layout = workplace / "demo" / "images" / "abdominal_transverse-unedited.layout.json"
-    layout.parent.mkdir(parents=True)
-    record.layout.save(layout)
-    [command] = [line for line in COMMANDS if line.startswith("fetalflex edit ")]
-    assert run(command) == 0
+    [edit] = [line for line in COMMANDS if line.startswith("fetalflex edit ab_")]
+    [refine] = [line for line in COMMANDS if line.startswith("fetalflex refine ")]
+    assert [run(command) for command in (edit, refine)] == [0, 0]
+    assert Path("out/edited.gif").is_file()
     [block] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(block, "README.md", "exec"), {})
-    assert (read_image(Path("out/edited.png")) == read_image(Path("out/edited-in-python.png"))).all()
+    for name in ("edited", "refined"):
+        assert (read_image(Path(f"out/{name}.png")) == read_image(Path(f"out/{name}-in-python.png"))).all()
 
 
-def test_a_layout_is_measured_and_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    record = DatasetFolder(ROOT / "examples").subset(planes=["thalamic_transverse"])[0]
-    layout = tmp_path / "demo" / "images" / "thalamic_transverse-unedited.layout.json"
-    layout.parent.mkdir(parents=True)
-    record.layout.save(layout)
-    steps = [line for line in COMMANDS if re.match(r"fetalflex (measure|grow) ", line)]
-    assert [line.split()[1] for line in steps] == ["measure", "grow"]
-    assert [run(command) for command in steps] == [0, 0]
+def test_a_layout_is_measured_and_grown(workplace: Path) -> None:
+    steps = [line for line in COMMANDS if re.match(r"fetalflex (measure|grow|edit) hc_", line)]
+    assert [line.split()[1] for line in steps] == ["measure", "grow", "edit"]
+    assert [run(command) for command in steps] == [0, 0, 0]
     grown = Layout.load("out/small.layout.json")
-    assert centile_of(grown, "HC", GestationalAge.parse("20w3d"), default_registry()) == pytest.approx(5)
+    assert centile_of(grown, "HC", GestationalAge.parse("18w3d"), default_registry()) == pytest.approx(5)
+    [record] = [one for one in DatasetFolder(ROOT / "examples") if "hc_195" in one.file_name]
     replayed = Recipe.load("out/small.recipe.json").apply(record.layout, default_registry())
     assert replayed.structures == grown.structures
+    assert (read_image(Path("out/small.png")) != DatasetFolder(ROOT / "examples").image(record)).any()
 
 
 def test_anomalies_are_shown_and_applied(workplace: Path) -> None:

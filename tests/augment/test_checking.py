@@ -8,7 +8,7 @@ import pytest
 from augment_helpers import ABDOMEN, abdomens, plan_of, planned
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Box, PlacedStructure, default_registry, draw_roi_mask
+from fetalflex.anatomy import Box, PlacedStructure, default_registry, draw_organ_mask, draw_roi_mask
 from fetalflex.augment.checking import Checker, Kept, Verdict
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
@@ -74,6 +74,15 @@ def test_copies_are_found_mirrored_and_dimmed_too(dataset: DatasetFolder, sample
             assert (verdict.reason, verdict.detail) == ("copy", f"of {record.file_name}")
             assert verdict.numbers["real_correlation"] > 0.95
             assert judged(dataset, sample, copied, copy_correlation=None).reason is None
+
+
+def test_a_local_edit_is_not_asked_whether_it_resembles_its_source(dataset: DatasetFolder, sample: Sample) -> None:
+    source = dataset.image(sample.record)
+    part = draw_organ_mask(sample.after, REGISTRY, ["stomach"])
+    checker = Checker(Checks(layout=False), REGISTRY, RealRegions(dataset, {"train"}, REGISTRY))
+    verdict = checker.judge(sample, source, source, part, [])
+    assert verdict.reason is None
+    assert "real_correlation" not in verdict.numbers
 
 
 @pytest.mark.parametrize(("width", "height"), [(30, 64), (31, 64), (36, 50), (72, 31)])

@@ -50,3 +50,10 @@ def test_files_are_not_replaced_unasked(run: RunCommand, workplace: Path) -> Non
     run(*FIXED, *target, "--out", "grown.json")
     assert "is already there" in run(*FIXED, *target, "--out", "grown.json", code=2).stderr
     run(*FIXED, *target, "--out", "grown.json", "--force")
+
+
+def test_an_image_of_a_data_set(run: RunCommand, workplace: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    given = ("--dataset", examples, "--set", "18w3d, HC 5th centile", "--out", "grown.json")
+    run("grow", "hc_195_HC", *given)
+    assert centile_of(Layout.load("grown.json"), "HC", GestationalAge.parse("18w3d"), REGISTRY) == pytest.approx(5)

@@ -83,3 +83,13 @@ def test_errors_name_file_and_remedy(run: RunCommand, workplace: Path) -> None:
     assert other == "error: face.json states pixel_spacing_mm 0.3, but --pixel-spacing is 1\n"
     age = run("measure", "face.json", "--age", "soon", code=2).stderr
     assert age.startswith("error: gestational age 'soon' cannot be read; write for example 22w3d")
+
+
+def test_images_of_a_data_set(run: RunCommand, workplace: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    result = run("measure", "hc_195_HC", examples / "images/hc_195_HC.jpg", "--dataset", examples, "--age", "18w3d")
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{examples}: images/hc_195_HC.jpg: thalamic_transverse, 0.1445 mm per pixel"
+    assert lines[1].startswith("  HC   head circumference         151.4 mm  centile ")
+    missing = run("measure", "hc_195", "--dataset", examples, code=2)
+    assert f"{examples} holds no image hc_195; give a file name" in missing.stderr

@@ -9,7 +9,7 @@ import pytest
 from cli_helpers import LAYOUT, RunCommand
 from PIL import Image
 
-from fetalflex.anatomy import Layout
+from fetalflex.anatomy import Layout, default_registry, draw_organ_mask
 from fetalflex.data import read_image, read_png_text
 
 
@@ -42,6 +42,23 @@ def test_organs_change_and_nothing_else(refine: RunCommand) -> None:
     assert text["Synthetic"] == "true"
     assert json.loads(text["FetalFlex:settings"])["strength"] == 0.5
     assert Layout.load("new.layout.json") == LAYOUT
+
+
+def test_an_organ_needs_no_mask_file(refine: RunCommand) -> None:
+    Image.fromarray(np.eye(LAYOUT.height, LAYOUT.width, dtype=np.uint8) * 255).save("line.png")
+    refine("--organ", "gastric bubble", "--mask", "line.png", "--compare", "both.gif")
+    marked = draw_organ_mask(LAYOUT, default_registry(), ["stomach"]) | np.eye(LAYOUT.height, LAYOUT.width, dtype=bool)
+    changed = read_image(Path("scan.png")) != read_image(Path("new.png"))
+    assert not changed[~marked].any()
+    assert changed[marked].mean() > 0.5
+    assert Path("both.gif").is_file()
+
+
+def test_an_image_of_a_data_set_and_several_seeds(run: RunCommand, workplace: Path, tiny_model: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    given = ("--dataset", examples, "--organ", "stomach", "--samples", 2, "--out", "new.png", "--model", tiny_model)
+    run("refine", "ab_Patient00769_Plane2_1_of_1", *given, "--steps", 2)
+    assert [read_png_text(Path(f"new-{i}.png"))["FetalFlex:seed"] for i in (1, 2)] == ["0", "1000000"]
 
 
 def test_every_way_of_sampling(refine: RunCommand) -> None:

@@ -50,8 +50,8 @@ def _parse_move(text: str) -> Move:
 
 def _parse_scale(text: str) -> Scale:
     structure, rest = _structure_and_rest(text)
-    factors = [_factor(part) for part in (_pair(rest, ",") if "," in rest else (rest,))]
-    return Scale(structure, *factors)
+    first, second = _pair(rest, ",") if "," in rest else (rest, None)
+    return Scale(structure, _factor(first), None if second is None else _factor(second))
 
 
 def _parse_resize(text: str) -> Resize:

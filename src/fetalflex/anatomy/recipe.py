@@ -105,6 +105,6 @@ def _edit_from_dict(data: Any, index: int, is_old: bool) -> Edit:
     fixed = {_ALONE: True} if is_old and _ALONE in optional else {}
     mapping_with_keys(data, where, ("kind", *required), [name for name in optional if name not in fixed])
     try:
-        return edit_type(**{name: value for name, value in data.items() if name != "kind"}, **fixed)
+        return edit_type(**{name: value for name, value in (*data.items(), *fixed.items()) if name != "kind"})
     except FetalFlexError as error:
         raise FetalFlexError(f"{where}: {error}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import Registry
+from fetalflex.anatomy import Registry, draw_edit_mask
 from fetalflex.augment.layout_check import ignored_structure, layout_numbers
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
@@ -25,6 +25,10 @@ REASONS = {
     COPY: "copy of a real region",
     DUPLICATE: "near-copy of another image of the set",
 }
+
+
+_MOST_KEPT = 0.1
+"""Share of the whole region that may stay the source's without a synthesis being a local edit."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,22 @@ class Checker:
             self._by_grey(numbers)
             or self._by_layout(sample, image, numbers)
             or self._by_anomaly(sample, image, numbers)
-            or self._by_copy(
-                sample, (vector, mirrored_grey_vector(image, roi_mask)), grey_vector(source, roi_mask), numbers
+            or (
+                None  # a local edit keeps the source on purpose, and a part of a body resembles no whole one
+                if self._is_local(sample, roi_mask)
+                else self._by_copy(
+                    sample, (vector, mirrored_grey_vector(image, roi_mask)), grey_vector(source, roi_mask), numbers
+                )
             )
             or self._by_duplicate(sample, vector, kept, numbers)
         )
         reason, detail = found or (None, "")
         return Verdict(reason, detail, numbers, vector)
+
+    def _is_local(self, sample: Sample, roi_mask: NDArray[np.bool_]) -> bool:
+        """Say whether less was synthesised than the whole region of the layouts."""
+        whole = draw_edit_mask(sample.before, sample.after, self.registry, "auto")
+        return bool((whole & ~roi_mask).sum() > _MOST_KEPT * whole.sum())
 
     def _by_grey(self, numbers: dict[str, float]) -> tuple[str, str] | None:
         if numbers["grey"] < self.checks.least_grey:

@@ -155,6 +155,9 @@ class Entry(_Strict):
         structure: For anomalies of any structure, which one; drawn if it is left out.
         split: Split of the source images.
         variation: For normal images, how layouts are varied; without it they stay as they are.
+        roi: Region to synthesise. `changed` = the structures that differ from the source's, and all else stays the
+            source's own (or the whole region where nothing differs); `auto`, `box`, `structures` and `full` as for
+            `fetalflex edit`.
         sampling: What differs from the plan's `sampling`.
         refine: Work organs out once more after the first pass.
     """
@@ -167,6 +170,7 @@ class Entry(_Strict):
     structure: str | None = None
     split: Literal["train", "val", "test"] = "train"
     variation: Variation | None = None
+    roi: Literal["changed", "auto", "box", "structures", "full"] = "changed"
     sampling: Sampling = Sampling()
     refine: Refinement | None = None
 

@@ -49,9 +49,19 @@ class Synthesiser:
     plan: Plan
     batch_size: int
 
-    def roi_mask(self, sample: Sample) -> NDArray[np.bool_]:
-        """Return the region to synthesise: what was there before and what is there afterwards, (H, W) bool."""
-        return self.pipeline.edit_roi(sample.before, sample.after)
+    def roi_mask(self, sample: Sample, source: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:
+        """Return the region to synthesise, (H, W) bool: what the entry's `roi` says, and organs to be worked out.
+
+        Args:
+            sample: What is made.
+            source: The image that its background comes from, (H, W) uint8; read if it is not given.
+        """
+        entry = self.plan.entries[sample.entry]
+        image = self.dataset.image(sample.record) if source is None else source
+        region = self.pipeline.edit_region(image, sample.before, [sample.after], entry.roi)
+        if entry.refine is not None:
+            region |= sample.organ_mask(self.pipeline.registry, entry.refine.margin)
+        return region
 
     def drafts(self, batch: Sequence[tuple[Sample, int]], tell: Tell) -> list[Draft]:
         """Synthesise samples of one entry together.
@@ -66,7 +76,7 @@ class Synthesiser:
         made = self.pipeline(
             [sample.after for sample, _ in batch],
             image=sources,
-            roi=[self.roi_mask(sample) for sample, _ in batch],
+            roi=[self.roi_mask(sample, source) for (sample, _), source in zip(batch, sources, strict=True)],
             prompt=[sample.prompt(self.pipeline.registry) for sample, _ in batch],
             seed=[seed_at(self.plan.seed, "noise", sample.number, attempt) for sample, attempt in batch],
             batch_size=len(batch),

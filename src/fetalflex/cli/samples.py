@@ -94,12 +94,14 @@ def make_samples(
     with progress_bar(title, 100) as show:
         for start in range(0, len(planned), together):
             batch = planned[start : start + together]
-            done, share = start / len(planned), len(batch) / len(planned)
-            syntheses = make(
-                [one.seed for one in batch],
-                lambda _, step, done=done, share=share: show(100 * (done + share * (step.index + 1) / step.count)),
-            )
+            tell = _telling(show, start / len(planned), len(batch) / len(planned))
+            syntheses = make([one.seed for one in batch], tell)
             for one, synthesis in zip(batch, syntheses, strict=True):
                 synthesis.save(one.path, force=force)
             made += syntheses
     return made
+
+
+def _telling(show: Callable[[float], None], done: float, share: float) -> Callback:
+    """Return what shows after each step how much is done, in percent: some, and a share of the rest."""
+    return lambda _, step: show(100 * (done + share * (step.index + 1) / step.count))

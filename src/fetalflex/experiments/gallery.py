@@ -180,7 +180,7 @@ def _synthesise(
     for start in range(0, len(scene.variants), _BATCH_SIZE):
         batch, before = scene.variants[start : start + _BATCH_SIZE], scene.record.layout
         layouts = [variant.layout for variant in batch]
-        masks = [pipeline.edit_roi(before, layout) for layout in layouts]
+        masks = [pipeline.edit_region(scene.image, before, [layout]) for layout in layouts]
         syntheses += pipeline(
             layouts,
             image=scene.image,

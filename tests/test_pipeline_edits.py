@@ -1,0 +1,99 @@
+"""Edits through the pipeline: what they change, and what stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from fetalflex.anatomy import (
+    Box,
+    Layout,
+    Move,
+    PlacedStructure,
+    Remove,
+    Scale,
+    default_registry,
+    draw_change_mask,
+    draw_roi_mask,
+)
+from fetalflex.anatomy.burned_in import find_words
+from fetalflex.errors import FetalFlexError
+from fetalflex.finishing import Finishing
+from fetalflex.pipeline import FetalFlexPipeline
+
+REGISTRY = default_registry()
+BELLY = Layout(
+    "abdominal_transverse",
+    200,
+    160,
+    (
+        PlacedStructure("abdomen", Box(100, 80, 150, 120)),
+        PlacedStructure("stomach", Box(70, 90, 30, 20)),
+        PlacedStructure("spine", Box(150, 80, 20, 20)),
+    ),
+)
+IMAGE = np.random.default_rng(0).integers(40, 90, (160, 200), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("edit", [Move("stomach", 10, -15), Scale("stomach", 1.5), Remove("stomach")])
+def test_an_edit_changes_only_what_it_must(pipeline: FetalFlexPipeline, edit: Move | Scale | Remove) -> None:
+    after = edit.apply(BELLY, REGISTRY)
+    made = pipeline.edit(IMAGE, BELLY, after, steps=1)
+    assert np.array_equal(made.roi_mask, draw_change_mask(BELLY, after, REGISTRY))
+    assert np.array_equal(made.image[~made.roi_mask], IMAGE[~made.roi_mask])
+    assert (made.image[made.roi_mask] != IMAGE[made.roi_mask]).mean() > 0.5
+    assert made.roi_mask.sum() < 0.3 * draw_roi_mask(BELLY, REGISTRY).sum()
+    assert made.settings["close_up"] == pipeline.edit(IMAGE, BELLY, after, roi="auto", steps=1).settings["close_up"]
+    same = pipeline(after, image=IMAGE, roi="changed", before=BELLY, steps=1)
+    assert np.array_equal(same.image, made.image)
+
+
+def test_without_a_change_the_whole_region_is_drawn_anew(pipeline: FetalFlexPipeline) -> None:
+    made = pipeline.edit(IMAGE, BELLY, BELLY, steps=1)
+    assert np.array_equal(made.roi_mask, draw_roi_mask(BELLY, REGISTRY))
+    assert np.array_equal(pipeline(BELLY, image=IMAGE, roi="changed", before=BELLY, steps=1).image, made.image)
+    with pytest.raises(FetalFlexError, match="give the layout before the edit"):
+        pipeline(BELLY, image=IMAGE, roi="changed", steps=1)
+
+
+def test_the_source_may_guide(pipeline: FetalFlexPipeline) -> None:
+    after = Scale("stomach", 1.2).apply(BELLY, REGISTRY)
+    bare = Finishing.off()
+    plain, weak, full = (
+        pipeline.edit(IMAGE, BELLY, after, steps=10, finishing=bare, **strength)
+        for strength in ({}, {"strength": 0.1}, {"strength": 1.0})
+    )
+    assert np.array_equal(plain.image, full.image)
+    assert weak.settings["strength"] == 0.1
+    distance = [np.abs(made.image.astype(int) - IMAGE)[made.roi_mask].mean() for made in (weak, full)]
+    assert distance[0] < 0.8 * distance[1]
+    assert np.array_equal(weak.image[~weak.roi_mask], IMAGE[~weak.roi_mask])
+    with pytest.raises(FetalFlexError, match="starts at the source image, but there is none"):
+        pipeline(after, strength=0.5, steps=2)
+    with pytest.raises(FetalFlexError, match="strength is 2"):
+        pipeline.edit(IMAGE, BELLY, after, strength=2)
+
+
+def test_text_under_a_region_is_kept_or_gone_whole(pipeline: FetalFlexPipeline) -> None:
+    face = Layout("facial_sagittal", 300, 200, (PlacedStructure("palate", Box(80, 60, 60, 30)),))
+    picture = Image.new("L", (300, 200))
+    ImageDraw.Draw(picture).text((95, 84), "0.102 cm", fill=255, font=ImageFont.load_default(size=13))
+    image = np.asarray(picture)
+    after = Scale("palate", 1.1).apply(face, REGISTRY)
+    cut = draw_change_mask(face, after, REGISTRY)
+    words = find_words(image)
+    assert any(0 < cut[word].mean() < 1 for word in words)
+    for roi in ("changed", "auto", "structures"):
+        made = pipeline.edit(image, face, after, roi=roi, steps=1)
+        assert all(made.roi_mask[word].mean() in (0, 1) for word in words)
+    made = pipeline.edit(image, face, after, roi=cut, steps=1)
+    assert np.array_equal(made.roi_mask, cut)
+
+
+def test_a_pair_keeps_the_source_where_it_may_not_differ(pipeline: FetalFlexPipeline) -> None:
+    after = Scale("stomach", 1.5).apply(BELLY, REGISTRY)
+    region = draw_change_mask(BELLY, after, REGISTRY)
+    for made in pipeline.counterfactual(IMAGE, BELLY, [after], [region], steps=1):
+        assert np.array_equal(made.roi_mask, region)
+        assert np.array_equal(made.image[~region], IMAGE[~region])

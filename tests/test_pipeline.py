@@ -85,7 +85,7 @@ def test_outside_the_roi_the_image_stays_bit_for_bit(
     st.integers(17, 150),
     st.integers(17, 150),
     st.integers(0, 2**32),
-    st.builds(Finishing, membrane=st.booleans(), feather=st.none() | st.integers(0, 8)),
+    st.builds(Finishing, *[st.booleans()] * 3, feather=st.none() | st.integers(0, 8)),
     st.floats(0, 1),
 )
 def test_no_pixel_outside_any_roi_ever_changes(

@@ -23,6 +23,11 @@ def paste(synthetic: Image, source: Image, region: Mask, feather: int, kept: Mas
     kept = ~region if kept is None else kept
     if feather == 0 or not kept.any():
         return np.where(region, synthetic, source)
-    weight = np.clip(ndimage.distance_transform_edt(~kept) / (feather + 1), 0, 1)
+    weight = feather_weight(~kept, feather)
     blended = np.rint(weight * synthetic + (1 - weight) * source).astype(np.uint8)
     return np.where(region, blended, source)
+
+
+def feather_weight(region: Mask, feather: int) -> NDArray[np.float64]:
+    """Return the share of the synthesis in each pixel, (H, W): 0 outside, rising to 1 over the feather's width."""
+    return np.clip(ndimage.distance_transform_edt(region) / (feather + 1), 0, 1)

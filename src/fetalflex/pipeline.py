@@ -21,7 +21,7 @@ from fetalflex.diffusion.resampling import Resampling
 from fetalflex.diffusion.sampling import Callback
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import DEFAULT_FINISHING, Finishing
-from fetalflex.finishing.finish import finish
+from fetalflex.finishing.finish import Fit, finish
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.pasting import paste
@@ -251,29 +251,35 @@ class FetalFlexPipeline:
             parts = [request.part() for request in batch]
             conditions = [self.canvas_sampler.conditions(part) for part in parts]
             pixels = self.canvas_sampler.sample(parts, conditions, settings, callback)
+            leading: Fit | None = None
             for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
                 image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
-                results.append(self._finish(request, part, condition.prompt, image, settings))
+                like = None if request.may_differ is None else leading
+                synthesis, fit = self._finish(request, part, condition.prompt, image, settings, like)
+                leading = leading or fit
+                results.append(synthesis)
             if on_progress:
                 on_progress(len(results))
         return results
 
     def _finish(
-        self, request: Request, part: Request, prompt: str, image: Image, settings: SamplingSettings
-    ) -> Synthesis:
+        self, request: Request, part: Request, prompt: str, image: Image, settings: SamplingSettings, like: Fit | None
+    ) -> tuple[Synthesis, Fit]:
+        """Return the synthesis of a decoded close-up, and its fit for those that follow it."""
         record, close_up = settings.record(), request.close_up
         if request.before is None:
             record.pop("edit_guidance", None)
         record.pop("finishing")
+        fit = Fit()
         if part.image is not None and request.image is not None:
-            finished = finish(image, part.image, part.roi_mask, settings.finishing)
-            image = close_up.put_back(finished.image, request.image)
+            finished = finish(image, part.image, part.roi_mask, settings.finishing, request.seed, like)
+            fit, image = finished.fit, close_up.put_back(finished.image, request.image)
             record["finishing"] = finished.record
         if request.negative_prompt:
             record["negative_prompt"] = request.negative_prompt
         whole = close_up == CloseUp.whole(request.layout)
         record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
-        return Synthesis(image, request.layout, request.roi_mask, prompt, request.seed, self.identity, record)
+        return Synthesis(image, request.layout, request.roi_mask, prompt, request.seed, self.identity, record), fit
 
     def edit(self, image: Image, before: Layout, after: Layout, roi: Roi = CHANGED, **options: Any) -> Synthesis:
         """Synthesise an image under an edited layout; the ROI covers what was there before and what is there now.

@@ -30,7 +30,7 @@ class SamplingSettings:
         smoothing: SSA's anisotropic diffusion; None is off.
         resampling: RePaint's going back and forth; None is off.
         strength: Share of the steps that is gone, starting at the source image noised so far; 1 starts at pure noise.
-        finishing: How the region is fitted into the image: membrane, feather.
+        finishing: How the region is fitted into the image: see `Finishing`.
         close_up: Work on the image round anatomy and ROI alone, enlarged to the canvas, if there is an image; or on
             this part of it.
         precision: `bf16` runs the networks in bfloat16 where that is safe: faster where the hardware knows it, and

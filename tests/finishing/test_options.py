@@ -9,16 +9,17 @@ from fetalflex.finishing import Finishing
 
 
 def test_off_does_nothing_and_a_feather_can_be_had_alone() -> None:
-    assert Finishing.off() == Finishing.chosen(False) == Finishing(membrane=False, feather=0)
-    assert Finishing.chosen(False, feather=6) == Finishing(membrane=False, feather=6)
+    assert Finishing.off() == Finishing.chosen(False) == Finishing(False, False, False, 0)
+    assert Finishing.chosen(False, feather=6) == Finishing(False, False, False, 6)
     assert Finishing.chosen(True) == Finishing()
-    assert Finishing().record() == {"membrane": True, "feather": "auto"}
+    assert Finishing().record() == {"membrane": True, "tone": True, "texture": True, "feather": "auto"}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"membrane": 1}, "finishing.membrane is 1; choose True or False"),
+        ({"texture": "yes"}, "finishing.texture is 'yes'; choose True or False"),
         ({"feather": -1}, "feather must be a whole number from 0 .*got -1"),
         ({"feather": 2.5}, r"feather must be .*got 2\.5"),
     ],

@@ -50,6 +50,9 @@ class Sampling(_Strict):
         ssa: Smooth structures by anisotropic diffusion inside the sampling loop.
         ssa_weight: With `ssa`, how strongly at high noise.
         finish: Fit the region into its image; without, it is pasted as it is.
+        membrane: Continue the difference of grey at the rim into the region.
+        tone: Fit the brightness of a large region to the tissue round it.
+        texture: Add the fine grain that the model cannot draw, taken from the image itself.
         feather: Width in pixels, inside the region, over which synthesis and source are blended; None for a width that
             suits the region.
         close_up: Let the model see the image round anatomy and region alone, enlarged.
@@ -65,6 +68,9 @@ class Sampling(_Strict):
     ssa: bool = False
     ssa_weight: float = Field(1.0, ge=0, le=1)
     finish: bool = True
+    membrane: bool = True
+    tone: bool = True
+    texture: bool = True
     feather: int | None = Field(None, ge=0, le=MAX_IMAGE_SIDE)
     close_up: bool = True
     precision: Precision = "fp32"
@@ -82,7 +88,9 @@ class Sampling(_Strict):
             self.eta,
             Guidance(self.guidance_prompt, self.guidance_layout, self.guidance_edit),
             Smoothing(weight=self.ssa_weight) if self.ssa else None,
-            finishing=Finishing.chosen(self.finish, feather=self.feather),
+            finishing=Finishing.chosen(
+                self.finish, membrane=self.membrane, tone=self.tone, texture=self.texture, feather=self.feather
+            ),
             close_up=self.close_up,
             precision=self.precision,
         )

@@ -15,6 +15,7 @@ from fetalflex.cli.options import GuidanceLayout, Steps
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
+    from fetalflex.diffusion.anisotropic import Smoothing
     from fetalflex.diffusion.resampling import Resampling
 
 _PARAMETER = "sampling"
@@ -53,6 +54,13 @@ class SamplingOptions:
     ssa_weight: Annotated[
         float, typer.Option("--ssa-weight", min=0, max=1, help="With --ssa, how strongly it smooths at high noise.")
     ] = 1.0
+    ssa_paper: Annotated[
+        bool,
+        typer.Option(
+            "--ssa-paper",
+            help="SSA as the paper writes it: the noisy latent itself is smoothed, as strongly at every step.",
+        ),
+    ] = False
     resample: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +80,16 @@ class SamplingOptions:
         bool,
         typer.Option(
             "--membrane/--no-membrane", help="Continue the difference of grey at the rim into the region, fading."
+        ),
+    ] = True
+    tone: Annotated[
+        bool,
+        typer.Option("--tone/--no-tone", help="Fit the brightness of a large region to the tissue round it."),
+    ] = True
+    texture: Annotated[
+        bool,
+        typer.Option(
+            "--texture/--no-texture", help="Add the fine grain that the model cannot draw, taken from the image itself."
         ),
     ] = True
     feather: Annotated[
@@ -105,7 +123,6 @@ class SamplingOptions:
         Raises:
             FetalFlexError: If one is out of range, or two do not go together.
         """
-        from fetalflex.diffusion.anisotropic import Smoothing
         from fetalflex.diffusion.guidance import Guidance
         from fetalflex.finishing import Finishing
         from fetalflex.sampling_settings import SamplingSettings
@@ -115,14 +132,23 @@ class SamplingOptions:
             "steps": self.steps,
             "eta": self.eta,
             "guidance": Guidance(self.guidance_prompt, self.guidance_layout, self.guidance_edit or 0.0),
-            "smoothing": Smoothing(weight=self.ssa_weight) if self.ssa else None,
+            "smoothing": self._smoothing(),
             "resampling": None if self.resample is None else _resampling(self.resample),
-            "finishing": Finishing.chosen(self.finish, membrane=self.membrane, feather=self.feather),
+            "finishing": Finishing.chosen(
+                self.finish, membrane=self.membrane, tone=self.tone, texture=self.texture, feather=self.feather
+            ),
             "close_up": not self.whole_image,
             "precision": self.precision,
         }
         SamplingSettings(**settings)  # refuses what does not fit before a model is loaded
         return settings
+
+    def _smoothing(self) -> Smoothing | None:
+        from fetalflex.diffusion.anisotropic import Smoothing
+
+        if self.ssa_paper:
+            return Smoothing(weight=self.ssa_weight, decay=0.0, smoothed="latent")
+        return Smoothing(weight=self.ssa_weight) if self.ssa else None
 
 
 DEFAULTS = SamplingOptions()

@@ -19,6 +19,8 @@ class Finishing:
 
     Args:
         membrane: Continue the difference of grey at the rim into the region, fading with depth.
+        tone: Move the brightness of a large region towards that of the tissue round it.
+        texture: Add the grain that the model cannot draw, taken from known tissue of the image, where there is enough.
         feather: Width in pixels, inside the region, over which the synthesis is blended into the source's own pixels;
             None for a width that suits the region, 0 for none.
 
@@ -27,10 +29,12 @@ class Finishing:
     """
 
     membrane: bool = True
+    tone: bool = True
+    texture: bool = True
     feather: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("membrane",):
+        for name in ("membrane", "tone", "texture"):
             if not isinstance(value := getattr(self, name), bool):
                 raise FetalFlexError(f"finishing.{name} is {value!r}; choose True or False")
         if self.feather is not None:
@@ -39,16 +43,23 @@ class Finishing:
     @classmethod
     def off(cls) -> Finishing:
         """Return the finishing that pastes the region as it was decoded, with a hard rim."""
-        return cls(membrane=False, feather=0)
+        return cls(membrane=False, tone=False, texture=False, feather=0)
 
     @classmethod
-    def chosen(cls, finish: bool, *, membrane: bool = True, feather: int | None = None) -> Finishing:
+    def chosen(
+        cls, finish: bool, *, membrane: bool = True, tone: bool = True, texture: bool = True, feather: int | None = None
+    ) -> Finishing:
         """Return the finishing of a user's choices; without `finish` nothing is left but a feather that was named."""
-        return cls(membrane, feather) if finish else cls(False, feather or 0)
+        return cls(membrane, tone, texture, feather) if finish else cls(False, False, False, feather or 0)
 
     def record(self) -> dict[str, Any]:
         """Return it as plain values; a width that is chosen for each region is "auto"."""
-        return {"membrane": self.membrane, "feather": "auto" if self.feather is None else int(self.feather)}
+        return {
+            "membrane": self.membrane,
+            "tone": self.tone,
+            "texture": self.texture,
+            "feather": "auto" if self.feather is None else int(self.feather),
+        }
 
 
 DEFAULT_FINISHING = Finishing()

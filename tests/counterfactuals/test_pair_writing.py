@@ -68,6 +68,7 @@ def test_the_story_says_how_the_pair_was_made(pair: CounterfactualPair, folder: 
     assert story["model"] == pair.normal.model
     assert story["prompts"] == {"normal": pair.normal.prompt, "abnormal": pair.abnormal.prompt}
     assert story["measures"] == pair.measures()
+    assert [set(one) for one in story["demands"]] == [{"demand", "value", "limit", "met"}] * len(pair.variant.tests)
     assert story["settings"]["close_up"] == list(astuple(pair.close_up))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiment_helpers import ABDOMEN, write_dataset
 
+from fetalflex.abilities import Abilities, Hits, StructureAbility
 from fetalflex.anatomy import default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.experiments.anomaly_page import anomaly_page
@@ -46,3 +47,20 @@ def test_it_says_that_images_are_synthetic_and_how_they_are_made(tmp_path: Path)
         "--seed 4 --out out/dilated_stomach"
     ) in commands
     assert any("--anomaly absence --severity absent --structure stomach" in command for command in commands)
+
+
+def test_it_says_what_was_measured_of_these_weights_alone(tmp_path: Path) -> None:
+    plans = plan_sheets(default_library(), write_dataset(tmp_path / "set", ABDOMEN), REGISTRY, seed=4)
+    stomach = StructureAbility("abdominal_transverse", "stomach", 120, Hits(7, 8), Hits(8, 8), Hits(0, 8))
+    grades = {"duodenal_atresia": {"atresia": Hits(0, 5)}}
+
+    def text(model: str) -> str:
+        measured = Abilities(model, {}, grades, (stomach,))
+        return anomaly_page(default_library(), plans, REGISTRY, "mini-123", 4, 20, measured)
+
+    own, other = (" ".join(text(model).split()) for model in ("mini-123", "mini-456"))
+    assert "Drawn: hardly (0 of 5)." in own
+    assert "| abdominal_transverse | Stomach | fluid | 0.3 | 8 of 8 | 0 of 8 | 7 of 8 |" in own
+    assert "Drawn" not in other
+    assert "| - | Stomach | fluid | 0.3 | - | - | - |" in other
+    assert "Tested is: stomach filled with fluid; duodenum filled with fluid." in other

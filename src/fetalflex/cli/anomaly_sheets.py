@@ -28,6 +28,7 @@ def anomalies(
     OUT/anomalies.md lists all anomalies, with a sheet for each in OUT/images/anomalies: source, layouts before and
     after, syntheses, differences.
     """
+    from fetalflex.abilities import abilities_of_named
     from fetalflex.anatomy.anomalies import default_library
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.cli.jobs import check_outputs
@@ -45,5 +46,5 @@ def anomalies(
     pipeline = load_pipeline(model, registry, device)
     count = image_count(scenes)
     with progress_bar("synthesising", count) as show:
-        page = make_sheets(pipeline, library, dataset, scenes, out, seed, steps, force, show)
+        page = make_sheets(pipeline, library, dataset, scenes, out, seed, steps, force, show, abilities_of_named(model))
     typer.echo(f"wrote {count} synthetic images on {sum(map(bool, scenes))} sheets; read {page}")

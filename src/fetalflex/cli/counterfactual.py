@@ -119,7 +119,7 @@ def counterfactual(
             **settings,
         )
     with new_folder(out, force, PAIR) as folder:
-        story = write_pair(pair, folder, scan.name)
+        story = write_pair(pair, folder, scan.name, registry)
         write_pair_sheet(folder / "sheet.png", [pair], registry, library.anomaly(anomaly).title, scan.name)
     if as_json:
         typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))
@@ -132,4 +132,7 @@ def counterfactual(
         f"{inside['changed_pixels']} of {story['measures']['may_differ_pixels']} pixels that may differ do, "
         f"by {inside['mean_absolute_difference']:.1f} grey levels on average; {outside['changed_pixels']} others do"
     )
+    for demand in story["demands"]:
+        if demand["met"] is False:
+            typer.echo(f"NOT SEEN: {demand['demand']} ({demand['value']:.2f}, limit {demand['limit']:g})")
     typer.echo(f"wrote {out}")

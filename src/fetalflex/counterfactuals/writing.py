@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from fetalflex.anatomy import Registry, default_registry
 from fetalflex.counterfactuals.difference import draw_difference
 from fetalflex.counterfactuals.pair import CounterfactualPair
 from fetalflex.data import write_png
 from fetalflex.data.atomic import replacing
 from fetalflex.data.new_folder import new_folder
+from fetalflex.evaluation.demands import judge_demands
 from fetalflex.synthesis import NOTICE, picture_metadata
 
 PAIR = "pair.json"
@@ -31,7 +33,13 @@ _FILES = {
 }
 
 
-def save_pair(pair: CounterfactualPair, folder: Path | str, source: str | None = None, force: bool = False) -> None:
+def save_pair(
+    pair: CounterfactualPair,
+    folder: Path | str,
+    source: str | None = None,
+    force: bool = False,
+    registry: Registry | None = None,
+) -> None:
     """Write a pair into a new folder, wholly or not at all; see `write_pair`.
 
     Args:
@@ -39,24 +47,30 @@ def save_pair(pair: CounterfactualPair, folder: Path | str, source: str | None =
         folder: Folder to make.
         source: What the real image is called.
         force: Replace a folder that holds a pair.
+        registry: Planes and structures; the built-in ones by default.
 
     Raises:
         FetalFlexError: If something else is in the way.
     """
     with new_folder(Path(folder), force, PAIR) as partial:
-        write_pair(pair, partial, source)
+        write_pair(pair, partial, source, registry)
 
 
-def write_pair(pair: CounterfactualPair, folder: Path, source: str | None = None) -> dict[str, Any]:
+def write_pair(
+    pair: CounterfactualPair, folder: Path, source: str | None = None, registry: Registry | None = None
+) -> dict[str, Any]:
     """Write a pair into an empty folder.
 
     Both syntheses are written with their layouts, beside them the recipe of the anomaly, the mask of where they may
-    differ (white), the signed difference (abnormal minus normal, int16, exact; and a picture of it) and `pair.json`.
+    differ (white), the signed difference (abnormal minus normal, int16, exact; and a picture of it) and `pair.json`,
+    which also says what is seen of what the anomaly demands.
 
     Returns:
         What `pair.json` holds.
     """
     story = _story(pair, source)
+    findings = judge_demands(pair.abnormal.image, pair.variant, registry or default_registry())
+    story["demands"] = [finding.to_dict() for finding in findings]
     short = {key: story[key] for key in ("anomaly", "severity", "structure", "anomaly_seed", "recipe")}
     for role, synthesis in (("normal", pair.normal), ("abnormal", pair.abnormal)):
         note = {"FetalFlex:counterfactual": json.dumps({"role": role} | short)}

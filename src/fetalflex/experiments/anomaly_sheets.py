@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fetalflex.abilities import Abilities
 from fetalflex.anatomy.anomalies import AnomalyLibrary
 from fetalflex.counterfactuals import synthesise_pairs
 from fetalflex.data import Dataset
@@ -35,6 +36,7 @@ def make_sheets(
     steps: int = 20,
     force: bool = False,
     on_progress: Callable[[float], None] = lambda _: None,
+    abilities: Abilities | None = None,
 ) -> Path:
     """Synthesise what the plans say, and write sheets and the page that shows them.
 
@@ -48,6 +50,7 @@ def make_sheets(
         steps: Denoising steps.
         force: Replace files that are there.
         on_progress: Called with how many images are done by now, fractions included.
+        abilities: What was measured of the model, for the page.
 
     Returns:
         The page.
@@ -76,6 +79,7 @@ def make_sheets(
         done += images
         sheet = draw_pair_sheet(pairs, pipeline.registry, plan.anomaly.title, origin_of(plan.record), _PANEL_WIDTH)
         write_jpeg(out / plan.file_name, sheet, f"{NOTICE}; real: the source image", _QUALITY, force)
+    text = anomaly_page(library, plans, pipeline.registry, pipeline.identity, seed, steps, abilities)
     with replacing(page) as file:
-        file.write(anomaly_page(library, plans, pipeline.registry, pipeline.identity, seed, steps).encode())
+        file.write(text.encode())
     return page

@@ -123,7 +123,7 @@ def test_a_bad_shape_is_refused_alone(tmp_path, shape, reason):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (task(BOX, name="../../a.png"), "leads out"),
+        (task(BOX, name="../../b.png"), "leads out"),
         (task(BOX, name=""), "no file name"),
         (task(BOX, size='width="90" height="80"'), "for 90 x 80"),
         (task(BOX, size='width="x" height="80"'), "width is 'x'"),

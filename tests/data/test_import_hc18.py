@@ -171,7 +171,7 @@ def drawn(kind: str) -> np.ndarray:
     [
         ("nothing", "at least 6 points"),
         ("line", "on one line"),
-        ("filled", "no outline of an ellipse"),
+        ("filled", "the outline is filled"),
         ("rectangle", "no outline of an ellipse"),
     ],
 )

@@ -78,8 +78,8 @@ class TestDesktopTool:
         [
             ({"shapes": None}, "no LabelMe file"),
             ({"imagePath": None}, "imagePath is None"),
-            ({"imagePath": "../../a.png"}, "leads out"),
-            ({"imagePath": "/home/someone/a.png"}, "leads out"),
+            ({"imagePath": "../../b.png"}, "leads out"),
+            ({"imagePath": "/home/someone/b.png"}, "there is no image"),
             ({"imagePath": "b.png"}, "there is no image"),
             ({"imageWidth": 90}, "for 90 x 80"),
             ({"imageWidth": "wide"}, "imageWidth"),

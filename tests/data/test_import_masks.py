@@ -136,7 +136,7 @@ def test_a_bad_list_of_colours_raises_with_its_line(tmp_path):
 
 def test_masks_need_a_folder_of_their_own(tmp_path):
     save_image(tmp_path / "a.png")
-    with pytest.raises(FetalFlexError, match="name it with the option annotations"):
+    with pytest.raises(FetalFlexError, match="name the folder with the option annotations"):
         read_all("masks", tmp_path, **PLANE, **INDEX)
     (item,), _ = read(tmp_path, index_mask(), folder="drawn", annotations="drawn", images="images", **INDEX)
     assert item.image_path == tmp_path / "images" / "a.png"

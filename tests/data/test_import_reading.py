@@ -11,7 +11,19 @@ OUTSIDE = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/pa
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("12", 12), (" -3.5 ", -3.5), ("1e-3", 0.001), (".5", 0.5), ("2.", 2), (7, 7), (0.25, 0.25)]
+    ("value", "expected"),
+    [
+        ("12", 12),
+        (" -3.5 ", -3.5),
+        ("1e-3", 0.001),
+        (".5", 0.5),
+        ("2.", 2),
+        (7, 7),
+        (0.25, 0.25),
+        ("32,0", 32),
+        ("0,512", 0.512),
+        ("np.float64(1.5)", 1.5),
+    ],
 )
 def test_numbers_are_read(value, expected):
     assert number(value, "x") == expected
@@ -19,7 +31,25 @@ def test_numbers_are_read(value, expected):
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "nan", "inf", "1,5", "12px", "0x10", "1e999", float("nan"), float("inf"), 10**400, True],
+    [
+        None,
+        "",
+        "nan",
+        "inf",
+        "1,024",
+        "1.024,5",
+        "1\x1d",
+        "--1",
+        "1e99999",
+        "\u0663",
+        "12px",
+        "0x10",
+        "1e999",
+        float("nan"),
+        float("inf"),
+        10**400,
+        True,
+    ],
 )
 def test_other_values_are_refused_by_field(value):
     with pytest.raises(FetalFlexError, match="xmin is"):

@@ -108,9 +108,8 @@ def test_a_row_that_contradicts_the_first_is_refused(tmp_path):
     ("row", "reason"),
     [
         ("b.png,HC,10,20,70,60,", "there is no image 'b.png'"),
-        ("../../a.png,HC,10,20,70,60,", "leads out"),
+        ("../../b.png,HC,10,20,70,60,", "leads out"),
         (",HC,10,20,70,60,", "the row names no file"),
-        (GOOD + ",holdout", "split is 'holdout'"),
     ],
 )
 def test_rows_without_image_are_refused(tmp_path, row, reason):
@@ -118,6 +117,12 @@ def test_rows_without_image_are_refused(tmp_path, row, reason):
     assert items == []
     assert reason in reasons(refusals)
     assert "images/a.png: no usable annotation names this image" in reasons(refusals)
+
+
+def test_an_unknown_split_is_refused(tmp_path):
+    items, refusals = read(tmp_path, f"{HEADER},split\n{GOOD},holdout\n")
+    assert items == []
+    assert "split is 'holdout'" in reasons(refusals)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_other_encodings_raise_with_the_remedy(tmp_path):
 
 
 def test_too_many_rows_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "_MAX_ROWS", 2)
+    monkeypatch.setattr(table, "MAX_ROWS", 2)
     with pytest.raises(FetalFlexError, match="more than 2 rows"):
         read(tmp_path, f"{HEADER}\n{GOOD}\n{GOOD}\n")
 

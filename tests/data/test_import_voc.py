@@ -75,7 +75,7 @@ def test_a_bad_object_is_refused_alone(tmp_path, bad, reason):
         ("<annotation>", "no valid XML"),
         ("<html/>", "<html>"),
         (voc(thing(), filename="b.png"), "there is no image 'b.png'"),
-        (voc(thing(), filename="../../a.png"), "leads out"),
+        (voc(thing(), filename="../../b.png"), "leads out"),
         (voc(thing(), size="<width>90</width><height>80</height>"), "for 90 x 80"),
         (voc(thing(), size="<width>x</width><height>80</height>"), "width is 'x'"),
         (voc(""), "no usable box"),

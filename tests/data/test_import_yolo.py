@@ -94,7 +94,7 @@ def test_a_polygon_line_gives_an_upright_or_a_rotated_box(tmp_path):
         ("0 0.5 nan 0.4 0.25", "must be a number"),
         ("0 0.5 x 0.4 0.25", "must be a number"),
         ("0 0.5 0.5 0 0.25", "greater than 0"),
-        ("0 250 120 40 25", "outside the image"),
+        ("0 250 120 40 25", "--box-unit pixels or --box-unit percent"),
         ("0 0.1 0.1 0.2 0.1 0.3 0.1", "y0 < y1"),
     ],
 )
@@ -125,7 +125,7 @@ def test_files_that_miss_each_other_and_empty_ones_are_refused(tmp_path):
     assert len(refusals) == 4
     assert "a.png: the image has no usable box" in text
     assert "lost.txt: there is no image 'lost'" in text
-    assert "odd.txt: odd.txt is not written in UTF-8" in text
+    assert "odd.txt: there is no image 'odd'" in text
     assert "b.png: no usable annotation" in text
 
 

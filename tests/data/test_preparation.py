@@ -133,9 +133,9 @@ class TestImages:
     def folder(self, tmp_path):
         return tmp_path / "scans"
 
-    def prepared(self, folder: Path, *names: str) -> DatasetFolder:
+    def prepared(self, folder: Path, *names: str, **options: Any) -> DatasetFolder:
         write_rows(folder, [row(name) for name in names])
-        prepare_table(folder)
+        prepare_table(folder, options=ImportOptions(**options) if options else None)
         return DatasetFolder(folder.parent / "out")
 
     def test_plain_grey_files_are_copied_byte_for_byte(self, folder):
@@ -164,7 +164,9 @@ class TestImages:
         with Image.open(folder / "x.png") as image:
             image.save(folder / "x.jpg", exif=exif, comment=b"born 1990")
         (folder / "x.png").unlink()
-        dataset = self.prepared(folder, "x.jpg")
+        with pytest.raises(FetalFlexError, match="EXIF turns the picture: stored are 40 x 60 pixels, shown 60 x 40"):
+            self.prepared(folder, "x.jpg")
+        dataset = self.prepared(folder, "x.jpg", exif="apply")
         assert (dataset[0].layout.width, dataset[0].layout.height) == (60, 40)
         data = dataset.image_path(dataset[0]).read_bytes()
         assert b"Jane" not in data
@@ -226,7 +228,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "decompression bomb": (bomb, row("x.png"), "at most 64,000,000 are allowed|more than the 64,000,000 pixels"),
     "same picture": (duplicate, row("x.png"), "x.png: the image is the same picture as 00.png, pixel for pixel"),
     "path outside": (noise, row("../secret.png"), "leads out of its folder"),
-    "absolute path": (noise, row("/etc/passwd"), "leads out of its folder"),
+    "absolute path": (noise, row("/etc/passwd"), "there is no image '/etc/passwd'"),
     "link outside": (link_outside, row("x.png"), "is a link that leads outside"),
     "unknown label": (noise, row("x.png", "fmur"), "unknown structure 'fmur'. Did you mean femur"),
     "other plane's label": (noise, row("x.png", "skull"), "skull is no structure of the plane femur"),

@@ -64,6 +64,25 @@ def prepare(
         bool, typer.Option("--rotated", help="Polygons and masks become rotated boxes, not upright ones.")
     ] = False,
     min_area: Annotated[int, typer.Option("--min-area", help="Smallest part of a mask that counts, in pixels.")] = 25,
+    box_unit: Annotated[
+        str | None,
+        _option("--box-unit", "UNIT", "pixels, fractions or percent, where numbers are not in the format's own unit."),
+    ] = None,
+    box_form: Annotated[
+        str | None,
+        _option("--box-form", "FORM", "corners, size or centre, where a box is not in the format's own form."),
+    ] = None,
+    first_pixel: Annotated[
+        int,
+        typer.Option("--first-pixel", metavar="0|1", help="1 if edges count pixels from 1, as in VOC's own set."),
+    ] = 0,
+    first_frame: Annotated[
+        int | None, _option("--first-frame", "N", "Number in the name of the image that is frame 0 of a CVAT video.")
+    ] = None,
+    exif: Annotated[
+        str | None,
+        _option("--exif", "apply|ignore", "Boxes are for pictures as EXIF turns them, or as stored."),
+    ] = None,
     keep_unannotated: Annotated[
         bool, typer.Option("--keep-unannotated", help="Take images without boxes too.")
     ] = False,
@@ -100,6 +119,11 @@ def prepare(
         images=images,
         annotations=annotations,
         keep_unannotated=keep_unannotated,
+        box_unit=box_unit,
+        box_form=box_form,
+        first_pixel=first_pixel,
+        first_frame=first_frame,
+        exif=exif,
     )
     out = out or Path(f"{source.resolve().stem}_dataset")
     with _progress_bar() as progress:

@@ -11,11 +11,10 @@ from pathlib import Path
 from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import decode_image
 from fetalflex.data.importers.base import IGNORED, ImportedItem, ImportOptions, Refusal
+from fetalflex.data.limits import MAX_IMAGE_BYTES
 from fetalflex.data.plain_files import plain_suffix
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
-
-MAX_FILE_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,14 @@ class CheckedImage:
         record: Record under the name that the image gets in the data set.
         file_hash: SHA-256 of the file's content.
         is_plain: Whether the file can be copied as it is; else its pixels are written anew.
+        as_stored: Whether its pixels are taken as they are stored, though EXIF may turn the picture.
     """
 
     path: Path
     record: Record
     file_hash: bytes
     is_plain: bool
+    as_stored: bool = False
 
 
 @dataclass
@@ -88,14 +89,14 @@ def check_source(
 
 
 def read_image_bytes(path: Path, name: str) -> bytes:
-    """Return the content of an image file of at most `MAX_FILE_BYTES`.
+    """Return the content of an image file of at most `MAX_IMAGE_BYTES`.
 
     Raises:
         FetalFlexError: If it is missing, unreadable or larger.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise FetalFlexError(f"{name} has more than {MAX_FILE_BYTES:,} bytes")
+        if path.stat().st_size > MAX_IMAGE_BYTES:
+            raise FetalFlexError(f"{name} has more than {MAX_IMAGE_BYTES:,} bytes")
         return path.read_bytes()
     except OSError as error:
         raise FetalFlexError(f"{name} cannot be read: {error.strerror or error}") from error
@@ -115,7 +116,7 @@ class _Checker:
         name = self.name(item.image_path)
         item.layout.validate(self._registry)
         data = read_image_bytes(item.image_path, name)
-        pixels = decode_image(data, name)
+        pixels = decode_image(data, name, item.as_stored)
         expected = (item.layout.height, item.layout.width)
         if pixels.shape != expected:
             raise FetalFlexError(
@@ -128,7 +129,8 @@ class _Checker:
         suffix = plain_suffix(data)
         record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"))
         self._first_with[picture] = name
-        return CheckedImage(item.image_path, record, hashlib.sha256(data).digest(), suffix is not None)
+        digest = hashlib.sha256(data).digest()
+        return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored)
 
     def renaming(self, image: CheckedImage) -> list[Refusal]:
         """Return a note if the image does not keep its name."""

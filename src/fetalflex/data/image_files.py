@@ -9,14 +9,16 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from fetalflex.data.atomic import replacing
+from fetalflex.data.limits import MAX_MASK_PIXELS
 from fetalflex.errors import FetalFlexError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
@@ -24,9 +26,13 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 """File name endings, in lower case, of the formats that are read."""
 
 MAX_PIXELS = 64_000_000
+MAX_COLOUR_PIXELS = 24_000_000
+"""Pixels of pictures that take four bytes a pixel or more."""
+
 MAX_TEXT_BYTES = 1_000_000
 _NOMINAL_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_ROWS_AT_ONCE = 256
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -48,12 +54,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         return _grey(image, str(path))
 
 
-def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+def decode_image(data: bytes, name: str, as_stored: bool = False) -> NDArray[np.uint8]:
     """Read an encoded image from memory, as `read_image` does from a file.
 
     Args:
         data: Content of an image file.
         name: What to call it in messages.
+        as_stored: Do not apply the EXIF orientation.
 
     Returns:
         Grey values, `(H, W) uint8`.
@@ -62,15 +69,16 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
         FetalFlexError: As `read_image`.
     """
     with _opened(io.BytesIO(data), name) as image:
-        return _grey(image, name)
+        return _grey(image, name, as_stored)
 
 
-def read_mask(path: Path, colour: bool) -> NDArray[np.uint16]:
+def read_mask(path: Path, colour: bool, as_stored: bool = False) -> NDArray[np.uint16]:
     """Read a mask file with its values as they are.
 
     Args:
         path: Image file, as for `read_image`.
         colour: Return colours, with transparent pixels black; else index values, of a palette too.
+        as_stored: Do not apply the EXIF orientation.
 
     Returns:
         `(H, W, 3)` colours from 0 to 255, or `(H, W)` values from 0 to 65535.
@@ -79,16 +87,46 @@ def read_mask(path: Path, colour: bool) -> NDArray[np.uint16]:
         FetalFlexError: As `read_image`, or if index values are asked of a file with colours.
     """
     with _opened(path, str(path)) as image:
-        upright = ImageOps.exif_transpose(image)
+        if image.width * image.height > MAX_MASK_PIXELS:
+            raise FetalFlexError(
+                f"{path} has {image.width} x {image.height} pixels; masks of at most {MAX_MASK_PIXELS:,} are read"
+            )
+        upright = image if as_stored else ImageOps.exif_transpose(image)
         if colour:
             rgba = np.asarray(upright.convert("RGBA"))
-            return np.where(rgba[..., 3:] > 0, rgba[..., :3], 0).astype(np.uint16)
+            colours = rgba[..., :3].astype(np.uint16)
+            colours[rgba[..., 3] == 0] = 0
+            return colours
         values = np.asarray(upright)
-        if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
+        if values.ndim == 3 and all(
+            (values[..., 0] == values[..., part]).all() for part in range(1, min(3, values.shape[2]))
+        ):
             values = values[..., 0]
         if values.ndim != 2 or values.dtype.kind not in "bui" or values.min() < 0 or values.max() > _NOMINAL_MAXIMA[-1]:
             raise FetalFlexError(f"{path} holds no index values from 0 to 65535; give the colours of its labels")
         return values.astype(np.uint16)
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Hold width and height of a picture as stored and as shown, and whether EXIF turns or mirrors it."""
+
+    stored: tuple[int, int]
+    upright: tuple[int, int]
+    is_turned: bool
+
+
+def image_header(path: Path) -> ImageHeader:
+    """Return what the header of an image file says of its size, without decoding it.
+
+    Raises:
+        FetalFlexError: If there is no such file, or its header is not that of a readable image.
+    """
+    with _opened(path, str(path)) as image:
+        width, height = image.size
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        upright = (height, width) if orientation in _SIDEWAYS else (width, height)
+        return ImageHeader((width, height), upright, orientation in range(2, 9))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -97,10 +135,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         FetalFlexError: If there is no such file, or its header is not that of a readable image.
     """
-    with _opened(path, str(path)) as image:
-        width, height = image.size
-        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-        return (height, width) if sideways else (width, height)
+    return image_header(path).upright
 
 
 def is_image_file(path: Path) -> bool:
@@ -206,15 +241,25 @@ def _opened(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
 
 def _check_extent(image: Image.Image, name: str) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise FetalFlexError(f"{name} has {width} x {height} pixels; at most {MAX_PIXELS:,} are allowed")
+    most = MAX_PIXELS if image.mode in ("1", "L", "P") else MAX_COLOUR_PIXELS
+    if width * height > most:
+        kind = "" if most == MAX_PIXELS else " in more than one byte each"
+        raise FetalFlexError(f"{name} has {width} x {height} pixels{kind}; at most {most:,} are allowed")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # Counting the frames takes time in proportion to the square of their number.
+        following = image.tag_v2.next
+        if following and following != image.tag_v2.offset:
+            raise FetalFlexError(f"{name} holds several frames; save the wanted one as a single image")
+        return
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise FetalFlexError(f"{name} holds {frames} frames; save the wanted one as a single image")
 
 
-def _grey(image: Image.Image, name: str) -> NDArray[np.uint8]:
-    upright = ImageOps.exif_transpose(image)
+def _grey(image: Image.Image, name: str, as_stored: bool = False) -> NDArray[np.uint8]:
+    upright = image
+    if not as_stored:
+        ImageOps.exif_transpose(upright, in_place=True)
     if upright.mode.startswith("I"):
         return _from_deep(np.asarray(upright), name)
     if upright.mode == "F":
@@ -230,12 +275,15 @@ def _grey(image: Image.Image, name: str) -> NDArray[np.uint8]:
 
 def _from_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
     """Scale `(H, W)` integers of up to 16 bits to 8 bits."""
-    wide = values.astype(np.int64)
-    brightest = int(wide.max())
-    if int(wide.min()) < 0 or brightest > _NOMINAL_MAXIMA[-1]:
+    brightest = int(values.max())
+    if int(values.min()) < 0 or brightest > _NOMINAL_MAXIMA[-1]:
         raise FetalFlexError(f"{name} holds values outside 0 to 65535; save it with 8 or 16 bits per pixel")
     nominal = next(maximum for maximum in _NOMINAL_MAXIMA if brightest <= maximum)
-    return np.round(wide * (255.0 / nominal)).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for first in range(0, len(values), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        grey[rows] = np.round(values[rows].astype(np.int64) * (255.0 / nominal))
+    return grey
 
 
 def _png_fields(path: Path, text: Mapping[str, str]) -> PngImagePlugin.PngInfo:

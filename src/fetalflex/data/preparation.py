@@ -24,6 +24,7 @@ from fetalflex.errors import FetalFlexError
 
 REPORT_JSON, REPORT_MARKDOWN, CONTACT_SHEET = "report.json", "report.md", "contact_sheet.png"
 _SHOWN_REFUSALS = 5
+_STATED_IF_GIVEN = ("box_unit", "box_form", "first_pixel", "first_frame", "exif")
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how many images are done, and of how many (None if not known)."""
@@ -82,7 +83,7 @@ def prepare(
     records = split_by_patient((image.record for image in findings.images), seed, fractions, keep_splits)
     report = PrepareReport(
         importer=format,
-        source=root.resolve().name,
+        source=root.resolve().name.encode("utf-8", "backslashreplace").decode("utf-8"),
         settings=_settings(options, seed, fractions, keep_splits),
         records=records,
         refused=findings.refused,
@@ -123,7 +124,7 @@ def _write_image(path: Path, image: CheckedImage) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     else:
-        write_png(path, decode_image(data, str(image.path)), {})
+        write_png(path, decode_image(data, str(image.path), image.as_stored), {})
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -154,7 +155,7 @@ def _first_few(findings: Findings) -> str:
 def _settings(
     options: ImportOptions, seed: int, fractions: tuple[float, float, float], keep_splits: bool
 ) -> dict[str, Any]:
-    return {
+    settings = {
         "plane": options.plane,
         "label_map": dict(options.label_map),
         "columns": dict(options.columns),
@@ -164,6 +165,8 @@ def _settings(
         "keep_splits": keep_splits,
         "fetalflex": __version__,
     }
+    stated = {name: getattr(options, name) for name in _STATED_IF_GIVEN}
+    return settings | {name: value for name, value in stated.items() if value not in (None, 0)}
 
 
 def _remarks(

@@ -14,11 +14,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.data.importers.units import FORMS, UNITS, Form, Unit
 from fetalflex.errors import FetalFlexError
+
+_CHOICES = {
+    "box_unit": UNITS,
+    "box_form": FORMS,
+    "exif": ("apply", "ignore"),
+}
 
 IGNORED = "ignore"
 """The value of `ImportOptions.label_map` for labels that are to be left out."""
@@ -38,6 +45,16 @@ class Refusal:
     reason: str
     kept: bool = False
 
+    def __post_init__(self) -> None:
+        for field_name in ("where", "reason"):
+            text = getattr(self, field_name)
+            object.__setattr__(self, field_name, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+@dataclass(frozen=True)
+class FoundNote(Refusal):
+    """Say how an image was found that does not lie where its annotation says."""
+
 
 @dataclass(frozen=True)
 class ImportedItem:
@@ -51,6 +68,7 @@ class ImportedItem:
         split: "train", "val" or "test" if the source says so.
         quality: Rating from 0 (not usable) to 3 (clear) if the source gives one.
         extra: Further fields for the data set's image entry; JSON values only.
+        as_stored: Take the pixels as they are stored, though EXIF turns the picture.
     """
 
     image_path: Path
@@ -60,6 +78,7 @@ class ImportedItem:
     split: str | None = None
     quality: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    as_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,12 @@ class ImportOptions:
         images: Folder of the images inside the source; found by itself where None.
         annotations: Annotation file or folder inside the source; found by itself where None.
         keep_unannotated: Take images without any box as layouts without structures, instead of refusing them.
+        box_unit: "pixels", "fractions" or "percent" of the image, where the numbers are not in the format's own unit.
+        box_form: "corners", "size" (corner and size) or "centre" (and size), where the four numbers of a box are not
+            in the format's own form.
+        first_pixel: 1 if edges count pixels from 1 and the last edge is the last pixel, as Pascal VOC's own set does.
+        first_frame: Number in the name of the image that is frame 0 of a video.
+        exif: "apply" if boxes are for pictures as EXIF turns them, "ignore" if for pictures as they are stored.
 
     Raises:
         FetalFlexError: If the plane or a structure of `label_map` is unknown, or another value makes no sense.
@@ -95,6 +120,11 @@ class ImportOptions:
     images: str | None = None
     annotations: str | None = None
     keep_unannotated: bool = False
+    box_unit: str | None = None
+    box_form: str | None = None
+    first_pixel: int = 0
+    first_frame: int | None = None
+    exif: str | None = None
 
     def __post_init__(self) -> None:
         if self.plane is not None:
@@ -104,6 +134,15 @@ class ImportOptions:
                 self.registry.structure(structure)
         if self.min_area < 1:
             raise FetalFlexError(f"min_area is {self.min_area}; give the smallest component in pixels, 1 or more")
+        for name, allowed in _CHOICES.items():
+            if (value := getattr(self, name)) is not None and value not in allowed:
+                raise FetalFlexError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
+        if self.fractional and self.box_unit not in (None, "fractions"):
+            raise FetalFlexError(f"fractional and box_unit {self.box_unit} contradict each other; give one of them")
+        if self.first_pixel not in (0, 1):
+            raise FetalFlexError(f"first_pixel is {self.first_pixel}; it must be 0 or 1")
+        if self.first_frame is not None and self.first_frame < 0:
+            raise FetalFlexError(f"first_frame is {self.first_frame}; it must be 0 or more")
         self._check_patient_pattern()
 
     def _check_patient_pattern(self) -> None:
@@ -152,6 +191,16 @@ class ImportOptions:
         if structure not in self.registry.plane(plane).structures:
             raise FetalFlexError(f"{structure} is no structure of the plane {plane}; map {label!r} with label_map")
         return structure
+
+    def unit_or(self, own: Unit) -> Unit:
+        """Return the unit of the numbers: the user's, else the format's own."""
+        if self.fractional:
+            return "fractions"
+        return cast(Unit, self.box_unit) if self.box_unit is not None else own
+
+    def form_or(self, own: Form) -> Form:
+        """Return the form of a box's four numbers: the user's, else the format's own."""
+        return cast(Form, self.box_form) if self.box_form is not None else own
 
     def patient_of(self, file_name: str) -> str | None:
         """Return the patient id in a file name, None without a pattern or where it does not match."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -12,17 +14,21 @@ import numpy as np
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, shown
-from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
-from fetalflex.data.importers.mask_boxes import box_of_mask
-from fetalflex.data.importers.run_lengths import mask_from_rle
-from fetalflex.data.importers.sources import Source, split_of_folder
+from fetalflex.data.importers.image_names import Match
+from fetalflex.data.importers.numbers import Keys, flag, key_of
+from fetalflex.data.importers.reading import read_annotations
+from fetalflex.data.importers.run_lengths import box_of_rle
+from fetalflex.data.importers.sources import Reference, Source, split_of_folder
+from fetalflex.data.importers.units import Form, doubt_about_form, form_by_area, polygon_box, quad_box, scale_of
 from fetalflex.data.records import IMAGE_FIELDS, SPLITS
 from fetalflex.errors import FetalFlexError
 
 _BOOKKEEPING = frozenset({"license", "coco_url", "flickr_url", "date_captured"})
+_BEST_QUALITY = 1000
+_SUBSET = re.compile(r"(?:instances|annotations|person_keypoints|labels)_(.+)", re.IGNORECASE)
 _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|val|test)(?![a-z])")
 
 
@@ -37,6 +43,10 @@ class CocoImporter:
     A data set folder of this project is told by an `annotations.json` that names the plane of every image. JSON files
     in it that are no COCO (layouts, reports) and pictures beside `annotations.json` that it does not name (sheets) are
     passed over; anywhere else they are refused, so that nothing is left out unseen.
+
+    Ids may be whole numbers, also written 1.0, or texts; an id with two meanings is refused with all that it names. A
+    `bbox` is the corner and the size in pixels unless `area` says that it holds two corners or the options say another
+    unit or form; a `bbox` without size gives way to the segmentation.
     """
 
     name = "coco"
@@ -47,9 +57,12 @@ class CocoImporter:
         files: list[tuple[Path, dict[str, Any]]] = []
         refusals: list[Refusal] = []
         is_ours = False
-        for path in place.annotation_files([".json"], usual=["annotations"]):
+        for path in place.readable(place.annotation_files([".json"], usual=["annotations"])):
+            if isinstance(path, Refusal):
+                refusals.append(path)
+                continue
             try:
-                coco = _coco(read_annotation_json(path))
+                coco = _coco(read_annotations(path))
             except FetalFlexError as error:
                 refusals.append(place.refusal(path, error))
                 continue
@@ -58,8 +71,10 @@ class CocoImporter:
         if not files:
             raise FetalFlexError(f"{source} holds no COCO file; {refusals[0].where}: {refusals[0].reason}")
         yield from () if is_ours else refusals
-        for path, coco in files:
-            yield from _CocoFile(place, path, coco, options).read()
+        readers = [_CocoFile(place, path, coco, options) for path, coco in files]
+        matches = iter(place.match([reference for reader in readers for reference in reader.references()]))
+        for reader in readers:
+            yield from reader.read(matches)
         yield from place.unclaimed(except_beside=place.root / ANNOTATIONS if is_ours else None)
 
 
@@ -72,50 +87,114 @@ class _CocoFile:
         self._coco = coco
         self._options = options
         self._where = place.name(path)
-        self._labels = {
-            entry["id"]: entry["name"]
-            for entry in coco["categories"]
-            if isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("id"), int)
-        }
+        self._labels = Keys("category id")
+        for number, entry in enumerate(coco["categories"]):
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                with contextlib.suppress(FetalFlexError):
+                    self._labels.add(key_of(entry.get("id"), "id"), entry["name"], f"categories[{number}]")
+        self._ids = Keys("image id")
+        self._images: list[tuple[str, dict[str, Any], int | str] | Refusal] = []
+        for number, entry in enumerate(coco["images"]):
+            where = f"images[{number}]"
+            try:
+                key = _named(entry)
+            except FetalFlexError as error:
+                self._images.append(place.refusal(path, error, where))
+                continue
+            self._images.append((where, entry, key))
+            self._ids.add(key, where, f"{where} ({entry['file_name']})")
 
-    def read(self) -> Iterator[ImportedItem | Refusal]:
+    def references(self) -> list[Reference]:
+        """Return the names of the file's images that can be matched, in order."""
+        subset = _subset(self._path)
+        return [
+            Reference(entry["file_name"], f"{self._where} {where}", self._path.parent, subset=subset)
+            for where, entry, _ in (one for one in self._images if not isinstance(one, Refusal))
+        ]
+
+    def read(self, matches: Iterator[Match | FetalFlexError]) -> Iterator[ImportedItem | Refusal]:
+        """Yield items and refusals; takes one match for each of `references`."""
         by_image: dict[Any, list[tuple[str, dict[str, Any]]]] = {}
         for number, annotation in enumerate(self._coco["annotations"]):
             where = f"{self._where} annotations[{number}]"
-            image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
-            if isinstance(image_id, (int, str)):
-                by_image.setdefault(image_id, []).append((where, annotation))
-            else:
-                yield Refusal(where, "the annotation has no image_id")
-        for number, entry in enumerate(self._coco["images"]):
-            where = f"images[{number}]"
             try:
-                yield from self._read_image(entry, by_image)
+                if not isinstance(annotation, dict) or annotation.get("image_id") is None:
+                    raise FetalFlexError("the annotation has no image_id")
+                image_id = key_of(annotation["image_id"], "image_id")
+                known = self._ids.get(image_id)
+            except KeyError:
+                yield Refusal(where, f"the image {shown(annotation['image_id'])} that it belongs to could not be used")
+            except FetalFlexError as error:
+                yield Refusal(where, str(error))
+            else:
+                by_image.setdefault(known, []).append((where, annotation))
+        form, doubt = self._form(by_image)
+        for one in self._images:
+            if isinstance(one, Refusal):
+                yield one
+                continue
+            where, entry, key = one
+            match = next(matches)
+            try:
+                if self._ids.is_double(key):
+                    self._ids.get(key)
+                if isinstance(match, FetalFlexError):
+                    raise match
+                yield from self._read_image(match, entry, by_image.pop(where, []), form, doubt)
             except FetalFlexError as error:
                 yield self._place.refusal(self._path, error, where)
-        for image_id, orphans in by_image.items():
-            for where, _ in orphans:
-                yield Refusal(where, f"the image {shown(image_id)} that it belongs to could not be used")
+                for place, annotation in by_image.pop(where, []):
+                    image = shown(annotation["image_id"])
+                    yield Refusal(place, f"the image {image} that it belongs to could not be used")
+
+    def _form(self, by_image: dict[Any, list[tuple[str, dict[str, Any]]]]) -> tuple[Form, str | None]:
+        """Return what the file's four numbers are, and what to say where that is in doubt."""
+        if self._options.box_form is not None:
+            return self._options.form_or("size"), None
+        sizes = {where: entry for where, entry, _ in (one for one in self._images if not isinstance(one, Refusal))}
+        quads, with_area = [], []
+        for where, belonging in by_image.items():
+            for _, annotation in belonging:
+                quad = _plain_quad(annotation)
+                if quad is None or "rotated_box" in annotation or "ellipse" in annotation:
+                    continue
+                area = annotation.get("area")
+                if isinstance(area, (int, float)) and 0 < area < math.inf and not annotation.get("segmentation"):
+                    with_area.append((quad, float(area)))
+                with contextlib.suppress(FetalFlexError):
+                    if (size := _declared_size(sizes[where])) is not None:
+                        quads.append((quad, size))
+        try:
+            told = form_by_area(with_area)
+        except FetalFlexError as error:
+            return "size", str(error)
+        return told or "size", doubt_about_form(quads, "size") if told is None else None
 
     def _read_image(
-        self, entry: Any, by_image: dict[Any, list[tuple[str, dict[str, Any]]]]
+        self,
+        match: Match,
+        entry: dict[str, Any],
+        annotations: list[tuple[str, dict[str, Any]]],
+        form: Form,
+        doubt: str | None,
     ) -> Iterator[ImportedItem | Refusal]:
-        if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
-            raise FetalFlexError("the image has no file_name")
-        if not isinstance(entry.get("id"), (int, str)):
-            raise FetalFlexError(f"{entry['file_name']}: the image has no id")
-        image = self._place.claim(entry["file_name"], self._path.parent)
         builder = self._place.builder(
-            image, _declared_size(entry), _text(entry, "plane"), entry.get("pixel_spacing_mm")
+            match, _declared_size(entry), _text(entry, "plane"), entry.get("pixel_spacing_mm")
         )
         split, quality = self._split(entry), _quality(entry)
-        for where, annotation in by_image.pop(entry["id"], []):
-            label = self._labels.get(_hashable(annotation.get("category_id")))
-            if label is None:
-                builder.refuse(where, f"there is no category with the id {shown(annotation.get('category_id'))}")
+        if form != "size" and self._options.box_form is None and annotations:
+            reason = f"bbox is read as two corners, as area says, such as in {annotations[0][0]}"
+            builder.refuse(self._place.name(match.image), reason, kept=True)
+        reader = _Boxes((builder.width, builder.height), self._options, form, doubt)
+        for where, annotation in annotations:
+            try:
+                label = self._labels.get(key_of(annotation.get("category_id"), "category_id"))
+            except (KeyError, FetalFlexError) as error:
+                known = isinstance(error, FetalFlexError) and "category_id" not in str(error)
+                missing = f"there is no category with the id {shown(annotation.get('category_id'))}"
+                builder.refuse(where, str(error) if known else missing)
                 continue
-            size = (builder.width, builder.height)
-            builder.add_made(label, partial(_box, annotation, size, self._options.rotated), where)
+            builder.add_made(label, partial(reader.box, annotation), where)
         extra = {key: value for key, value in entry.items() if key not in IMAGE_FIELDS | _BOOKKEEPING}
         yield from builder.finish(_text(entry, "patient"), _text(entry, "source"), split, quality, extra)
 
@@ -139,8 +218,31 @@ def _names_every_plane(coco: dict[str, Any]) -> bool:
     return bool(images) and all(isinstance(entry, dict) and isinstance(entry.get("plane"), str) for entry in images)
 
 
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, int) else None
+def _named(entry: Any) -> int | str:
+    """Return the id of an image entry that has a name and an id."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
+        raise FetalFlexError("the image has no file_name")
+    if entry.get("id") is None:
+        raise FetalFlexError(f"{entry['file_name']}: the image has no id")
+    return key_of(entry["id"], f"{entry['file_name']}: id")
+
+
+def _subset(path: Path) -> str | None:
+    """Return the subset that a file is named after, as in instances_Train.json."""
+    match = _SUBSET.fullmatch(path.stem)
+    return match.group(1) if match else None
+
+
+def _plain_quad(annotation: dict[str, Any]) -> list[float] | None:
+    """Return the four numbers of a bbox with a size, None if it has none."""
+    bbox = annotation.get("bbox")
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        return None
+    try:
+        values = [finite_number(value, "bbox") for value in bbox]
+    except FetalFlexError:
+        return None
+    return values if values[2] > 0 and values[3] > 0 else None
 
 
 def _text(entry: dict[str, Any], key: str) -> str | None:
@@ -154,9 +256,13 @@ def _text(entry: dict[str, Any], key: str) -> str | None:
 
 def _quality(entry: dict[str, Any]) -> int | None:
     value = entry.get("quality")
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _BEST_QUALITY:
         return value
-    raise FetalFlexError(f"quality is {shown(value)}; it must be a whole number from 0 on")
+    raise FetalFlexError(f"quality is {shown(value)}; it must be a whole number from 0 to {_BEST_QUALITY}")
 
 
 def _declared_size(entry: dict[str, Any]) -> tuple[float, float] | None:
@@ -165,34 +271,62 @@ def _declared_size(entry: dict[str, Any]) -> tuple[float, float] | None:
     return finite_number(entry["width"], "width"), finite_number(entry["height"], "height")
 
 
-def _box(annotation: dict[str, Any], size: tuple[int, int], rotated: bool) -> Box:
-    """Return the box of an annotation on an image of `size` (width, height) pixels."""
-    # Annotation tools mark single structures as crowds too when they write them as masks, so those count.
-    if annotation.get("iscrowd") and not isinstance(annotation.get("segmentation"), dict):
-        raise FetalFlexError("it marks a crowd, not one structure")
-    if "rotated_box" in annotation:
-        return Box.from_dict(annotation["rotated_box"])
-    if "ellipse" in annotation:
-        return box_from_ellipse_entry(annotation["ellipse"])
-    if annotation.get("bbox") and not (rotated and annotation.get("segmentation")):
-        return Box.from_xywh(*_four_numbers(annotation["bbox"]))
-    return _box_of_segmentation(annotation.get("segmentation"), size, rotated)
+class _Boxes:
+    """Make the boxes of one image from its annotations.
+
+    Args:
+        size: Width and height of the image.
+        options: What the user says about the source.
+        form: What the four numbers of `bbox` are.
+        doubt: Why that is not known.
+    """
+
+    def __init__(self, size: tuple[int, int], options: ImportOptions, form: Form, doubt: str | None) -> None:
+        self._size = size
+        self._scale = scale_of(options.unit_or("pixels"), size)
+        self._rotated = options.rotated
+        self._form: Form = form
+        self._doubt = doubt
+
+    def box(self, annotation: dict[str, Any]) -> Box:
+        """Return the box of an annotation in pixels."""
+        segmentation = annotation.get("segmentation")
+        # Annotation tools mark single structures as crowds too when they write them as masks, so those count.
+        if flag(annotation.get("iscrowd"), "iscrowd") and not isinstance(segmentation, dict):
+            raise FetalFlexError("it marks a crowd, not one structure")
+        if "rotated_box" in annotation:
+            return Box.from_dict(annotation["rotated_box"])
+        if "ellipse" in annotation:
+            return box_from_ellipse_entry(annotation["ellipse"])
+        bbox = annotation.get("bbox")
+        is_empty = not bbox or (segmentation and _is_without_size(bbox))
+        if not is_empty and not (self._rotated and segmentation):
+            values = _four_numbers(bbox)
+            if self._doubt is not None:
+                raise FetalFlexError(self._doubt)
+            (sx, sy) = self._scale
+            return quad_box([values[0] * sx, values[1] * sy, values[2] * sx, values[3] * sy], self._form)
+        return self._of_segmentation(segmentation)
+
+    def _of_segmentation(self, segmentation: Any) -> Box:
+        if not segmentation:
+            raise FetalFlexError("it has neither bbox nor segmentation")
+        if isinstance(segmentation, dict):
+            return box_of_rle(segmentation, *self._size, rotated=self._rotated)
+        if not isinstance(segmentation, list) or not all(isinstance(part, list) for part in segmentation):
+            raise FetalFlexError("its segmentation is neither a list of polygons nor a run-length encoded mask")
+        values = [finite_number(value, "segmentation") for part in segmentation for value in part]
+        if any(len(part) % 2 for part in segmentation):
+            raise FetalFlexError("its segmentation has a polygon with an odd count of numbers")
+        points = np.array(values).reshape(-1, 2)
+        return polygon_box(points if self._scale == (1, 1) else points * self._scale, rotated=self._rotated)
+
+
+def _is_without_size(bbox: Any) -> bool:
+    return isinstance(bbox, list) and len(bbox) == 4 and 0 in bbox[2:]
 
 
 def _four_numbers(bbox: Any) -> list[float]:
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise FetalFlexError(f"bbox is {shown(bbox)}; it must be [x, y, width, height]")
     return [finite_number(value, "bbox") for value in bbox]
-
-
-def _box_of_segmentation(segmentation: Any, size: tuple[int, int], rotated: bool) -> Box:
-    if not segmentation:
-        raise FetalFlexError("it has neither bbox nor segmentation")
-    if isinstance(segmentation, dict):
-        return box_of_mask(mask_from_rle(segmentation, *size), rotated)
-    if not isinstance(segmentation, list) or not all(isinstance(part, list) for part in segmentation):
-        raise FetalFlexError("its segmentation is neither a list of polygons nor a run-length encoded mask")
-    values = [finite_number(value, "segmentation") for part in segmentation for value in part]
-    if any(len(part) % 2 for part in segmentation):
-        raise FetalFlexError("its segmentation has a polygon with an odd count of numbers")
-    return Box.from_polygon(np.array(values).reshape(-1, 2), rotated=rotated)

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from fetalflex.anatomy.checks import shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.csv_rows import csv_rows
+from fetalflex.data.importers.image_names import Match
 from fetalflex.data.importers.reading import files_ending
-from fetalflex.data.importers.sources import Source
+from fetalflex.data.importers.sources import Reference, Source
+from fetalflex.data.limits import MAX_DIGITS
+from fetalflex.data.paths import inside
 from fetalflex.errors import FetalFlexError
 
 _TABLE = "FETAL_PLANES_DB_data.csv"
@@ -40,25 +44,30 @@ class FetalPlanesImporter:
         table = source if source.is_file() else _table(source)
         options = replace(options, plane=None, keep_unannotated=True)
         place = Source(table.parent, options)
-        seen: set[Path] = set()
-        for line, row in csv_rows(table, _COLUMNS):
+        rows = list(csv_rows(inside(place.root, table.name), _COLUMNS))
+        beside = table.parent / _IMAGE_FOLDER
+        references = [Reference(row["Image_name"], f"{table.name} line {line}", beside) for line, row in rows]
+        matches = place.match(references)
+        seen = {match.image for match in matches if isinstance(match, Match)}
+        for (line, row), match in zip(rows, matches, strict=True):
             try:
-                image = place.claim(row["Image_name"], table.parent / _IMAGE_FOLDER)
-                seen.add(image)
-                yield from self._read_image(place, image, row, options)
+                if isinstance(match, FetalFlexError):
+                    raise match
+                yield from self._read_image(place, match, row, options)
             except FetalFlexError as error:
                 yield place.refusal(table, error, f"line {line}: {row['Image_name']}")
+        yield from place.left_out()
         for image in place.images:
             if image not in seen:
                 yield Refusal(place.name(image), f"{table.name} does not name this image")
 
     def _read_image(
-        self, place: Source, image: Path, row: dict[str, str], options: ImportOptions
+        self, place: Source, image: Match, row: dict[str, str], options: ImportOptions
     ) -> Iterator[ImportedItem | Refusal]:
         builder = place.builder(image, plane=_plane(row))
         number = row["Patient_num"]
-        if not number.isdecimal():
-            raise FetalFlexError(f"Patient_num is {number!r}; it must be a number")
+        if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):
+            raise FetalFlexError(f"Patient_num is {shown(number)}; it must be a number of at most {MAX_DIGITS} digits")
         if row["Train"] not in _SPLITS:
             raise FetalFlexError(f"Train is {row['Train']!r}; it must be 1 or 0")
         named = {"device": row.get("US_Machine"), "operator": row.get("Operator")}

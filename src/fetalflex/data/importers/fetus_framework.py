@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fetalflex.data.image_files import SUFFIXES
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import FoundNote, ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.fixed_plane import with_fixed_plane
 from fetalflex.data.importers.reading import files_ending
 from fetalflex.data.importers.table import TableImporter
@@ -44,6 +44,8 @@ class FetusFrameworkImporter:
             )
             options = replace(options, images=folder)
         for result in TableImporter().read(source, options):
+            if isinstance(result, FoundNote):  # the set gives bare names throughout
+                continue
             yield replace(result, source=self.name) if isinstance(result, ImportedItem) else result
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.csv_rows import csv_rows
 from fetalflex.data.importers.ellipses import Ellipse, fit_ellipse
 from fetalflex.data.importers.fixed_plane import with_fixed_plane
+from fetalflex.data.importers.numbers import Keys
 from fetalflex.data.importers.reading import files_ending, number
 from fetalflex.data.importers.sources import Source
+from fetalflex.data.limits import MAX_DRAWN_PIXELS
+from fetalflex.data.paths import inside
 from fetalflex.errors import FetalFlexError
 
 _OUTLINE_ENDING = "_Annotation"
@@ -27,6 +31,7 @@ _PATIENT_PREFIXES = {"train": "hc", "test": "hctest", None: "hc"}
 _IMAGE_NAME = re.compile(r"(\d+)_\d*HC")
 _DARKEST_OUTLINE = 128
 _WORST_OFFSET = 0.03  # of the shorter semi-axis; drawn outlines reach 0.007
+_FILLED = 0.4  # of the rectangle around; a filled ellipse takes 0.39 (turned by 45 degrees, thin) to 0.79
 _WORST_DISAGREEMENT = 0.05  # of the circumference
 
 
@@ -44,23 +49,27 @@ class Hc18Importer:
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
         """Yield items and refusals; see `Importer.read`."""
         options = with_fixed_plane(options, "thalamic_transverse", self.name)
-        place = Source(source, options)
-        measurements: dict[tuple[str, str], _Measurement] = {}
+        place = Source(source, options, outlines=True)
+        measurements = Keys("image name")
         for result in _read_tables(place):
             if isinstance(result, Refusal):
                 yield result
             else:
-                measurements[result.folder, result.file] = result
+                where, measured = result
+                measurements.add((measured.folder, measured.file), measured, where)
+        unused = {key for key, _ in measurements.items()}
         for image in place.images:
             try:
                 if image.stem.endswith(_OUTLINE_ENDING):
                     yield from _outline_without_image(place, image)
                 else:
-                    measured = measurements.pop((image.parent.resolve().name, image.name), None)
-                    yield from self._read_image(place, image, measured, options)
+                    key = (image.parent.resolve().name, image.name)
+                    unused.discard(key)
+                    yield from self._read_image(place, image, _measured(measurements, key), options)
             except FetalFlexError as error:
                 yield place.refusal(image, error)
-        for folder, file in measurements:
+        yield from place.left_out()
+        for folder, file in (key for key, _ in measurements.items() if key in unused):
             yield Refusal(f"{folder}/{file}", "the table names this image, but it is not there")
 
     def _read_image(
@@ -70,7 +79,7 @@ class Hc18Importer:
         if not outline.is_file() and not options.keep_unannotated:
             yield Refusal(place.name(image), f"there is no outline {outline.name}")
             return
-        pixels = read_image(outline) if outline.is_file() else None
+        pixels = read_image(inside(place.root, place.name(outline))) if outline.is_file() else None
         builder = place.builder(
             image,
             declared=None if pixels is None else (pixels.shape[1], pixels.shape[0]),
@@ -103,16 +112,27 @@ class _Measurement:
     circumference_mm: float | None
 
 
-def _read_tables(place: Source) -> Iterator[_Measurement | Refusal]:
-    """Yield the rows of all tables; `training_set_pixel_size_and_HC.csv` is about the images in `training_set`."""
+def _measured(measurements: Keys, key: tuple[str, str]) -> _Measurement | None:
+    try:
+        return cast(_Measurement, measurements.get(key))
+    except KeyError:
+        return None
+
+
+def _read_tables(place: Source) -> Iterator[tuple[str, _Measurement] | Refusal]:
+    """Yield the rows of all tables and where they stand.
+
+    The table `training_set_pixel_size_and_HC.csv` is about the images in `training_set`.
+    """
     for path in files_ending(place.root, [".csv"]):
         match = _TABLE_NAME.fullmatch(path.name)
         if match is None:
             continue
         try:
+            inside(place.root, place.name(path))
             for line, row in csv_rows(path, (_FILE_COLUMN, _SPACING_COLUMN)):
                 try:
-                    yield _measurement(match.group(1), row)
+                    yield f"{path.name} line {line}", _measurement(match.group(1), row)
                 except FetalFlexError as error:
                     yield place.refusal(path, error, f"line {line}")
         except FetalFlexError as error:
@@ -147,10 +167,18 @@ def _ellipse_on(pixels: NDArray[np.uint8]) -> Ellipse:
     Raises:
         FetalFlexError: If nothing is drawn, or it is no outline of an ellipse.
     """
-    rows, columns = np.nonzero(pixels >= _DARKEST_OUTLINE)
+    drawn = pixels >= _DARKEST_OUTLINE
+    if (count := int(np.count_nonzero(drawn))) > MAX_DRAWN_PIXELS:
+        raise FetalFlexError(f"{count:,} pixels are drawn, too many for the outline of an ellipse")
+    rows, columns = np.nonzero(drawn)
     points = np.stack([columns + 0.5, rows + 0.5], axis=1)
     ellipse = fit_ellipse(points)
     offset = ellipse.mean_offset(points)
+    box = (int(np.ptp(rows)) + 1) * (int(np.ptp(columns)) + 1)
+    if count > _FILLED * box:
+        raise FetalFlexError(
+            "the outline is filled, but HC18 draws a line; read filled masks with the format masks, or draw the line"
+        )
     if offset > _WORST_OFFSET * ellipse.semi_axis_b:
         raise FetalFlexError(f"what is drawn is no outline of an ellipse: it lies {offset:.1f} px off on average")
     return ellipse

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import finite_number, shown
-from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
-from fetalflex.data.importers.reading import child_text, number, read_xml
+from fetalflex.data.importers.image_names import Match, Reference
+from fetalflex.data.importers.numbers import flag
+from fetalflex.data.importers.reading import child_text, number, read_annotations, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
+from fetalflex.data.importers.units import polygon_box, scale_of
 from fetalflex.errors import FetalFlexError
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 
 class LabelMeImporter:
@@ -37,30 +38,63 @@ class LabelMeImporter:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
-        for path in place.annotation_files([".json", ".xml"]):
-            read_file = _read_xml_file if path.suffix.lower() == ".xml" else _read_json_file
+        files: list[tuple[Path, _Annotation]] = []
+        for path in place.readable(place.annotation_files([".json", ".xml"])):
+            if isinstance(path, Refusal):
+                yield path
+                continue
             try:
-                yield from read_file(place, path, options)
+                files.append((path, _open_xml(path) if path.suffix.lower() == ".xml" else _open_json(path)))
+            except FetalFlexError as error:
+                yield place.refusal(path, error)
+        references = [
+            Reference(
+                one.image, place.name(path), path.parent, folder=one.folder, own_file=True, implied=one.is_implied
+            )
+            for path, one in files
+        ]
+        for (path, one), match in zip(files, place.match(references), strict=True):
+            try:
+                if isinstance(match, FetalFlexError):
+                    raise match
+                read_file = _read_xml_file if isinstance(one.content, Element) else _read_json_file
+                yield from read_file(place, path, one.content, match, options)
             except FetalFlexError as error:
                 yield place.refusal(path, error)
         yield from place.unclaimed()
 
 
-def _read_json_file(place: Source, path: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
-    content = read_annotation_json(path)
+@dataclass(frozen=True)
+class _Annotation:
+    """Hold the content of one file and what it says of its image's name and folder."""
+
+    content: Any
+    image: str
+    folder: str | None = None
+    is_implied: bool = False
+
+
+def _open_json(path: Path) -> _Annotation:
+    content = read_annotations(path)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise FetalFlexError("this is no LabelMe file, which has a list of shapes")
     if not isinstance(content.get("imagePath"), str):
         raise FetalFlexError(f"imagePath is {shown(content.get('imagePath'))}; it must name the image")
-    image = place.claim(content["imagePath"], path.parent)
-    builder = place.builder(image, _json_size(content))
+    return _Annotation(content, content["imagePath"])
+
+
+def _read_json_file(
+    place: Source, path: Path, content: dict[str, Any], match: Match, options: ImportOptions
+) -> Iterator[ImportedItem | Refusal]:
+    builder = place.builder(match, _json_size(content))
+    scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
     for index, shape in enumerate(content["shapes"]):
         where = f"{place.name(path)} shapes[{index}]"
         if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
             builder.refuse(where, "the shape has no label")
             continue
-        builder.add_made(shape["label"], partial(_box_of_shape, shape, options.rotated), where)
-    yield from builder.finish(split=split_of_folder(place.name(image)))
+        builder.add_made(shape["label"], partial(_box_of_shape, shape, scale, options.rotated), where)
+    yield from builder.finish(split=split_of_folder(place.name(match.image)))
 
 
 def _json_size(content: dict[str, Any]) -> tuple[float, float] | None:
@@ -70,9 +104,10 @@ def _json_size(content: dict[str, Any]) -> tuple[float, float] | None:
     return finite_number(width, "imageWidth"), finite_number(height, "imageHeight")
 
 
-def _box_of_shape(shape: dict[str, Any], rotated: bool) -> Box:
+def _box_of_shape(shape: dict[str, Any], scale: tuple[float, float], rotated: bool) -> Box:
     kind = shape.get("shape_type", "polygon")
     points = _points(shape.get("points"))
+    points = points if scale == (1, 1) else points * scale
     if kind == "circle" and len(points) == 2:
         (cx, cy), (x, y) = points
         radius = math.hypot(x - cx, y - cy)
@@ -82,9 +117,9 @@ def _box_of_shape(shape: dict[str, Any], rotated: bool) -> Box:
         past = 1 if kind == "mask" else 0
         return Box.from_corners(x0, y0, x1 + past, y1 + past)
     if kind in ("rotation", "oriented_rectangle") and len(points) == 4:
-        return Box.from_polygon(points, rotated=True)
+        return polygon_box(points, rotated=True)
     if kind == "polygon" or (kind == "rectangle" and len(points) == 4):
-        return Box.from_polygon(points, rotated=rotated)
+        return polygon_box(points, rotated=rotated)
     raise FetalFlexError(f"a shape of type {shown(kind)} with {len(points)} points has no box")
 
 
@@ -100,20 +135,32 @@ def _points(points: Any) -> NDArray[np.float64]:
     return np.array(points, dtype=np.float64)
 
 
-def _read_xml_file(place: Source, path: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+def _open_xml(path: Path) -> _Annotation:
     root = read_xml(path)
     if root.tag != "annotation":
         raise FetalFlexError(f"the root element is <{root.tag}>; LabelMe has <annotation>")
-    image = place.claim(child_text(root, "filename") or path.stem, path.parent)
-    builder = place.builder(image, _xml_size(root))
-    for index, element in enumerate(root.iter("object"), start=1):
+    name = child_text(root, "filename")
+    return _Annotation(root, name or path.stem, child_text(root, "folder"), is_implied=name is None)
+
+
+def _read_xml_file(
+    place: Source, path: Path, root: Element, match: Match, options: ImportOptions
+) -> Iterator[ImportedItem | Refusal]:
+    builder = place.builder(match, _xml_size(root))
+    scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
+    for index, element in enumerate(root.iterfind("object"), start=1):
         where = f"{place.name(path)} object {index}"
-        label = child_text(element, "name")
-        if label is None or child_text(element, "deleted") == "1":
+        try:
+            label = child_text(element, "name")
+            is_deleted = flag(child_text(element, "deleted"), "deleted")
+        except FetalFlexError as error:
+            builder.refuse(where, str(error))
+            continue
+        if label is None or is_deleted:
             builder.refuse(where, "the object has no name" if label is None else f"{label!r} is marked as deleted")
             continue
-        builder.add_made(label, partial(_box_of_object, element, options.rotated), where)
-    yield from builder.finish(split=split_of_folder(place.name(image)))
+        builder.add_made(label, partial(_box_of_object, element, scale, options.rotated), where)
+    yield from builder.finish(split=split_of_folder(place.name(match.image)))
 
 
 def _xml_size(root: Element) -> tuple[float, float] | None:
@@ -123,22 +170,23 @@ def _xml_size(root: Element) -> tuple[float, float] | None:
     return number(columns, "ncols"), number(rows, "nrows")
 
 
-def _box_of_object(element: Element, rotated: bool) -> Box:
+def _box_of_object(element: Element, scale: tuple[float, float], rotated: bool) -> Box:
+    sx, sy = scale
     if element.find("segm/box") is not None:
         x0, y0, x1, y1 = (
             number(child_text(element, f"segm/box/{key}"), key) for key in ("xmin", "ymin", "xmax", "ymax")
         )
-        return Box.from_corners(x0, y0, x1 + 1, y1 + 1)
+        return Box.from_corners(x0 * sx, y0 * sy, (x1 + 1) * sx, (y1 + 1) * sy)
     points = [
-        (number(child_text(point, "x"), "x"), number(child_text(point, "y"), "y"))
+        (number(child_text(point, "x"), "x") * sx, number(child_text(point, "y"), "y") * sy)
         for point in element.iterfind("polygon/pt")
     ]
     if len(points) < 3:
         raise FetalFlexError(f"the object has a polygon of {len(points)} points; it needs 3")
     rotation = _attribute(element, "rotation")
     if rotation is not None:
-        return Box.from_polygon(points).rotated(number(rotation, "rotation"))
-    return Box.from_polygon(points, rotated=rotated)
+        return polygon_box(points).rotated(number(rotation, "rotation"))
+    return polygon_box(points, rotated=rotated)
 
 
 def _attribute(element: Element, wanted: str) -> str | None:

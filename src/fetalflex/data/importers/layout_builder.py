@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.box import Box
+from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.units import Unit, check_unit
+from fetalflex.data.limits import MAX_BOXES, MAX_EXTRA_BYTES
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
 
@@ -26,6 +30,10 @@ class LayoutBuilder:
         plane: Plane that the source names for this image, None if it names none.
         pixel_spacing_mm: Side of a pixel, mm.
         known: What the source says of the image apart from its annotations; goes before what they say or suggest.
+        unit: Unit that the format's numbers are in; boxes are added in pixels.
+
+    Attributes:
+        doubt: Why boxes of this image cannot be trusted, None if they can; with a doubt there is no item with boxes.
 
     Raises:
         FetalFlexError: If the plane is unknown, the size or spacing is out of range, or what is known of the image is
@@ -41,17 +49,21 @@ class LayoutBuilder:
         plane: str | None = None,
         pixel_spacing_mm: float | None = None,
         known: Record | None = None,
+        unit: Unit = "pixels",
     ) -> None:
         self._options = options
         self._image = image
         self._name = name
         self._known = known
+        self._unit: Unit = options.unit_or(unit)
+        self.doubt: str | None = None
         self.width, self.height = size
         if known is None:
             self._empty = Layout(options.plane_of(plane), *size, pixel_spacing_mm=pixel_spacing_mm)
         else:
             self._empty = _layout_of_size(known, size)
-        self._placed: list[PlacedStructure] = []
+        self._placed: dict[PlacedStructure, None] = {}
+        self._seen = 0
         self._refusals: list[Refusal] = []
 
     def add(self, label: str, box: Box, where: str) -> None:
@@ -69,16 +81,24 @@ class LayoutBuilder:
             make_box: Makes the box in pixels of the image; its `FetalFlexError` becomes the refusal's reason.
             where: Place in the source, for the refusal.
         """
+        self._seen += 1
+        if self._seen > MAX_BOXES:
+            self.doubt = f"the image has more than {MAX_BOXES:,} boxes, the most that are read"
+            return
         try:
             structure = self._options.structure_of(label, self._empty.plane)
-            placed = PlacedStructure(structure, self._fitted(label, make_box(), where))
+            placed = PlacedStructure(structure, self._fitted(label, self._checked(make_box()), where))
         except FetalFlexError as error:
             self.refuse(where, str(error))
             return
         if placed in self._placed:
             self.refuse(where, f"{label!r} has the same box twice")
             return
-        self._placed.append(placed)
+        self._placed[placed] = None
+
+    def note(self, note: Refusal) -> None:
+        """Add a note that is made already."""
+        self._refusals.append(note)
 
     def refuse(self, where: str, reason: str, kept: bool = False) -> None:
         """Add a refusal, or a note about something kept after a change; see `Refusal`."""
@@ -102,12 +122,19 @@ class LayoutBuilder:
             extra: Further fields of the item.
         """
         yield from self._refusals
+        if self.doubt is not None and self._seen:
+            yield Refusal(self._name, self.doubt)
+            return
         if not self._placed and not self._options.keep_unannotated:
             yield Refusal(self._name, "the image has no usable box")
             return
         if (known := self._known) is not None:
             patient, source, split, quality = known.patient, known.source, known.split, known.quality
             extra = {**(extra or {}), **known.extra}
+        for field, value in {"patient": patient, "source": source, **(extra or {})}.items():
+            check_plain_json(value, field)
+        if len(json.dumps(extra)) > MAX_EXTRA_BYTES:
+            raise FetalFlexError(f"further fields of the image exceed {MAX_EXTRA_BYTES:,} bytes; leave some out")
         yield ImportedItem(
             image_path=self._image,
             layout=self._empty.with_structures(self._placed),
@@ -116,7 +143,14 @@ class LayoutBuilder:
             split=split,
             quality=quality,
             extra=dict(extra or {}),
+            as_stored=self._options.exif == "ignore",
         )
+
+    def _checked(self, box: Box) -> Box:
+        """Return the box in pixels; it was added in them, or in the unit that the options name."""
+        if self._options.box_unit is None or self._unit != "pixels":
+            check_unit(box, (self.width, self.height), self._unit)
+        return box
 
     def _fitted(self, label: str, box: Box, where: str) -> Box:
         """Return the box as it can stand in the image, noting what was changed."""
@@ -135,6 +169,24 @@ class LayoutBuilder:
             return box
         self.refuse(where, f"the box of {label!r} {extent} sticks out of the image; {share:.0%} is kept", kept=True)
         return clipped
+
+
+def check_plain_json(value: Any, field: str) -> None:
+    """Check that a value can be written as JSON: finite numbers and texts that are UTF-8, not nested too deep.
+
+    Raises:
+        FetalFlexError: If it cannot; the message names the field.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise FetalFlexError(f"{shown(field)} holds half a character, which is no text; correct it") from error
+    except RecursionError as error:
+        raise FetalFlexError(f"{shown(field)} is nested too deep; leave it out") from error
+    except (TypeError, ValueError) as error:
+        raise FetalFlexError(f"{shown(field)} holds a number that is not finite; correct it") from error
+    if "\ud800" <= max(field, default="") <= "\udfff":
+        raise FetalFlexError(f"the field {shown(field)} holds half a character, which is no text; correct it")
 
 
 def _layout_of_size(known: Record, size: tuple[int, int]) -> Layout:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
+from fetalflex.data.limits import MAX_BOXES
 from fetalflex.errors import FetalFlexError
 
 
@@ -52,15 +53,26 @@ def component_boxes(mask: NDArray[np.bool_], min_area: int, rotated: bool = Fals
         mask: `(H, W) bool`.
         min_area: Smallest component that gets a box, pixels.
         rotated: Return rectangles of smallest area instead of upright ones.
+
+    Raises:
+        FetalFlexError: If more components would get a box than an image can have.
     """
     from scipy import ndimage
 
     labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    large = np.flatnonzero(areas >= min_area)
+    if len(large) > MAX_BOXES:
+        raise FetalFlexError(
+            f"the mask has {len(large):,} components of {min_area} pixels or more; an image has at most {MAX_BOXES:,} "
+            "boxes"
+        )
+    renumbered = np.zeros(count + 1, np.int32)
+    renumbered[large + 1] = np.arange(1, len(large) + 1)
+    labels = renumbered[labels]
     slices = ndimage.find_objects(labels)
-    order = np.argsort(-areas, kind="stable")
     boxes = []
-    for index in order[areas[order] >= min_area]:
+    for index in np.argsort(-areas[large], kind="stable"):
         rows, columns = slices[index]
         part = box_of_mask(labels[rows, columns] == index + 1, rotated)
         boxes.append(part.translated(columns.start, rows.start))

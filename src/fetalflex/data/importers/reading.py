@@ -2,56 +2,62 @@
 
 from __future__ import annotations
 
+import json
 import math
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from xml.etree.ElementTree import ParseError
 
+import yaml
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from fetalflex.anatomy.checks import shown
+from fetalflex.data.importers.numbers import number
+from fetalflex.data.limits import (
+    MAX_ELEMENTS,
+    MAX_JSON_BYTES,
+    MAX_TEXT_BYTES,
+    MAX_VALUES,
+    MAX_XML_BYTES,
+    MAX_YAML_BYTES,
+)
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-MAX_TEXT_BYTES = 256 * 2**20
-_NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][+-]?\d{1,3})?")
+__all__ = ["child_text", "files_ending", "number", "read_annotations", "read_names_yaml", "read_text", "read_xml"]
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the text of a UTF-8 file; a byte order mark is dropped.
+    """Return the text of a UTF-8 file, or of a UTF-16 one with a byte order mark; the mark is dropped.
 
     Raises:
-        FetalFlexError: If the file is missing, larger than `max_bytes`, or not UTF-8.
+        FetalFlexError: If the file is missing, larger than `max_bytes`, or written otherwise.
     """
+    data = _bytes(path, max_bytes)
+    encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise FetalFlexError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise FetalFlexError(f"{path} cannot be read: {error.strerror or error}") from error
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise FetalFlexError(f"{path} is not written in UTF-8; save it so") from error
 
 
-def read_xml(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Element:
+def read_xml(path: Path, max_bytes: int = MAX_XML_BYTES) -> Element:
     """Return the root of an XML file; entities and references to other files are refused.
 
     Raises:
         FetalFlexError: If the file is missing, too large, damaged, or defines entities.
     """
+    data = _bytes(path, max_bytes)
+    if (tags := data.count(b"<")) > MAX_ELEMENTS:
+        raise FetalFlexError(f"{path} has {tags:,} tags; at most {MAX_ELEMENTS:,} are read, so divide it")
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise FetalFlexError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read")
-        root: Element = fromstring(path.read_bytes())
-    except OSError as error:
-        raise FetalFlexError(f"{path} cannot be read: {error.strerror or error}") from error
+        root: Element = fromstring(data)
     except DefusedXmlException as error:
         raise FetalFlexError(f"{path} defines entities, which annotation files do not need") from error
     except (ParseError, ValueError, LookupError) as error:
@@ -59,35 +65,108 @@ def read_xml(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Element:
     return root
 
 
-def number(value: Any, field: str) -> float:
-    """Return a number that stands as text in a file, or came as a number from a table.
-
-    Args:
-        value: Text such as "12", "-3.5" or "1e-3", or an int or float.
-        field: What the number is, for messages.
+def read_annotations(path: Path) -> Any:
+    """Return the value in a JSON file; NaN, infinite and endless numbers come as floats for the reader to refuse.
 
     Raises:
-        FetalFlexError: If it is missing, no number, NaN or infinite.
+        FetalFlexError: If the file is missing, too large, no JSON, nested too deep, or has a key twice.
     """
-    if value is None or value == "":
-        raise FetalFlexError(f"{field} is missing")
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FetalFlexError(f"{field} is {shown(value)}; it must be a number")
+    data = _bytes(path, MAX_JSON_BYTES)
+    for count, most, what in (
+        (data.count(b"{") + data.count(b"["), MAX_ELEMENTS, "objects and lists"),
+        (data.count(b","), MAX_VALUES, "values"),
+    ):
+        if count > most:
+            raise FetalFlexError(f"{path} has {count:,} {what}; at most {most:,} are read, so divide it")
     try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
-    if not math.isfinite(result):
-        raise FetalFlexError(f"{field} is {shown(value)}; it must be a finite number")
-    return result
+        return json.loads(data.decode("utf-8-sig"), parse_int=_parsed_int, object_pairs_hook=_without_doubles)
+    except UnicodeDecodeError as error:
+        raise FetalFlexError(f"{path} is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise FetalFlexError(f"{path} is not valid JSON at {where}: {error.msg}") from error
+    except (RecursionError, ValueError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise FetalFlexError(f"{path} is not valid JSON: {reason}") from error
+
+
+def _parsed_int(text: str) -> float:
+    return int(text) if len(text) <= 400 else math.inf
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {shown(key)} stands twice")
+            seen.add(key)
+    return data
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """SafeLoader that refuses aliases and keys given twice."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            self._refuse("aliases are not read; write the value out", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            if name in seen:
+                self._refuse(f"the key {shown(name)} stands twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+    @staticmethod
+    def _refuse(problem: str, mark: Any) -> NoReturn:
+        raise yaml.constructor.ConstructorError(None, None, problem, mark)
+
+
+def read_names_yaml(path: Path) -> Any:
+    """Return the value in a YAML file of at most 100 kB, without aliases.
+
+    Raises:
+        FetalFlexError: If it is missing, larger, no YAML, or has a key twice.
+    """
+    try:
+        return yaml.load(read_text(path, MAX_YAML_BYTES), _PlainLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise FetalFlexError(f"{path} is no valid YAML{where}: {getattr(error, 'problem', None) or error}") from error
+    except FetalFlexError:
+        raise
+    except (ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise FetalFlexError(f"{path} is no valid YAML: {error}") from error
+
+
+def _bytes(path: Path, max_bytes: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise FetalFlexError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read")
+        with path.open("rb") as file:
+            return file.read(max_bytes)
+    except OSError as error:
+        raise FetalFlexError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def child_text(element: Element, path: str) -> str | None:
-    """Return the stripped text of a child element, None if there is none or it is empty."""
-    text = element.findtext(path)
-    return text.strip() or None if text else None
+    """Return the stripped text of a child element, None if there is none or it is empty.
+
+    Raises:
+        FetalFlexError: If the child stands there twice with different texts.
+    """
+    texts = {(child.text or "").strip() for child in element.iterfind(path)}
+    if len(texts) > 1:
+        first, second = sorted(texts)[:2]
+        raise FetalFlexError(f"<{path}> stands twice, as {shown(first)} and as {shown(second)}; correct one")
+    return (texts.pop() or None) if texts else None
 
 
 def files_ending(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fetalflex.data.image_files import SUFFIXES, image_size, is_image_file
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.image_files import SUFFIXES, ImageHeader, image_header
+from fetalflex.data.importers.base import FoundNote, ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.image_names import ImageNames, Match, Reference, encodable, unread_kind
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.data.importers.reading import files_ending
-from fetalflex.data.paths import inside, safe_relative
+from fetalflex.data.importers.splits_in_paths import split_of_folder
+from fetalflex.data.importers.units import Unit
+from fetalflex.data.paths import inside
 from fetalflex.data.record_lines import RECORD_LINES, read_record_lines
 from fetalflex.errors import FetalFlexError
 
+__all__ = ["Reference", "Source", "mask_of", "split_of_folder"]
+
 _NO_IMAGES = frozenset({"segmentationclass", "segmentationobject", "masks", "mask", "labels", "annotations"})
-_SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+_MASK_ENDING = re.compile(r"(.+?)[_-](mask|masks|seg|segmentation|annotation)([_-]?\d+)?$", re.IGNORECASE)
 
 
 class Source:
@@ -35,7 +32,9 @@ class Source:
     Args:
         path: Folder, or a single annotation file inside it.
         options: `images` and `annotations` say where to look; without them the whole folder is searched, except that
-            images in folders with names such as "masks" or "SegmentationClass" are not taken for photographs.
+            images in folders with names such as "masks" or "SegmentationClass", and those named after another image
+            beside them with "_mask" or the like, are not taken for photographs.
+        outlines: Take images that are named as masks of others too; the importer tells them itself.
 
     Attributes:
         root: Folder of the source.
@@ -45,7 +44,7 @@ class Source:
         FetalFlexError: If the folder, or one that the options name, does not exist, or `records.jsonl` is wrong.
     """
 
-    def __init__(self, path: Path, options: ImportOptions) -> None:
+    def __init__(self, path: Path, options: ImportOptions, outlines: bool = False) -> None:
         if not path.exists():
             raise FetalFlexError(f"there is no folder {path}")
         self.root = path.parent if path.is_file() else path
@@ -55,11 +54,12 @@ class Source:
         self._annotations = self._named(options.annotations, "annotations") if options.annotations else None
         lines = inside(self.root, RECORD_LINES)
         self._records = read_record_lines(lines, options.registry) if lines.is_file() else {}
-        self.images = tuple(path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path))
-        self._by_name: dict[str, list[Path]] = {}
-        for image in self.images:
-            self._by_name.setdefault(image.name, []).append(image)
-            self._by_name.setdefault(image.stem, []).append(image)
+        found = [path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path)]
+        self._odd = [path for path in found if not encodable(self.name(path))]
+        found = [path for path in found if encodable(self.name(path))]
+        stems = {(path.parent, path.stem) for path in found}
+        self.images = tuple(path for path in found if outlines or not self._is_mask_beside(path, stems))
+        self._images = ImageNames(self.root, self._image_folder, self.images)
         self._claimed: set[Path] = set()
 
     def check_plane(self) -> None:
@@ -82,35 +82,44 @@ class Source:
             FetalFlexError: If there are none.
         """
         if self._file is not None:
-            return [self._file]
+            return [self._checked(self._file)]
         folder = self._annotations
         if folder is None:
             folder = next((self.root / name for name in usual if (self.root / name).is_dir()), self.root)
         if folder.is_file():
-            return [folder]
+            return [self._checked(folder)]
         found = list(files_ending(folder, suffixes))
+        self._odd += [path for path in found if not encodable(self.name(path)) and path not in self._odd]
+        found = [path for path in found if encodable(self.name(path))]
         if not found:
             raise FetalFlexError(f"{folder} holds no annotation file that ends in {' or '.join(suffixes)}")
         return found
 
-    def claim(self, reference: str, beside: Path) -> Path:
-        """Return the image that an annotation names, once.
+    def match(self, references: Sequence[Reference]) -> list[Match | FetalFlexError]:
+        """Return the image of each reference, or why there is none; see `ImageNames`.
 
-        The name is looked up relative to the annotation's folder, the image folder and the source; then the bare name,
-        with or without ending, must belong to exactly one image.
-
-        Args:
-            reference: File name or relative path, as the annotation gives it.
-            beside: Folder of the annotation.
-
-        Raises:
-            FetalFlexError: If the path leads outside the source, or there is no such image, several, or it is taken.
+        All references of a source are matched together, since a name that two of them have tells nothing.
         """
-        image = self._find(reference, beside)
-        if image in self._claimed:
-            raise FetalFlexError(f"the image {self.name(image)} is annotated twice; the first annotation is used")
-        self._claimed.add(image)
-        return image
+        results = self._images.match(references)
+        self._claimed.update(one.image for one in results if isinstance(one, Match))
+        return results
+
+    def readable(self, paths: Sequence[Path]) -> Iterator[Path | Refusal]:
+        """Yield the files that lie in the source, and a refusal for each that is a link out of it."""
+        for path in paths:
+            try:
+                yield self._checked(path)
+            except FetalFlexError as error:
+                yield self.refusal(path, error)
+
+    def left_out(self) -> Iterator[Refusal]:
+        """Yield a refusal for each file that looks like an image or annotation and is not read at all."""
+        for path in self._odd:
+            yield Refusal(self.name(path), "the file's name is not UTF-8; rename it")
+        for path in sorted(self._image_folder.rglob("*")):
+            kind = unread_kind(path.name)
+            if kind and kind != "packed" and path.is_file():
+                yield Refusal(self.name(path), f"this is a {kind} file, which is not read; save it as PNG")
 
     def unclaimed(self, except_beside: Path | None = None) -> Iterator[ImportedItem | Refusal]:
         """Yield every image that no annotation claimed: as a refusal, or as an item if the options want it.
@@ -118,6 +127,7 @@ class Source:
         Args:
             except_beside: Images in the folder of this file are passed over, unless others of that folder were claimed.
         """
+        yield from self.left_out()
         passed_over = None if except_beside is None else except_beside.parent
         if any(image.parent == passed_over for image in self._claimed):
             passed_over = None
@@ -134,31 +144,43 @@ class Source:
 
     def builder(
         self,
-        image: Path,
+        image: Path | Match,
         declared: tuple[float, float] | None = None,
         plane: str | None = None,
         pixel_spacing_mm: float | None = None,
+        unit: Unit = "pixels",
     ) -> LayoutBuilder:
         """Return a layout builder for an image.
 
         Args:
-            image: Image file.
+            image: Image file, or one that was found for an annotation.
             declared: Width and height that the annotation gives, if any.
             plane: Plane that the annotation names for this image, if any.
             pixel_spacing_mm: Side of a pixel, mm.
+            unit: Unit of the format's coordinates; boxes are added in pixels in any case.
 
         Raises:
             FetalFlexError: If the image is unreadable, has another size than declared, or its plane is unknown.
         """
-        name = self.name(image)
+        how = image.how if isinstance(image, Match) else None
+        path = image.image if isinstance(image, Match) else image
+        name = self.name(path)
         inside(self.root, name)
-        width, height = image_size(image)
-        if declared is not None and declared != (width, height):
-            raise FetalFlexError(
-                f"the annotation is for {declared[0]:g} x {declared[1]:g} pixels, but {name} has {width} x {height}"
-            )
+        header = image_header(path)
+        size = header.stored if self._options.exif == "ignore" else header.upright
+        is_shown = self._options.exif == "apply" and declared == header.stored
+        if declared is not None and declared != size and not is_shown:
+            message = f"the annotation is for {declared[0]:g} x {declared[1]:g} pixels, but {name} has "
+            if declared == header.stored:
+                raise FetalFlexError(f"{message}{size[0]} x {size[1]}, since {_turned(header)}")
+            raise FetalFlexError(f"{message}{size[0]} x {size[1]}")
         known = self._records.get(name)
-        return LayoutBuilder(self._options, image, name, (width, height), plane, pixel_spacing_mm, known)
+        builder = LayoutBuilder(self._options, path, name, size, plane, pixel_spacing_mm, known, unit)
+        if header.is_turned and self._options.exif is None and (declared is None or header.stored == header.upright):
+            builder.doubt = f"{name}: {_turned(header)}"
+        if how is not None:
+            builder.note(FoundNote(name, how, kept=True))
+        return builder
 
     def refusal(self, path: Path, error: Exception, detail: str = "") -> Refusal:
         """Return a refusal for an error, with paths relative to the source.
@@ -175,6 +197,15 @@ class Source:
         """Return a path relative to the source, with slashes."""
         return path.relative_to(self.root).as_posix()
 
+    def _checked(self, path: Path) -> Path:
+        if encodable(name := self.name(path)):
+            inside(self.root, name)
+        return path
+
+    def _is_mask_beside(self, path: Path, stems: set[tuple[Path, str]]) -> bool:
+        stem = mask_of(path.stem)
+        return stem is not None and (path.parent, stem) in stems and self.name(path) not in self._records
+
     def _named(self, relative: str, option: str) -> Path:
         path = self.root if relative == "." else inside(self.root, relative)
         if not path.exists():
@@ -187,28 +218,17 @@ class Source:
         parents = path.relative_to(self._image_folder).parts[:-1]
         return not any(part.lower() in _NO_IMAGES for part in parents)
 
-    def _find(self, reference: str, beside: Path) -> Path:
-        slashed = reference.replace("\\", "/")
-        safe_relative(posixpath.normpath(posixpath.join(self.name(beside), slashed)))
-        for folder in dict.fromkeys((beside, self._image_folder, self.root)):
-            relative = posixpath.normpath(posixpath.join(self.name(folder), slashed))
-            if (
-                not relative.startswith("..")
-                and is_image_file(Path(relative))
-                and inside(self.root, relative).is_file()
-            ):
-                return self.root / relative
-        found = self._by_name.get(posixpath.basename(slashed), [])
-        found = [path for path in found if path.parent == beside] or found
-        if len(found) > 1:
-            names = " and ".join(self.name(path) for path in found[:2])
-            raise FetalFlexError(f"{reference!r} may be {names}; name the image folder with the option images")
-        if not found:
-            raise FetalFlexError(f"there is no image {reference!r}")
-        return found[0]
+
+def mask_of(stem: str) -> str | None:
+    """Return the name of the image that a mask's name says it belongs to, without endings; None if it says none."""
+    match = _MASK_ENDING.fullmatch(stem)
+    return match.group(1) if match else None
 
 
-def split_of_folder(relative: str) -> str | None:
-    """Return the split that one of a path's folders is named after, None if none or several are."""
-    found = {_SPLIT_FOLDERS[part.lower()] for part in relative.split("/")[:-1] if part.lower() in _SPLIT_FOLDERS}
-    return found.pop() if len(found) == 1 else None
+def _turned(header: ImageHeader) -> str:
+    """Return what to say of a picture that EXIF turns."""
+    (width, height), (upright_width, upright_height) = header.stored, header.upright
+    return (
+        f"EXIF turns the picture: stored are {width} x {height} pixels, shown {upright_width} x {upright_height}; "
+        "say with --exif apply or --exif ignore whether the boxes are for the shown one or for the stored one"
+    )

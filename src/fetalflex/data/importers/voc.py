@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from fetalflex.anatomy.box import Box
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.reading import child_text, number, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
+from fetalflex.data.importers.units import scale_of
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 class VocImporter:
     """Read Pascal VOC files, from the folder `Annotations` if there is one.
 
-    `xmin`, `ymin`, `xmax` and `ymax` are taken as the box's edges, as today's tools write them. An attribute `rotation`
+    `xmin`, `ymin`, `xmax` and `ymax` are taken as the box's edges, as today's tools write them; with the option
+    `first_pixel` 1 as the first and last pixel, counted from 1, as in Pascal VOC's own set. An attribute `rotation`
     (degrees clockwise, as CVAT writes it) turns the box about its centre. A `robndbox` with `cx`, `cy`, `w`, `h` and
     `angle` (radians clockwise, as roLabelImg writes it) goes before the `bndbox`.
     """
@@ -32,28 +35,59 @@ class VocImporter:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
-        for path in place.annotation_files([".xml"], usual=["Annotations"]):
+        files: list[tuple[Path, Element]] = []
+        for path in place.readable(place.annotation_files([".xml"], usual=["Annotations"])):
+            if isinstance(path, Refusal):
+                yield path
+                continue
             try:
-                yield from _read_file(place, path)
+                files.append((path, _annotation(path)))
+            except FetalFlexError as error:
+                yield place.refusal(path, error)
+        references = [_reference(place, path, root) for path, root in files]
+        for (path, root), match in zip(files, place.match(references), strict=True):
+            try:
+                if isinstance(match, FetalFlexError):
+                    raise match
+                yield from _read_file(place, path, root, match, options)
             except FetalFlexError as error:
                 yield place.refusal(path, error)
         yield from place.unclaimed()
 
 
-def _read_file(place: Source, path: Path) -> Iterator[ImportedItem | Refusal]:
+def _annotation(path: Path) -> Element:
     root = read_xml(path)
     if root.tag != "annotation":
         raise FetalFlexError(f"the root element is <{root.tag}>; Pascal VOC has <annotation>")
-    image = place.claim(child_text(root, "filename") or path.stem, path.parent)
-    builder = place.builder(image, _declared_size(root))
-    for index, element in enumerate(root.iter("object"), start=1):
+    child_text(root, "filename")
+    child_text(root, "folder")
+    return root
+
+
+def _reference(place: Source, path: Path, root: Element) -> Reference:
+    name, folder = child_text(root, "filename"), child_text(root, "folder")
+    if name is None:
+        return Reference(path.stem, place.name(path), path.parent, own_file=True, implied=True)
+    return Reference(name, place.name(path), path.parent, folder=folder, own_file=True)
+
+
+def _read_file(
+    place: Source, path: Path, root: Element, match: Match, options: ImportOptions
+) -> Iterator[ImportedItem | Refusal]:
+    builder = place.builder(match, _declared_size(root))
+    for index, element in enumerate(root.iterfind("object"), start=1):
         where = f"{place.name(path)} object {index}"
-        label = child_text(element, "name")
+        try:
+            label = child_text(element, "name")
+        except FetalFlexError as error:
+            builder.refuse(where, str(error))
+            continue
         if label is None:
             builder.refuse(where, "the object has no name")
             continue
-        builder.add_made(label, partial(_box, element), where)
-    yield from builder.finish(split=split_of_folder(place.name(image)))
+        scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
+        builder.add_made(label, partial(_box, element, scale, options), where)
+    yield from builder.finish(split=split_of_folder(place.name(match.image)))
 
 
 def _declared_size(root: Element) -> tuple[float, float] | None:
@@ -63,16 +97,22 @@ def _declared_size(root: Element) -> tuple[float, float] | None:
     return number(width, "width"), number(height, "height")
 
 
-def _box(element: Element) -> Box:
+def _box(element: Element, scale: tuple[float, float], options: ImportOptions) -> Box:
+    sx, sy = scale
     if element.find("robndbox") is not None:
         keys = ("cx", "cy", "w", "h", "angle")
         cx, cy, width, height, radians = (number(child_text(element, f"robndbox/{key}"), key) for key in keys)
-        return Box.from_centre(cx, cy, width, height, math.degrees(radians))
+        return Box.from_centre(cx * sx, cy * sy, width * sx, height * sy, math.degrees(radians))
     if element.find("bndbox") is None:
         raise FetalFlexError("the object has no bndbox")
-    edges = [number(child_text(element, f"bndbox/{edge}"), edge) for edge in ("xmin", "ymin", "xmax", "ymax")]
-    box = Box.from_corners(*edges)
-    for attribute in element.iter("attribute"):
+    x0, y0, x1, y1 = (number(child_text(element, f"bndbox/{edge}"), edge) for edge in ("xmin", "ymin", "xmax", "ymax"))
+    if options.first_pixel and min(x0, y0) < options.first_pixel:
+        raise FetalFlexError(
+            f"xmin or ymin is {min(x0, y0):g}, but the first pixel is said to be {options.first_pixel}"
+        )
+    first = options.first_pixel
+    box = Box.from_corners((x0 - first) * sx, (y0 - first) * sy, x1 * sx, y1 * sy)
+    for attribute in element.iterfind("attributes/attribute"):
         if child_text(attribute, "name") == "rotation":
             return box.rotated(number(child_text(attribute, "value"), "rotation"))
     return box

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import shown
+from fetalflex.anatomy.checks import positive_number, shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
-from fetalflex.data.importers.reading import files_ending, number, read_text
+from fetalflex.data.importers.image_names import Match, Reference
+from fetalflex.data.importers.numbers import decimal_of, number, whole
+from fetalflex.data.importers.reading import read_text
 from fetalflex.data.importers.sources import Source, split_of_folder
+from fetalflex.data.importers.units import doubt_about_form, polygon_box, quad_box, scale_of
+from fetalflex.data.importers.yolo_classes import OTHER_TEXTS, Classes, read_classes
 from fetalflex.errors import FetalFlexError
 
-_MAX_NAMES_BYTES = 2**20
-_NAME_LISTS = ("classes.txt", "_classes.txt", "labels.txt", "_darknet.labels")
-_OTHER_TEXTS = frozenset({*_NAME_LISTS, "train.txt", "val.txt", "valid.txt", "test.txt"})
+_SEPARATORS = re.compile(r"[,;\t|:]")
 
 
 class YoloImporter:
     """Read YOLO labels, beside their images or in `labels` folders that mirror `images` folders.
 
     Class names come from a YAML file with `names` (Ultralytics, Roboflow), a darknet `.names` file, or `classes.txt`.
-    A line holds a class number and either centre and size or the corners of a polygon. Folders called train, valid (or
-    val) and test are splits.
+    A line holds a class number and either centre and size or the corners of a polygon; where the YAML file has a
+    `kpt_shape`, centre and size before the points of a pose. An image lies beside its label file or where `images`
+    mirrors `labels`. Folders called train, valid (or val) and test are splits.
     """
 
     name = "yolo"
@@ -36,98 +38,109 @@ class YoloImporter:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
-        names = _class_names(place.root)
-        files = place.annotation_files([".txt"], usual=["obj_train_data"])
-        for path in files:
-            if path.name.lower() in _OTHER_TEXTS or path.name.lower().startswith("readme"):
-                continue
+        classes = read_classes(place.root)
+        yield from (place.refusal(path, error) for path, error in classes.unread)
+        paths = []
+        for path in place.readable(place.annotation_files([".txt"], usual=["obj_train_data"])):
+            if isinstance(path, Refusal):
+                yield path
+            elif path.name.lower() not in OTHER_TEXTS and not path.name.lower().startswith("readme"):
+                paths.append(path)
+        references = [Reference(one.stem, place.name(one), one.parent, own_file=True, implied=True) for one in paths]
+        for path, match in zip(paths, place.match(references), strict=True):
             try:
-                yield from _read_labels(place, path, names, options)
+                if isinstance(match, FetalFlexError):
+                    raise match
+                yield from _read_labels(place, path, match, classes, options)
             except FetalFlexError as error:
                 yield place.refusal(path, error)
         yield from place.unclaimed()
 
 
 def _read_labels(
-    place: Source, path: Path, names: dict[int, str], options: ImportOptions
+    place: Source, path: Path, match: Match, classes: Classes, options: ImportOptions
 ) -> Iterator[ImportedItem | Refusal]:
     lines = read_text(path).splitlines()
-    image = place.claim(path.stem, _image_folder(path))
-    builder = place.builder(image)
+    builder = place.builder(match, unit="fractions")
+    reader = _Lines((builder.width, builder.height), classes, options)
+    parsed: list[tuple[str, str, list[float]]] = []
     for row, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         where = f"{place.name(path)} line {row}"
         try:
-            label, values = _parsed(line, names)
+            parsed.append((where, *reader.parsed(line)))
         except FetalFlexError as error:
             builder.refuse(where, str(error))
-            continue
-        builder.add_made(label, partial(_box, values, (builder.width, builder.height), options.rotated), where)
-    yield from builder.finish(split=split_of_folder(place.name(image)))
+    doubt = reader.doubt(values for _, _, values in parsed)
+    for where, label, values in parsed:
+        builder.add_made(label, partial(reader.box, values, doubt), where)
+    yield from builder.finish(split=split_of_folder(place.name(match.image)))
 
 
-def _image_folder(label_file: Path) -> Path:
-    """Return the folder where the image of a label file is expected: `images` in the place of `labels`."""
-    parts = list(label_file.parent.parts)
-    for position in range(len(parts) - 1, -1, -1):
-        if parts[position] == "labels":
-            mirrored = Path(*parts[:position], "images", *parts[position + 1 :])
-            return mirrored if mirrored.is_dir() else label_file.parent
-    return label_file.parent
+class _Lines:
+    """Read the lines of one image's labels.
 
+    Args:
+        size: Width and height of the image.
+        classes: Names of the class numbers, and numbers of a pose.
+        options: What the user says about the source.
+    """
 
-def _parsed(line: str, names: dict[int, str]) -> tuple[str, list[float]]:
-    first, *rest = line.split()
-    class_number = int(first) if first.isdecimal() and len(first) < 7 else -1
-    if class_number not in names:
-        raise FetalFlexError(f"class {shown(first)} is none of the {len(names)} classes; they count from 0")
-    if len(rest) != 4 and (len(rest) < 6 or len(rest) % 2):
-        raise FetalFlexError(
-            f"{len(rest)} numbers follow the class; a box has 4 (centre and size), a polygon 6 or more, two a corner"
-        )
-    return names[class_number], [number(value, "coordinate") for value in rest]
+    def __init__(self, size: tuple[int, int], classes: Classes, options: ImportOptions) -> None:
+        self._size = size
+        self._scale = scale_of(options.unit_or("fractions"), size)
+        self._unit = options.unit_or("fractions")
+        self._classes = classes
+        self._form = options.form_or("centre")
+        self._form_is_stated = options.box_form is not None
+        self._rotated = options.rotated
 
+    def parsed(self, line: str) -> tuple[str, list[float]]:
+        """Return the label and the numbers of a line: those of a box, or of a polygon."""
+        first, *rest = line.split()
+        if not rest and (divided := _SEPARATORS.search(first)):
+            raise FetalFlexError(f"the numbers are divided by {divided.group()!r}; YOLO divides them by spaces")
+        if rest and first[-1] in ",;":
+            raise FetalFlexError(f"the numbers are divided by {first[-1]!r} and a space; YOLO divides them by spaces")
+        try:
+            label = self._classes.names[whole(first, "class")]
+        except (KeyError, FetalFlexError):
+            count = len(self._classes.names)
+            raise FetalFlexError(f"class {shown(first)} is none of the {count} classes; they count from 0") from None
+        pose = self._classes.pose_numbers
+        if pose is not None:
+            if len(rest) not in (4, 4 + pose):
+                raise FetalFlexError(
+                    f"{len(rest)} numbers follow the class; by kpt_shape a box has 4 and its points {pose} more"
+                )
+            rest = rest[:4]
+        elif len(rest) != 4 and (len(rest) < 6 or len(rest) % 2):
+            raise FetalFlexError(
+                f"{len(rest)} numbers follow the class; a box has 4 (centre and size), a polygon 6 or more, two a "
+                "corner"
+            )
+        decimal = decimal_of(rest)
+        return label, [number(value, "coordinate", decimal) for value in rest]
 
-def _box(values: list[float], size: tuple[int, int], rotated: bool) -> Box:
-    """Return the box of fractional `values` on an image of `size` (width, height) pixels."""
-    if len(values) == 4:
-        cx, cy, width, height = values
-        return Box.from_fractional_centre(cx, cy, width, height, *size)
-    return Box.from_polygon(np.array(values).reshape(-1, 2) * size, rotated=rotated)
+    def doubt(self, lines: Iterable[list[float]]) -> str | None:
+        """Return what to say if the image's boxes contradict the form that YOLO has."""
+        whole_image = (1.0, 1.0) if self._unit == "fractions" else (100.0, 100.0)
+        whole_image = self._size if self._unit == "pixels" else whole_image
+        quads = [values for values in lines if len(values) == 4]
+        if self._form_is_stated or any(max(values) > 1.5 * max(whole_image) for values in quads):
+            return None
+        return doubt_about_form(((values, whole_image) for values in quads), "centre")
 
-
-def _class_names(root: Path) -> dict[int, str]:
-    """Return the name of each class number, from the first file below `root` that lists them."""
-    for path in files_ending(root, [".yaml", ".yml"]):
-        names = _names_in_yaml(path)
-        if names:
-            return names
-    lists = [path for path in files_ending(root, [".names", ".labels", ".txt"]) if _is_name_list(path)]
-    if not lists:
-        raise FetalFlexError(
-            f"{root} says nowhere what its class numbers mean; add a classes.txt with one name a line, "
-            "a .names file, or a data.yaml with names"
-        )
-    lines = read_text(min(lists, key=lambda path: (len(path.parts), path)), _MAX_NAMES_BYTES).splitlines()
-    return {index: line.strip() for index, line in enumerate(lines) if line.strip()}
-
-
-def _is_name_list(path: Path) -> bool:
-    return path.suffix == ".names" or path.name.lower() in _NAME_LISTS
-
-
-def _names_in_yaml(path: Path) -> dict[int, str]:
-    """Return the class names in a YAML file, empty if it has no `names`."""
-    try:
-        content: Any = yaml.safe_load(read_text(path, _MAX_NAMES_BYTES))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FetalFlexError(f"{path} is no valid YAML: {error}") from error
-    names = content.get("names") if isinstance(content, dict) else None
-    if names is None:
-        return {}
-    if isinstance(names, list):
-        names = dict(enumerate(names))
-    if not isinstance(names, dict) or not all(isinstance(key, int) for key in names):
-        raise FetalFlexError(f"{path}: names is {shown(names)}; it must be a list, or a mapping from class numbers")
-    return {key: str(name) for key, name in names.items()}
+    def box(self, values: list[float], doubt: str | None) -> Box:
+        """Return the box of the numbers of a line, in pixels."""
+        sx, sy = self._scale
+        if len(values) == 4:
+            if doubt is not None:
+                raise FetalFlexError(doubt)
+            a, b, c, d = values
+            if self._form == "centre":
+                # Sides are checked before they are scaled, so that the message has the file's number.
+                c, d = positive_number(c, "box width"), positive_number(d, "box height")
+            return quad_box([a * sx, b * sy, c * sx, d * sy], self._form)
+        return polygon_box(np.array(values).reshape(-1, 2) * self._scale, rotated=self._rotated)

@@ -69,9 +69,9 @@ def test_without_feather_the_source_inside_the_region_is_not_used() -> None:
 
 
 def test_the_width_of_the_feather_suits_the_region_and_is_told() -> None:
-    assert [suitable_feather(depth) for depth in (3, 100, 1000)] == [2, 5, 16]
+    assert [suitable_feather(depth) for depth in (3, 100, 1000)] == [3, 6, 16]
     synthesis, source, region = scene(0)
-    assert finish(synthesis, source, region, Finishing(), 0).record["feather"] == 2
+    assert finish(synthesis, source, region, Finishing(), 0).record["feather"] == 3
     assert finish(synthesis, source, region, Finishing.chosen(False, feather=7), 0).record == {
         "membrane": False, "tone": False, "texture": False, "feather": 7,
     }  # fmt: skip

@@ -20,8 +20,8 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
-FEATHER_SHARE = 0.05
-LEAST_FEATHER, MOST_FEATHER = 2, 16
+FEATHER_SHARE = 0.06
+LEAST_FEATHER, MOST_FEATHER = 3, 16
 
 _RIM_WIDTH = 2.0
 """Pixels: what is finer than this along the rim is left to the feather."""

@@ -25,6 +25,8 @@ _OUTLYING = 2.0
 _HIGHEST_PEAK = 6.0
 _COMPRESSED = 60.0
 _CHOICES = 24
+_NEAREST = 0.2
+"""Share of the known patches, those that lie nearest, from which one is drawn."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,11 @@ class Grain:
 
     Args:
         patches: (N, PATCH, PATCH) float64, mean 0 each.
-        rows: (N,) rows of their centres.
+        centres: (N, 2) rows and columns of their centres.
     """
 
     patches: Values
-    rows: Values
+    centres: Values
 
     @property
     def strength(self) -> float:
@@ -90,14 +92,14 @@ def find_grain(source: Values, synthesis: Values, kept: Mask) -> Grain | None:
     if len(chosen) < FEWEST_PATCHES or typical == 0:
         return None
     patches = _windows(np.where(kept, source - synthesis, 0) / scale)[tuple(chosen.T)]
-    return Grain(patches - patches.mean(axis=(1, 2), keepdims=True), chosen[:, 0] + PATCH / 2)
+    return Grain(patches - patches.mean(axis=(1, 2), keepdims=True), chosen + PATCH / 2)
 
 
 def lay_grain(grain: Grain, region: Mask, generator: np.random.Generator) -> Values:
     """Return a field of grain, (H, W), in and round a region: patches drawn at random, woven into one another.
 
     Neighbours overlap by half under windows whose squares add up to 1, so that the power of the grain stays the same
-    everywhere. Each is drawn from those that lay at about the same depth of the image, and half of them are mirrored.
+    everywhere. Each is drawn from those that lay nearest, where depth and direction of the beam are most alike.
 
     Args:
         grain: What to lay.
@@ -110,16 +112,12 @@ def lay_grain(grain: Grain, region: Mask, generator: np.random.Generator) -> Val
     window = window[:, None] * window[None]
     field = np.zeros((height + 2 * PATCH, width + 2 * PATCH))
     offset = generator.integers(0, half, 2)
-    by_row = np.argsort(grain.rows, kind="stable")
-    sorted_rows = grain.rows[by_row]
-    count = min(_CHOICES, len(by_row))
+    count = min(max(_CHOICES, round(_NEAREST * len(grain.patches))), len(grain.patches))
     for top in range(int(offset[0]), height + PATCH, half):
-        middle = np.searchsorted(sorted_rows, top - PATCH + half)
-        first = int(np.clip(middle - count // 2, 0, len(by_row) - count))
         for left in range(int(offset[1]), width + PATCH, half):
-            patch = grain.patches[by_row[first + generator.integers(count)]]
-            if generator.integers(2):
-                patch = patch[:, ::-1]
+            drawn = int(generator.integers(count))
+            away = np.sum((grain.centres - (top - half, left - half)) ** 2, axis=1)
+            patch = grain.patches[np.argsort(away, kind="stable")[drawn]]
             field[top : top + PATCH, left : left + PATCH] += window * patch
     return field[PATCH : PATCH + height, PATCH : PATCH + width]
 

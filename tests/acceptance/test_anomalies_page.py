@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fetalflex.abilities import abilities_of
 from fetalflex.anatomy import default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.data import DatasetFolder, image_size
@@ -22,7 +23,9 @@ def test_the_page_is_what_the_library_and_the_examples_give_now() -> None:
     model, seed, steps = found[1], int(found[2]), int(found[3])
     library, registry = default_library(), default_registry()
     plans = plan_sheets(library, DatasetFolder(DOCS.parent / "examples"), registry, seed)
-    assert anomaly_page(library, plans, registry, model, seed, steps) == PAGE, "remake it as the page itself says"
+    measured = abilities_of(DOCS.parent / "weights" / "mini")
+    text = anomaly_page(library, plans, registry, model, seed, steps, measured)
+    assert text == PAGE, "remake it as the page itself says"
 
 
 def test_every_anomaly_of_the_library_is_listed_and_no_other() -> None:

@@ -25,7 +25,7 @@ PLAN: dict[str, Any] = {
     "seed": 4,
     "shard_size": 2,
     "sampling": {"sampler": "dpm++", "steps": 12},
-    "checks": {"attempts": 5, "layout": False, "least_contrast": 0, "duplicate_correlation": 0.8},
+    "checks": {"attempts": 5, "layout": False, "anomaly": False, "least_contrast": 0, "duplicate_correlation": 0.8},
     "entries": [
         HEADS | {"normal": True, "count": 10, "variation": {}},
         HEADS | {"anomaly": "microcephaly", "severity": ["moderate", "severe"], "count": 8},

@@ -141,7 +141,9 @@ def test_a_labelled_data_set_is_made(workplace: Path) -> None:
     commands = [line for line in OTHERS if line.startswith("fetalflex augment ")]
     plan = Path("configs/augment/examples.yaml")
     values = yaml.safe_load(plan.read_text(encoding="utf-8"))
-    Path("lenient.yaml").write_text(yaml.safe_dump(values | {"checks": {"layout": False}}), encoding="utf-8")
+    Path("lenient.yaml").write_text(
+        yaml.safe_dump(values | {"checks": {"layout": False, "anomaly": False}}), encoding="utf-8"
+    )
     assert [run(command.replace(str(plan), "lenient.yaml")) for command in commands] == [0, 0]
     made = DatasetFolder(workplace / "out" / "synthetic")
     assert len(made) == sum(entry["count"] for entry in values["entries"]) == 12
@@ -157,7 +159,11 @@ def test_scans_without_annotation_lead_to_a_balanced_data_set(workplace: Path) -
     plan = Path("configs/augment/balanced.yaml")
     values = yaml.safe_load(plan.read_text(encoding="utf-8"))
     entries = [entry | {"count": len(entry.get("severity", [None]))} for entry in values["entries"]]
-    short = {"sampling": {"steps": 1}, "checks": {"layout": False, "least_contrast": 0}, "entries": entries}
+    short = {
+        "sampling": {"steps": 1},
+        "checks": {"layout": False, "anomaly": False, "least_contrast": 0},
+        "entries": entries,
+    }
     Path("short.yaml").write_text(yaml.safe_dump(values | short), encoding="utf-8")
     detect, prepare, augment = (line.partition(" #")[0].strip() for line in FROM_SCANS)
     assert run(detect) == 0

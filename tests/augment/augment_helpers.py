@@ -15,7 +15,7 @@ from fetalflex.data import Dataset, DatasetFolder, Record
 from fetalflex.pipeline import FetalFlexPipeline
 
 HEADS = {"plane": "thalamic_transverse", "split": "val"}
-NOT_CHECKED = {"layout": False, "least_grey": 0, "least_contrast": 0, "copy_correlation": None}
+NOT_CHECKED = {"layout": False, "anomaly": False, "least_grey": 0, "least_contrast": 0, "copy_correlation": None}
 """Checks that images of a model with random weights pass; near-copies among them still count."""
 
 ABDOMEN = Layout(

@@ -113,3 +113,18 @@ def test_near_copies_of_kept_images_of_the_plane_are_rejected(dataset: DatasetFo
     assert judged(dataset, sample, fresh(10), kept).reason is None
     assert judged(dataset, sample, fresh(), [Kept(7, "facial_sagittal", vector)]).reason is None
     assert judged(dataset, sample, fresh(), kept, duplicate_correlation=None).reason is None
+
+
+def test_an_image_that_does_not_show_its_anomaly_is_rejected(dataset: DatasetFolder) -> None:
+    entry = {"plane": "abdominal_transverse", "anomaly": "absent_stomach", "count": 1}
+    [sample] = planned(dataset, plan_of(entry))
+    seen = fresh()
+    box = sample.before.find("stomach")[0].box
+    x0, y0, x1, y1 = (round(side) for side in box.corners())
+    seen[y0:y1, x0:x1] = 0
+    verdict = judged(dataset, sample, seen)
+    assert (verdict.reason, verdict.detail[:47]) == ("anomaly", "nothing filled with fluid where stomach was not")
+    assert judged(dataset, sample, seen, anomaly=False).reason is None
+    gone = judged(dataset, sample, fresh())
+    assert gone.reason is None
+    assert gone.numbers["nothing_filled_with_fluid_where_stomach_was"] < 0.3

@@ -11,7 +11,7 @@ from cli_helpers import RunCommand
 from fetalflex.data import DatasetFolder, open_dataset
 from phantoms import write_phantoms
 
-NO_CHECKS = {"layout": False, "least_grey": 0, "least_contrast": 0, "copy_correlation": None}
+NO_CHECKS = {"layout": False, "anomaly": False, "least_grey": 0, "least_contrast": 0, "copy_correlation": None}
 HEADS = {"plane": "thalamic_transverse", "split": "train"}
 PLAN: dict[str, Any] = {
     "sampling": {"steps": 1},

@@ -60,7 +60,12 @@ def find_words(image: NDArray[np.uint8]) -> list[Window]:
     lines = ndimage.binary_closing(np.pad(glyphs, gap), np.ones((1, gap + 1)))[gap:-gap, gap:-gap] | glyphs
     near = ndimage.binary_dilation(lines, np.ones((3, 3)), iterations=_BORDER)
     found = ndimage.find_objects(ndimage.label(lines, np.ones((3, 3)))[0])
-    return [_around(word, _BORDER, image.shape) for word in found if _is_on_black(word, image, near)]
+    marked = np.zeros(image.shape, np.bool_)
+    for word in found:
+        if _is_on_black(word, image, near):
+            marked[_around(word, _BORDER, image.shape)] = True
+    words: list[Window] = ndimage.find_objects(ndimage.label(marked)[0])  # rectangles that touch are one
+    return words
 
 
 def _is_on_black(word: Window, image: NDArray[np.uint8], near: NDArray[np.bool_]) -> bool:

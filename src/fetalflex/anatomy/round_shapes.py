@@ -105,27 +105,52 @@ def draw_round_shapes(shapes: Sequence[RoundShape], width: int, height: int, rad
         for side, limit in zip(reach[:, 2:].max(axis=0).tolist(), (width, height), strict=True)
     )
     if right - left > 2 * pad and bottom - top > 2 * pad:
-        x, y = np.arange(left, right)[None, :] + 0.5, np.arange(top, bottom)[:, None] + 0.5
-        joined = np.logical_or.reduce([shape.holds(x, y) for shape in shapes])
-        joined = _closed(joined, radius)[pad:-pad, pad:-pad]
-        mask[top + pad : bottom - pad, left + pad : right - pad] = joined
+        window = left, top, right, bottom
+        joined = _union(shapes, window)
+        if radius > 0:
+            joined |= _narrowed(_widened(shapes, joined, window, radius), radius + 0.5)  # to the pixel's edge
+        mask[top + pad : bottom - pad, left + pad : right - pad] = joined[pad:-pad, pad:-pad]
     for shape in shapes:
         rows, columns, inside = pixels_of_box(shape.box, width, height, (1.0, 1.0), touching=True)
         mask[rows, columns] |= inside
     return mask
 
 
-def _closed(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
-    """Return the morphological closing by a disc; the mask must end at least its diameter before the array does."""
-    if radius <= 0 or not mask.any():
-        return mask
+def _union(shapes: Sequence[RoundShape], window: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """Mark the pixels of a window (left, top, right, bottom) whose centres one of the shapes holds."""
+    left, top, right, bottom = window
+    mask = np.zeros((bottom - top, right - left), np.bool_)
+    for shape in shapes:
+        x0, y0, x1, y1 = shape.reach()
+        columns = np.arange(max(math.floor(x0), left), min(math.ceil(x1), right))
+        rows = np.arange(max(math.floor(y0), top), min(math.ceil(y1), bottom))
+        if len(columns) and len(rows):
+            part = mask[rows[0] - top : rows[-1] - top + 1, columns[0] - left : columns[-1] - left + 1]
+            part |= shape.holds(columns[None, :] + 0.5, rows[:, None] + 0.5)
+    return mask
+
+
+def _widened(
+    shapes: Sequence[RoundShape], joined: NDArray[np.bool_], window: tuple[int, int, int, int], radius: float
+) -> NDArray[np.bool_]:
+    """Return the union of the shapes, and all that lies within a radius of it."""
+    rounded = [shape for shape in shapes if isinstance(shape, RoundedBox)]
+    if len(rounded) == len(shapes):  # then it is known without a search for the nearest pixel
+        return _union([RoundedBox(shape.box, shape.margin + radius) for shape in rounded], window)
     from scipy import ndimage  # here, because it takes longer to import than the whole package
 
-    widened = ndimage.distance_transform_edt(~mask) <= radius
-    if widened.all():
-        return mask | widened
-    closed: NDArray[np.bool_] = ndimage.distance_transform_edt(widened) > radius
-    return closed | mask
+    widened: NDArray[np.bool_] = ndimage.distance_transform_edt(~joined) <= radius
+    return widened
+
+
+def _narrowed(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Return what lies further than a radius from all that is not marked."""
+    if mask.all():
+        return mask
+    from scipy import ndimage
+
+    narrowed: NDArray[np.bool_] = ndimage.distance_transform_edt(mask) > radius
+    return narrowed
 
 
 def _seen_from(

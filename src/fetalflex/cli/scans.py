@@ -133,14 +133,21 @@ def _where_layouts_come_from(image: Path) -> str:
     )
 
 
+def _layout_within(image: Path) -> Layout | None:
+    """Return the layout that a synthetic image carries in its metadata; None if it carries none that can be read."""
+    if image.suffix.lower() != ".png":
+        return None
+    try:
+        return Layout.from_json(read_png_text(image)["FetalFlex:layout"])
+    except (FetalFlexError, KeyError):
+        return None
+
+
 def _doubt(image: Path, layout: Path, shown: Layout) -> str | None:
     """Return why a layout may be that of another image, or None."""
-    if image.suffix.lower() == ".png" and (text := read_png_text(image).get("FetalFlex:layout")):
-        own = Layout.from_json(text)
-        if own.plane != shown.plane or (own.width, own.height) != (shown.width, shown.height):
-            return f"{image} was synthesised under a layout of {own.plane}, {layout} is of {shown.plane}"
-        if changed_structures(own, shown):
-            return f"{image} was synthesised under another layout than {layout}"
+    own = _layout_within(image)
+    if own is not None and (own.plane != shown.plane or changed_structures(own, shown)):
+        return f"{image} was synthesised under another layout than {layout}"
     stem = layout.name.removesuffix(".json").removesuffix(".layout")
     for suffix in sorted(SUFFIXES):
         other = layout.with_name(f"{stem}{suffix}")

@@ -86,12 +86,6 @@ def test_blurs_and_local_edits_stand_in_the_report(evaluate: RunCommand) -> None
     assert [*json.loads(Path("smooth/report.json").read_text())["blurs"]] == ["blur_3"]
 
 
-def test_the_features_may_come_from_another_model(evaluate: RunCommand, tiny_model: Path) -> None:
-    own = json.loads(evaluate("--json", "--no-edits").stdout)
-    other = json.loads(evaluate("--json", "--no-edits", "--features-of", tiny_model).stdout)
-    assert other == own
-
-
 def test_a_detector_of_other_planes_is_refused_before_anything_is_made(
     evaluate: RunCommand, detector_folder: Path
 ) -> None:
@@ -136,7 +130,6 @@ def test_a_detector_measures_layout_fidelity(
         ("--baseline missing.json", "missing.json cannot be read"),
         ("--roi outline", "roi must be one of auto, box, structures, full, got 'outline'"),
         ("--baseline scan.layout.json", "expected 'fetalflex/evaluation-report'"),
-        ("--features-of nowhere", "model 'nowhere' is neither a folder nor found"),
         ("--layout-fidelity nowhere", "model 'nowhere' is neither a folder nor found"),
         ("--layout-fidelity set", "set holds no detector"),
         ("--blur two", "--blur is 'two'; give numbers of pixels above 0 and up to 64, as in 2,4, or none"),

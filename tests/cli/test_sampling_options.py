@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from fetalflex.cli.sampling_options import DEFAULTS, DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE
 from fetalflex.errors import FetalFlexError
 
@@ -66,6 +67,13 @@ def test_settings_are_those_of_the_pipeline() -> None:
     assert (settings["resampling"].jump_length, settings["resampling"].repeats) == (4, 2)
     assert settings["close_up"] is False
     assert settings["guidance"] == DEFAULT_GUIDANCE
+
+
+def test_ssa_in_the_papers_form_smooths_the_latent_as_strongly_at_every_step() -> None:
+    assert replace(DEFAULTS, ssa_paper=True).settings()["smoothing"] == Smoothing(smoothed="latent", decay=0, weight=1)
+    assert replace(DEFAULTS, ssa=True).settings()["smoothing"] == Smoothing()
+    weak = replace(DEFAULTS, ssa=True, ssa_paper=True, ssa_weight=0.3).settings()["smoothing"]
+    assert (weak.smoothed, weak.weight) == ("latent", 0.3)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -21,11 +23,14 @@ class Grey:
     """The grey levels themselves, and their slopes."""
 
     name = "grey-1"
-    size = 176
+    size = 96
 
     def maps(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         grey = pixels[:, :1]
         return [torch.cat([grey + 2, grey - grey.roll(1, 3)], dim=1)]
+
+    def vectors(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        return maps[0].mean(dim=(2, 3))
 
 
 @pytest.fixture
@@ -42,10 +47,10 @@ def regions() -> RegionSet:
 def test_a_blur_gains_likeness_and_loses_texture(regions: RegionSet) -> None:
     """Why no PSNR stands alone."""
     as_it_is = ruler_metrics(values_of_regions(regions.read()), regions)
-    near = [likeness(canvas_pair(*region, Grey.size), Grey()) for region in regions.read()]
+    near = [likeness(canvas_pair(*region, 176)) for region in regions.read()]
     plain = sampled_mean(np.array([one["psnr_roi"] for one in near]), regions.draws)
     told = []
-    side = measure_blur("blurred by 2 px", {"plane": regions}, 2.0, Grey(), lambda: told.append(1))
+    side = measure_blur("blurred by 2 px", {"plane": regions}, 2.0, 176, Grey(), lambda: told.append(1))
     smooth = side.planes["plane"]
     assert len(told) == 6
     assert set(CONTROLLED) < set(smooth)
@@ -57,7 +62,7 @@ def test_a_blur_gains_likeness_and_loses_texture(regions: RegionSet) -> None:
 
 def test_a_stronger_blur_is_another(regions: RegionSet) -> None:
     weak, strong = (
-        measure_blur("", {"plane": regions}, sigma, Grey(), lambda: None).planes["plane"] for sigma in (1.0, 3.0)
+        measure_blur("", {"plane": regions}, sigma, 176, Grey(), lambda: None).planes["plane"] for sigma in (1.0, 3.0)
     )
     assert strong["texture"].value < weak["texture"].value
     assert strong["contrast"].value < weak["contrast"].value

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,8 @@ def test_everything_is_measured(results: Results) -> None:
 
 def test_the_facts_say_what_was_evaluated(results: Results, pipeline: FetalFlexPipeline) -> None:
     assert results.facts["model"] == pipeline.identity
-    assert results.facts["extractor"].startswith("tiny-autoencoder-")
+    assert results.facts["extractor"].startswith("EfficientNet-Lite0 (ImageNet, ")
+    assert results.facts["image_size"] == 64
     assert results.facts["images"] == 6
     assert results.facts["sampling"]["steps"] == 2
     assert json.loads(json.dumps(results.facts)) == results.facts
@@ -164,6 +166,22 @@ def test_without_training_images_there_is_no_audit(
     assert any("no memorisation audit" in note for note in found.notes)
 
 
+def test_local_edits_are_made_and_measured_if_asked_for(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, with_local_edits=True, with_audit=False, blurs=())
+    found = evaluate(pipeline, [phantoms], tmp_path / "out", settings)
+    assert found.blurs == {}
+    assert found.local_edits is not None
+    metrics = found.local_edits.planes["thalamic_transverse"]
+    assert metrics["tone_error"].count == 2
+    assert metrics["seam_step"].value > 0
+    assert "psnr_roi" not in metrics
+    plain = found.planes["thalamic_transverse"].metrics
+    assert metrics["tone_shift"].value != plain["tone_shift"].value
+    assert len(list((tmp_path / "out/syntheses").glob("*.moved.png"))) == 2
+
+
 def test_a_single_image_has_no_intervals_and_no_kid(
     pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
 ) -> None:
@@ -210,22 +228,23 @@ def test_leaks_and_left_out_images_are_noted(
         assert any("1 patients of the split are also in the split train" in note for note in notes)
 
 
-def test_another_extractor_can_be_given_if_it_takes_the_models_size(
+def test_another_extractor_can_be_given_whatever_its_size(
     pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
 ) -> None:
     class GreyAndEdges:
         name = "grey-and-edges-1"
-        size = 64
+        size = 48
 
         def maps(self, pixels: torch.Tensor) -> list[torch.Tensor]:
             grey = pixels[:, :1]
-            return [torch.cat([grey + 2, grey - grey.roll(1, 3)], dim=1)]
+            return [torch.cat([grey + 2, grey - grey.roll(1, 3)], dim=1)] * 2
+
+        def vectors(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+            return maps[0].mean(dim=(2, 3))
 
     found = evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS, GreyAndEdges())
     assert found.facts["extractor"] == "grey-and-edges-1"
-    GreyAndEdges.size = 32
-    with pytest.raises(FetalFlexError, match="takes images of 32 px, the model makes 64 px"):
-        evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS, GreyAndEdges())
+    assert found.facts["image_size"] == 64
 
 
 def test_progress_is_told_to_the_end(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path) -> None:
@@ -240,4 +259,5 @@ def test_progress_is_told_to_the_end(pipeline: FetalFlexPipeline, phantoms: Data
     for total, done in seen.values():
         assert done == sorted(done)
         assert done[-1] == total
-    assert {label: total for label, (total, _) in seen.items()} == {"synthesising": 2, "measuring": 2 + 36 + 10}
+    totals = {label: total for label, (total, _) in seen.items()}
+    assert totals == {"synthesising": 2, "measuring": 2 + 36 + 10, "blurring": 2 * 2}

@@ -5,7 +5,8 @@ import pytest
 
 from fetalflex.evaluation.intervals import mean_of, patient_draws
 from fetalflex.evaluation.metrics import METRICS, QUALITY, RULERS
-from fetalflex.evaluation.region_rulers import Region, RegionSet, ruler_metrics, values_of_regions
+from fetalflex.evaluation.region_rulers import Region, RegionSet, appearances, ruler_metrics, values_of_regions
+from fetalflex.evaluation.two_samples import tell_apart
 from fetalflex.rulers import ruler_values
 
 PATIENTS = tuple("abcdefgh")
@@ -31,7 +32,7 @@ def _measured(regions: list[Region], patients: tuple[str, ...] = PATIENTS) -> di
 
 
 def test_every_ruler_is_a_metric_of_the_report() -> None:
-    assert set(_measured(_regions())) == {metric.name for metric in RULERS}
+    assert {*_measured(_regions()), "auc_rulers"} == {metric.name for metric in RULERS}
     assert len({metric.name for metric in METRICS}) == len(QUALITY) + len(RULERS)
 
 
@@ -90,6 +91,24 @@ def test_the_sign_of_a_shift_counts_in_the_shift_and_not_in_the_error() -> None:
     metrics = _measured(mixed)
     assert abs(metrics["tone_shift"].value) < 1
     assert metrics["tone_error"].value == pytest.approx(12, abs=0.5)
+
+
+def test_two_samples_are_told_apart_by_what_the_rulers_see() -> None:
+    regions = _regions(12)
+    patients = tuple(map(str, range(12)))
+    told = RegionSet(lambda: regions, patients, patient_draws(patients))
+    numbers = appearances(told)
+    assert numbers.real.shape == numbers.synthetic.shape == (12, len(numbers.names))
+    assert numbers.real[:, numbers.names.index("mean grey")] == pytest.approx(
+        [real[region].mean() for real, _, region in regions]
+    )
+    apart = tell_apart(numbers)
+    assert apart is not None
+    assert apart.auc.value > 0.95
+    same = RegionSet(lambda: [(real, real, region) for real, _, region in regions], patients, told.draws)
+    alike = tell_apart(appearances(same))
+    assert alike is not None
+    assert alike.auc.value == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_lines_of_the_csv_are_those_of_the_rulers() -> None:

@@ -85,15 +85,6 @@ def evaluate(
         Path | None,
         typer.Option("--baseline", metavar="REPORT.json", help="Compare with an earlier report.", show_default=False),
     ] = None,
-    ruler: Annotated[
-        str | None,
-        typer.Option(
-            "--features-of",
-            metavar="NAME_OR_FOLDER",
-            help="Model whose autoencoder gives the features, to compare models by one ruler.",
-            show_default="MODEL",
-        ),
-    ] = None,
     layout_fidelity: Annotated[
         str | None,
         typer.Option(
@@ -139,7 +130,6 @@ def evaluate(
     from fetalflex.evaluation.comparison import compare_reports, contrast_of_report, read_report
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.evaluation.evaluate import evaluate as evaluate_model
-    from fetalflex.evaluation.extractors import AutoencoderFeatures
     from fetalflex.evaluation.report import report_values, summary
     from fetalflex.evaluation.writing import write_report
     from fetalflex.sampling_settings import SamplingSettings
@@ -164,8 +154,7 @@ def evaluate(
     datasets = [open_dataset(path, registry) for path in data]
     detector = None if layout_fidelity is None else load_detector(layout_fidelity, device)
     pipeline = load_pipeline(model, registry, device)
-    extractor = None if ruler is None else AutoencoderFeatures(load_pipeline(ruler, registry, device).components)
-    results = evaluate_model(pipeline, datasets, out, settings, extractor, detector, other, progress_bar)
+    results = evaluate_model(pipeline, datasets, out, settings, None, detector, other, progress_bar)
     write_report(results, registry)
     report = report_values(results)
     typer.echo(json.dumps(report, indent=2) if as_json else f"{summary(results)}\nwrote {out / 'report.md'}")

@@ -10,6 +10,7 @@ from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.intervals import Sampled, sampled_mean
 from fetalflex.evaluation.metrics import CONTROLLED
+from fetalflex.evaluation.perceived import perceive
 from fetalflex.evaluation.quality import likeness
 from fetalflex.evaluation.region_rulers import RegionSet, ruler_metrics, values_of_regions
 from fetalflex.evaluation.results import Side
@@ -20,7 +21,12 @@ EQUAL_BLUR = "blur_equal"
 
 
 def measure_blur(
-    title: str, planes: Mapping[str, RegionSet], sigma: float, extractor: FeatureExtractor, tell: Callable[[], None]
+    title: str,
+    planes: Mapping[str, RegionSet],
+    sigma: float,
+    size: int,
+    extractor: FeatureExtractor,
+    tell: Callable[[], None],
 ) -> Side:
     """Measure syntheses after a Gaussian blur inside their regions.
 
@@ -28,10 +34,11 @@ def measure_blur(
         title: For people.
         planes: Syntheses by plane.
         sigma: In pixels of the real images.
+        size: Side of the canvas on which images are compared.
         extractor: For the perceptual distance.
         tell: Called after each image.
     """
-    return Side(title, {plane: _metrics(regions, sigma, extractor, tell) for plane, regions in planes.items()})
+    return Side(title, {plane: _metrics(regions, sigma, size, extractor, tell) for plane, regions in planes.items()})
 
 
 def sigma_of_contrast(planes: Mapping[str, RegionSet], contrast: float) -> float | None:
@@ -46,12 +53,14 @@ def sigma_of_contrast(planes: Mapping[str, RegionSet], contrast: float) -> float
 
 
 def _metrics(
-    regions: RegionSet, sigma: float, extractor: FeatureExtractor, tell: Callable[[], None]
+    regions: RegionSet, sigma: float, size: int, extractor: FeatureExtractor, tell: Callable[[], None]
 ) -> dict[str, Sampled]:
     near, smooth = [], []
     for real, synthetic, region in regions.read():
         smooth.append((real, blurred(synthetic, region, sigma), region))
-        near.append(likeness(canvas_pair(*smooth[-1], extractor.size), extractor))
+        seen = perceive(*smooth[-1], extractor)
+        distances = {"perceptual": seen.distance, "perceptual_roi": seen.roi_distance}
+        near.append(likeness(canvas_pair(*smooth[-1], size)) | distances)
         tell()
     metrics = {name: sampled_mean(np.array([one[name] for one in near]), regions.draws) for name in CONTROLLED}
     return metrics | ruler_metrics(values_of_regions(smooth), regions)

@@ -13,13 +13,14 @@ from typing import Any
 from fetalflex.anatomy.checks import one_of
 from fetalflex.data import Dataset
 from fetalflex.detection import Detector
-from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.blur_control import EQUAL_BLUR
 from fetalflex.evaluation.comparison import check_same_images
-from fetalflex.evaluation.extractors import AutoencoderFeatures, FeatureExtractor
+from fetalflex.evaluation.extractors import FeatureExtractor, Lite0Features
+from fetalflex.evaluation.frechet import few_images_warning
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
 from fetalflex.evaluation.measuring import Measuring, Show
+from fetalflex.evaluation.published_metrics import Published
 from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing
@@ -87,23 +88,19 @@ def evaluate(
         datasets: Data sets with the split to evaluate and, for the memorisation audit, the split train.
         out: Folder for syntheses.
         settings: What to evaluate and how.
-        extractor: Network for perceptual distance, KID and audit; by default the model's own autoencoder.
+        extractor: Network for perceptual distance, KID, FID and audit; by default EfficientNet-Lite0.
         detector: What looks for the requested boxes in the syntheses; without it layout fidelity is not measured.
         baseline: Report that is to be compared with; refused before anything is synthesised if it is of other images.
         show: Shows progress.
 
     Raises:
-        FetalFlexError: If settings do not fit the data, `out` holds something else, or the baseline is of other images.
+        FetalFlexError: If the extractor is not installed, settings do not fit the data, `out` holds something else, or
+            the baseline is of other images.
     """
     settings = settings or EvaluationSettings()
     one_of(settings.roi, "roi", _ROI_MODES)
-    extractor = extractor or AutoencoderFeatures(pipeline.components)
-    size = pipeline.components.config.image_size
-    if extractor.size != size:
-        raise FetalFlexError(
-            f"the extractor {extractor.name} takes images of {extractor.size} px, the model makes {size} px; "
-            "give an extractor of the model's size"
-        )
+    extractor = extractor or Lite0Features.load(pipeline.device)
+    published = Published.find(pipeline.device)
     selection = select_samples(
         datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
     )
@@ -128,13 +125,16 @@ def evaluate(
         real_is_held_out=settings.split != "train",
         with_audit=settings.with_audit,
         batch_size=settings.batch_size,
+        published=published,
     )
     planes = measuring.planes(show)
     blurs = measuring.blurs(settings.blurs, settings.blur_to, show)
     edited = measuring.local_edits(local) if local else None
     adherence = measuring.adherence() if settings.with_edits else {}
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
-    notes = tuple(_notes(selection, settings, planes, blurs))
+    fewest = min(len(result.samples) for result in planes.values())
+    warning = few_images_warning("FID", fewest, extractor.width)
+    notes = (*_notes(selection, settings, planes, blurs), *([warning] if warning else []), *published.missing)
     return Results(facts, kept, planes, adherence, fidelity, blurs, edited, notes)
 
 
@@ -164,7 +164,7 @@ def _facts(
     return {
         "model": pipeline.identity,
         "extractor": extractor.name,
-        "image_size": extractor.size,
+        "image_size": pipeline.components.config.image_size,
         "data_fingerprint": selection.fingerprint,
         "split": settings.split,
         "images": len(selection.evaluated),

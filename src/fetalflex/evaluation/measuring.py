@@ -12,21 +12,26 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import draw_roi_mask
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation import quality, roi_vectors
+from fetalflex.evaluation import roi_vectors
 from fetalflex.evaluation.adherence import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
 from fetalflex.evaluation.blur_control import EQUAL_BLUR, measure_blur, sigma_of_contrast
 from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.extractors import FeatureExtractor
-from fetalflex.evaluation.intervals import Sampled, patient_draws, sampled_mean
+from fetalflex.evaluation.intervals import Array, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.kid import FeatureSet, kid
 from fetalflex.evaluation.memorisation import Audit, audit
-from fetalflex.evaluation.region_rulers import Region, RegionSet, ruler_metrics, values_of_regions
+from fetalflex.evaluation.perceived import perceive
+from fetalflex.evaluation.published_metrics import Published
+from fetalflex.evaluation.quality import likeness, reconstruction
+from fetalflex.evaluation.region_rulers import Region, RegionSet, appearances, ruler_metrics, values_of_regions
 from fetalflex.evaluation.results import AdherenceResult, PlaneResult, Side
 from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
 from fetalflex.evaluation.samples import Sample, Selection
+from fetalflex.evaluation.set_metrics import PairedVectors, classified, distances
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task
+from fetalflex.evaluation.two_samples import tell_apart
 from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.rulers import RULER_NAMES
 
 Image = NDArray[np.uint8]
 Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
@@ -46,6 +51,7 @@ class Measuring:
         real_is_held_out: Whether the evaluated real images were not trained on.
         with_audit: Compare with training and held-out images, all of which are read for that.
         batch_size: Images that are computed together.
+        published: Networks that papers report by, as far as they are there.
     """
 
     pipeline: FetalFlexPipeline
@@ -56,6 +62,7 @@ class Measuring:
     real_is_held_out: bool
     with_audit: bool
     batch_size: int
+    published: Published
 
     def planes(self, show: Show) -> dict[str, PlaneResult]:
         """Return quality and memorisation audit of each plane."""
@@ -64,6 +71,11 @@ class Measuring:
         with show("measuring", total) as tell:
             progress = _Counter(tell)
             return {plane: self._plane(plane, held_out, progress) for plane in self.selection.planes}
+
+    @property
+    def _size(self) -> int:
+        """Side of the canvas on which images are compared by their pixels."""
+        return self.pipeline.components.config.image_size
 
     def _seed(self, plane: str) -> int:
         """Return the seed of a plane's draws; it and the next are no other plane's."""
@@ -94,6 +106,8 @@ class Measuring:
             draws = patient_draws(patients, self._seed(plane))
             regions = RegionSet(partial(self._edited_regions, chosen), patients, draws)
             planes[plane] = ruler_metrics(values_of_regions(regions.read()), regions)
+            if told := tell_apart(appearances(regions), self._seed(plane)):
+                planes[plane]["auc_rulers"] = told.auc
         return Side(f"{len(tasks)} images in which one inner structure is moved by half its size", planes)
 
     def _edited_regions(self, tasks: Sequence[Task]) -> Iterator[Region]:
@@ -117,7 +131,7 @@ class Measuring:
         with show("blurring", len(wanted) * len(self.selection.evaluated)) as tell:
             progress = _Counter(tell)
             return {
-                name: measure_blur(title, planes, sigma, self.extractor, lambda: progress.add(1))
+                name: measure_blur(title, planes, sigma, self._size, self.extractor, lambda: progress.add(1))
                 for name, (title, sigma) in wanted.items()
             }
 
@@ -146,34 +160,54 @@ class Measuring:
             for part in (self.selection.evaluated, self._training(), other_held_out)
         )
         seed = self._seed(plane)
-        measured = self._quality(samples, progress)
+        values, whole = self._compared(samples, progress)
         regions = self._regions(samples, seed)
-        grains = values_of_regions(regions.read())
+        values |= values_of_regions(regions.read())
         real, synthetic = self._vectors(samples), self._vectors(samples, self._synthesis)
         trained = self._vectors(training, progress=progress, mirrored=False)
         held_out = [self._vectors(other_held_out, progress=progress)]
         held_out += [real] if self.real_is_held_out else []
+        assert real is not None
+        assert synthetic is not None
+        rois = PairedVectors(real.pooled, synthetic.pooled)
+        told = classified(rois, appearances(regions), seed)
+        metrics = {name: sampled_mean(values[name], regions.draws) for name in values if name not in RULER_NAMES}
+        metrics |= distances(
+            whole,
+            rois,
+            regions.patients,
+            regions.draws,
+            None if trained is None else trained.pooled,
+            tuple(sample.patient for sample in training),
+            seed + 1,
+        )
+        metrics |= self.published.metrics(regions)
+        metrics |= ruler_metrics(values, regions) | {name: one.auc for name, one in told.items()}
         return PlaneResult(
             samples,
-            self._metrics(samples, training, measured, real, synthetic, trained, seed) | ruler_metrics(grains, regions),
-            {name: values.tolist() for name, values in (measured.values | grains).items()},
+            metrics,
+            {name: column.tolist() for name, column in values.items()},
             _audits(synthetic, [part for part in held_out if part is not None], trained),
             training,
+            told,
         )
 
-    def _quality(self, samples: Sequence[Sample], progress: _Counter) -> quality.Quality:
-        parts = []
+    def _compared(self, samples: Sequence[Sample], progress: _Counter) -> tuple[dict[str, Array], PairedVectors]:
+        """Return how near each synthesis comes to its real image, and what the extractor sees of both as a whole."""
+        near, seen, vae = [], [], self.pipeline.components.vae
         for sample in samples:
-            parts.append(self._quality_of(sample))
+            region = sample.image(), self._synthesis(sample), self._roi(sample)
+            try:
+                pair = canvas_pair(*region, self._size)
+                near.append(likeness(pair) | reconstruction(pair, vae, self.pipeline.device))
+                seen.append(perceive(*region, self.extractor))
+            except FetalFlexError as error:
+                raise FetalFlexError(f"{sample.record.file_name}: {error}") from error
             progress.add(1)
-        return quality.joined(parts)
-
-    def _quality_of(self, sample: Sample) -> quality.Quality:
-        pair = canvas_pair(sample.image(), self._synthesis(sample), self._roi(sample), self.extractor.size)
-        try:
-            return quality.measure_quality([pair], self.extractor, self.pipeline.components.vae, self.pipeline.device)
-        except FetalFlexError as error:
-            raise FetalFlexError(f"{sample.record.file_name}: {error}") from error
+        columns = {name: np.array([one[name] for one in near]) for name in near[0]}
+        columns["perceptual"] = np.array([one.distance for one in seen])
+        columns["perceptual_roi"] = np.array([one.roi_distance for one in seen])
+        return columns, PairedVectors(np.stack([one.real for one in seen]), np.stack([one.synthetic for one in seen]))
 
     def _vectors(
         self,
@@ -193,32 +227,6 @@ class Measuring:
         if not samples:
             return None
         return roi_vectors.roi_vectors(regions(), self.extractor, mirrored, self.batch_size)
-
-    def _metrics(
-        self,
-        samples: Sequence[Sample],
-        training: Sequence[Sample],
-        measured: quality.Quality,
-        real: RoiVectors | None,
-        synthetic: RoiVectors | None,
-        trained: RoiVectors | None,
-        seed: int,
-    ) -> dict[str, Sampled]:
-        draws = patient_draws([sample.patient for sample in samples], seed)
-        metrics = {name: sampled_mean(values, draws) for name, values in measured.values.items()}
-        if len({sample.patient for sample in samples}) < 2 or real is None or synthetic is None:
-            return metrics
-        patients = tuple(sample.patient for sample in samples)
-        real_set, synthetic_set = (FeatureSet(part.pooled, patients, draws) for part in (real, synthetic))
-        whole = (FeatureSet(part, patients, draws) for part in (measured.real, measured.synthetic))
-        metrics["kid"] = kid(*whole)
-        metrics["kid_roi"] = kid(real_set, synthetic_set)
-        trained_patients = tuple(sample.patient for sample in training)
-        if trained is not None and len(set(trained_patients)) >= 2:
-            trained_set = FeatureSet(trained.pooled, trained_patients, patient_draws(trained_patients, seed + 1))
-            metrics["kid_roi_training"] = kid(synthetic_set, trained_set)
-            metrics["real_kid_roi_training"] = kid(real_set, trained_set)
-        return metrics
 
     def _verdict(self, test: AdherenceTest, sample: Sample) -> Verdict:
         outline = sample.layout.outline(self.pipeline.registry)

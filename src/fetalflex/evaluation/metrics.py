@@ -14,7 +14,7 @@ class Metric:
     Args:
         name: Key in `report.json` and `samples.csv`.
         title: For people.
-        better: "higher", "lower", "0" or "1" where that number is best, or "" where nothing is.
+        better: "higher", "lower", "0", "0.5" or "1" where that number is best, or "" where nothing is.
         factor: By which it is multiplied in tables.
         digits: After the point, in tables.
         of_sample: Whether every image has it, or only a set of images.
@@ -28,6 +28,9 @@ class Metric:
     of_sample: bool = True
 
 
+ARROWS = {"higher": " ↑", "lower": " ↓", "0": " → 0", "0.5": " → 0.5", "1": " → 1", "": ""}
+"""What stands behind a title in tables, by what is better."""
+
 QUALITY = (
     Metric("psnr", "PSNR, whole image, dB", "higher", digits=2),
     Metric("psnr_roi", "PSNR, ROI, dB", "higher", digits=2),
@@ -37,6 +40,10 @@ QUALITY = (
     Metric("perceptual_roi", "perceptual distance, ROI", "lower"),
     Metric("kid", "KID x 1000, whole image", "lower", 1000, of_sample=False),
     Metric("kid_roi", "KID x 1000, ROI", "lower", 1000, of_sample=False),
+    Metric("fid_roi", "FID, ROI (biased: few images)", "lower", digits=1, of_sample=False),
+    Metric("fid_inception_roi", "FID through Inception, ROI (biased: few images)", "lower", digits=1, of_sample=False),
+    Metric("lpips_roi", "LPIPS through AlexNet, ROI", "lower", of_sample=False),
+    Metric("auc_features", "AUC of telling synthetic from real ROIs by features", "0.5", digits=2, of_sample=False),
     Metric("kid_roi_training", "KID x 1000, synthetic ROIs to training ROIs", "lower", 1000, of_sample=False),
     Metric("real_kid_roi_training", "KID x 1000, real ROIs to training ROIs", "", 1000, of_sample=False),
     Metric("reconstruction_psnr", "PSNR of the autoencoder's reconstruction, dB", "higher", digits=2),
@@ -74,6 +81,9 @@ RULERS = (
     Metric("tone_distance", "Wasserstein distance of greys inside, grey levels", "lower", digits=1),
     Metric("tone_ring", "absolute difference of the mean inside and round it, grey levels", "", digits=1),
     Metric("real_tone_ring", "the same in the real images", "", digits=1),
+    Metric(
+        "auc_rulers", "AUC of telling synthetic from real regions by all of these", "0.5", digits=2, of_sample=False
+    ),
 )
 """How a synthetic region differs from the real one in its own pixels, in the order of tables; see `rulers`."""
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.evaluation.intervals import FEWEST_PATIENTS, Sampled, sampled_mean, sampled_ratio
-from fetalflex.rulers import RULER_NAMES, ruler_values
+from fetalflex.evaluation.two_samples import PairedNumbers
+from fetalflex.rulers import RULER_NAMES, appearance, ruler_values
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -53,6 +54,16 @@ def values_of_regions(regions: Iterable[Region]) -> dict[str, Array]:
     """
     found = [ruler_values(*region) for region in regions]
     return {name: np.array([one[name] for one in found]) for name in RULER_NAMES}
+
+
+def appearances(regions: RegionSet) -> PairedNumbers:
+    """Return what the rulers see in each real and in each synthetic region, for a test of two samples."""
+    real, synthetic = zip(
+        *((appearance(real, region), appearance(synthetic, region)) for real, synthetic, region in regions.read()),
+        strict=True,
+    )
+    real_rows, synthetic_rows = (np.array([list(one.values()) for one in side]) for side in (real, synthetic))
+    return PairedNumbers(tuple(real[0]), real_rows, synthetic_rows, regions.patients)
 
 
 def ruler_metrics(values: Mapping[str, Array], regions: RegionSet) -> dict[str, Sampled]:

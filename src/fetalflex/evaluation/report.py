@@ -19,15 +19,13 @@ from fetalflex.evaluation.fidelity_report import (
 )
 from fetalflex.evaluation.intervals import Estimate, Sampled, share_estimate
 from fetalflex.evaluation.memorisation import Audit
-from fetalflex.evaluation.metrics import CONTROLLED, METRICS, QUALITY, RULERS, Metric
+from fetalflex.evaluation.metrics import ARROWS, CONTROLLED, METRICS, QUALITY, RULERS, Metric
 from fetalflex.evaluation.results import AUDITS, PlaneResult, Results, Side, means_over_planes
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 
 FORMAT = "fetalflex/evaluation-report"
 VERSION = 1
 ALL_PLANES = "mean of planes"
-
-_ARROWS = {"higher": " ↑", "lower": " ↓", "0": " → 0", "1": " → 1", "": ""}
 
 _RULERS_EXPLAINED = (
     "Measured inside the region at the real image's own resolution, in whose pixels frequencies are. Power and local "
@@ -89,7 +87,7 @@ def report_markdown(results: Results) -> str:
         + f". Seed {facts['seed']}; region {facts['roi']}; {settings}.",
         "",
         f"Images are compared on the model's canvas of {facts['image_size']} px; ROI is the synthesised region alone. "
-        f"Perceptual distance and KID: {facts['extractor']}. In brackets 95 % intervals, by drawing patients anew "
+        f"Perceptual distance, KID and FID: {facts['extractor']}. In brackets 95 % intervals, by drawing patients anew "
         "1000 times (none for fewer than five), of shares by Wilson's formula.",
         "",
     ]
@@ -181,7 +179,7 @@ def _quality_table(results: Results) -> list[str]:
     planes = {plane: result.metrics for plane, result in results.planes.items()}
     lines = table_head(["", *(f"{plane} ({len(r.samples)})" for plane, r in results.planes.items()), ALL_PLANES])
     for metric in QUALITY:
-        lines += _metric_row(metric, metric.title + _ARROWS[metric.better], planes)
+        lines += _metric_row(metric, metric.title + ARROWS[metric.better], planes)
         if metric.name in CONTROLLED:
             for side in results.blurs.values():
                 lines += _metric_row(metric, f"… {side.title}", side.planes)
@@ -204,7 +202,7 @@ def _ruler_section(results: Results) -> list[str]:
 
 
 def _ruler_table(planes: Mapping[str, Mapping[str, Sampled]], metrics: Sequence[Metric]) -> list[str]:
-    rows = [_metric_row(metric, metric.title + _ARROWS[metric.better], planes) for metric in metrics]
+    rows = [_metric_row(metric, metric.title + ARROWS[metric.better], planes) for metric in metrics]
     return table_head(["", *planes, ALL_PLANES]) + [line for row in rows for line in row]
 
 

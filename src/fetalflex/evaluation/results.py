@@ -13,6 +13,7 @@ from fetalflex.evaluation.layout_fidelity import LayoutFidelity
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import METRICS
 from fetalflex.evaluation.samples import Sample
+from fetalflex.evaluation.two_samples import TwoSamples
 
 AUDITS = {"features": "features of the extractor", "grey": "correlation of grey values"}
 """How near-copies are searched for."""
@@ -28,6 +29,8 @@ class PlaneResult:
         sample_metrics: By name, one value per image.
         audits: By the kind of vectors, see `AUDITS`; empty without training or held-out images.
         training: Images among which near-copies were searched.
+        told: How well real and synthetic regions are told apart, by the names `auc_features` and `auc_rulers`; empty
+            with fewer than five patients.
     """
 
     samples: tuple[Sample, ...]
@@ -35,6 +38,7 @@ class PlaneResult:
     sample_metrics: dict[str, list[float]]
     audits: dict[str, Audit]
     training: tuple[Sample, ...]
+    told: dict[str, TwoSamples] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fetalflex.evaluation.metrics import METRICS
+from fetalflex.evaluation.metrics import ARROWS, METRICS, Metric
 from fetalflex.evaluation.tables import shown_estimate, table_row
 
-_SHOWN = ("psnr_roi", "ms_ssim", "ms_ssim_roi", "perceptual_roi", "kid_roi")
+_SHOWN = ("psnr_roi", "ms_ssim", "ms_ssim_roi", "perceptual_roi", "kid_roi", "texture", "contrast_ratio")
 _TRAINING = {
     "validation/adherence": "adherence",
     "validation/adherence_noisy": "adherence, noisier half",
@@ -18,14 +18,15 @@ _TRAINING = {
 def ablation_table(values: dict[str, Any]) -> str:
     """Return one line per variant: quality as mean over planes, and how much the layout matters.
 
+    Below the first stand its syntheses after a blur: what smoothness alone is worth.
+
     Args:
         values: What `run_ablation` returns.
     """
     report = values["rows"][0]["report"]
     metrics = [metric for metric in METRICS if metric.name in _SHOWN]
-    arrows = {"higher": " ↑", "lower": " ↓", "": ""}
     tests = [(structure, question) for structure in report["adherence"] for question in ("enlarged", "removed")]
-    titles = ["", *(metric.title + arrows[metric.better] for metric in metrics)]
+    titles = ["", *(metric.title.replace("**", "") + ARROWS[metric.better] for metric in metrics)]
     titles += [title + " ↑" for title in _TRAINING.values()] + [f"{s} {question} ↑" for s, question in tests]
     sampling = ", ".join(f"{name} {value}" for name, value in report["sampling"].items())
     lines = [
@@ -40,12 +41,19 @@ def ablation_table(values: dict[str, Any]) -> str:
     ]
     for row in values["rows"]:
         quality, training = row["report"]["mean_of_planes"], row["training"]
-        cells = [row["title"]]
-        cells += [shown_estimate(quality.get(metric.name), metric.factor, metric.digits) for metric in metrics]
+        cells = [row["title"], *_quality(quality, metrics)]
         cells += [_percent(training.get(name)) for name in _TRAINING]
         cells += [_share(row["report"]["adherence"].get(structure, {}).get(question)) for structure, question in tests]
         lines.append(table_row(cells))
+        if row is values["rows"][0]:
+            for blur in row["report"].get("blurs", {}).values():
+                unknown = ["-"] * (len(_TRAINING) + len(tests))
+                lines.append(table_row([f"… {blur['title']}", *_quality(blur["mean_of_planes"], metrics), *unknown]))
     return "\n".join(lines) + "\n"
+
+
+def _quality(means: dict[str, Any], metrics: list[Metric]) -> list[str]:
+    return [shown_estimate(means.get(metric.name), metric.factor, metric.digits) for metric in metrics]
 
 
 def _share(estimate: dict[str, Any] | None) -> str:

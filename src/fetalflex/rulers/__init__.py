@@ -5,7 +5,7 @@ evaluation alike.
 """
 
 from fetalflex.rulers.blur import blurred, equal_blur
-from fetalflex.rulers.region import BAND_NAMES, RULER_NAMES, ruler_values
+from fetalflex.rulers.region import BAND_NAMES, RULER_NAMES, appearance, ruler_values
 from fetalflex.rulers.seam import Seam, rim_step, seam
 from fetalflex.rulers.texture import BANDS, SUMMARY_BAND, Texture, local_contrast, texture
 from fetalflex.rulers.tone import Tone, tone
@@ -18,6 +18,7 @@ __all__ = [
     "Seam",
     "Texture",
     "Tone",
+    "appearance",
     "blurred",
     "equal_blur",
     "local_contrast",

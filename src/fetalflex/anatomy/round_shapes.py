@@ -122,12 +122,17 @@ def _union(shapes: Sequence[RoundShape], window: tuple[int, int, int, int]) -> N
     mask = np.zeros((bottom - top, right - left), np.bool_)
     for shape in shapes:
         x0, y0, x1, y1 = shape.reach()
-        columns = np.arange(max(math.floor(x0), left), min(math.ceil(x1), right))
-        rows = np.arange(max(math.floor(y0), top), min(math.ceil(y1), bottom))
-        if len(columns) and len(rows):
-            part = mask[rows[0] - top : rows[-1] - top + 1, columns[0] - left : columns[-1] - left + 1]
-            part |= shape.holds(columns[None, :] + 0.5, rows[:, None] + 0.5)
+        first_x, last_x = max(math.floor(x0), left), min(math.ceil(x1), right)
+        first_y, last_y = max(math.floor(y0), top), min(math.ceil(y1), bottom)
+        if first_x < last_x and first_y < last_y:
+            part = mask[first_y - top : last_y - top, first_x - left : last_x - left]
+            part |= shape.holds(_centres(first_x, last_x)[None, :], _centres(first_y, last_y)[:, None])
     return mask
+
+
+def _centres(first: int, last: int) -> NDArray[np.float64]:
+    """Return where pixels from the first up to the last have their centres."""
+    return np.arange(first, last, dtype=np.float64) + 0.5
 
 
 def _widened(

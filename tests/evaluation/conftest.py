@@ -6,6 +6,7 @@ import pytest
 
 from fetalflex.data import DatasetFolder
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
+from fetalflex.evaluation.extractors import Lite0Features
 from fetalflex.evaluation.results import Results
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
@@ -14,6 +15,12 @@ from fetalflex.sampling_settings import SamplingSettings
 @pytest.fixture(scope="session")
 def phantoms(phantom_folder: Path) -> DatasetFolder:
     return DatasetFolder(phantom_folder)
+
+
+@pytest.fixture(scope="session")
+def eye() -> Lite0Features:
+    """The network that judges images."""
+    return Lite0Features.load()
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,23 @@
 from __future__ import annotations
 
-import copy
-
+import numpy as np
 import torch
 
-from fetalflex.evaluation.extractors import AutoencoderFeatures
-from fetalflex.models.components import Components
+from fetalflex.evaluation.extractors import Lite0Features
+from fetalflex.models.latents import pixels_from_arrays
+from fetalflex.models.lite0_weights import load_lite0
 
 
-def test_the_maps_lead_to_what_the_encoder_encodes(shared_model: Components) -> None:
-    pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    maps = AutoencoderFeatures(shared_model).maps(pixels)
-    assert [tuple(one.shape) for one in maps] == [(2, 8, 32, 32), (2, 16, 16, 16), (2, 16, 16, 16), (2, 16, 16, 16)]
-    encoder = shared_model.vae.encoder
-    moments = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(maps[-1])))
-    torch.testing.assert_close(moments, encoder(pixels))
+def test_vectors_are_what_the_classifier_sees(eye: Lite0Features) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (eye.size, eye.size), dtype=np.uint8)
+    pixels = pixels_from_arrays([grey])
+    maps = eye.maps(pixels)
+    assert [one.shape[2] for one in maps] == [112, 56, 28, 14, 7]
+    vectors = eye.vectors(maps)
+    assert vectors.shape == (1, 1280)
+    network = load_lite0()
+    torch.testing.assert_close(network.classifier(vectors), network(pixels))
 
 
-def test_the_name_says_which_weights_it_has(random_model: Components) -> None:
-    before = AutoencoderFeatures(random_model)
-    assert before.name.startswith("tiny-autoencoder-")
-    assert before.size == 64
-    assert AutoencoderFeatures(copy.deepcopy(random_model)).name == before.name
-    next(random_model.vae.parameters()).data += 0.1
-    assert AutoencoderFeatures(random_model).name != before.name
+def test_the_name_says_which_network_with_which_weights(eye: Lite0Features) -> None:
+    assert eye.name == "EfficientNet-Lite0 (ImageNet, 57934424)"

@@ -11,11 +11,6 @@ from fetalflex.evaluation.perceived import perceive
 SHAPE = 300, 420
 
 
-@pytest.fixture(scope="module")
-def eye() -> Lite0Features:
-    return Lite0Features.load()
-
-
 @pytest.fixture
 def real() -> NDArray[np.uint8]:
     speckle = np.random.default_rng(0).rayleigh(60, SHAPE)

@@ -8,9 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fetalflex.evaluation.features import pooled_features
-from fetalflex.models.components import Components, weights_digest
-from fetalflex.models.lite0 import IMAGE_SIZE, EfficientNetLite0
+from fetalflex.models.lite0 import FEATURES, IMAGE_SIZE, EfficientNetLite0
 from fetalflex.models.lite0_weights import WEIGHTS_SHA256, load_lite0
 
 
@@ -27,6 +25,10 @@ class FeatureExtractor(Protocol):
     @property
     def size(self) -> int:
         """Side of the square images that it takes, in pixels."""
+
+    @property
+    def width(self) -> int:
+        """Number D of entries of its vectors."""
 
     def maps(self, pixels: Tensor) -> list[Tensor]:
         """Return feature maps, each (B, C_i, h_i, w_i), shallowest first.
@@ -80,6 +82,11 @@ class Lite0Features:
         """224 pixels."""
         return IMAGE_SIZE
 
+    @property
+    def width(self) -> int:
+        """1280 entries."""
+        return FEATURES
+
     @torch.no_grad()
     def maps(self, pixels: Tensor) -> list[Tensor]:
         """Return the last map at each of five strides; see `FeatureExtractor`."""
@@ -89,46 +96,3 @@ class Lite0Features:
     def vectors(self, maps: Sequence[Tensor]) -> Tensor:
         """Return what the classifier sees, (B, 1280); see `FeatureExtractor`."""
         return self._network.features(maps[-1])
-
-
-class AutoencoderFeatures:
-    """Use the encoder of a model's own autoencoder.
-
-    It was trained on ultrasound, and no foreign weights have to be shipped. The maps are the outputs of its resolution
-    levels and of its middle block. The price is that two models with different autoencoders get different rulers: to
-    compare them, give both evaluations the same extractor. And it sees structure and strong blur well, fine speckle
-    hardly: what an autoencoder need not keep, its features need not show.
-
-    Args:
-        components: The model.
-    """
-
-    def __init__(self, components: Components) -> None:
-        self._encoder = components.vae.encoder
-        self._device = next(components.vae.parameters()).device
-        self._name = f"{components.config.name}-autoencoder-{weights_digest(components.vae)}"
-        self._size = components.config.image_size
-
-    @property
-    def name(self) -> str:
-        """Model name and digest of the autoencoder's weights."""
-        return self._name
-
-    @property
-    def size(self) -> int:
-        """Side of the model's canvas in pixels."""
-        return self._size
-
-    def vectors(self, maps: Sequence[Tensor]) -> Tensor:
-        """Return means and deviations of all channels; see `pooled_features`."""
-        return pooled_features(maps)
-
-    @torch.no_grad()
-    def maps(self, pixels: Tensor) -> list[Tensor]:
-        """Return the outputs of all levels and of the middle block; see `FeatureExtractor`."""
-        x = self._encoder.conv_in(pixels.to(self._device))
-        maps = []
-        for block in (*self._encoder.down_blocks, self._encoder.mid_block):
-            x = block(x)
-            maps.append(x)
-        return maps

@@ -1,10 +1,9 @@
-"""What is made of feature maps: pooled features for KID, spatial ones to find copies."""
+"""What is made of feature maps: unit vectors at each position, and vectors in which copies are found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -14,23 +13,6 @@ _COPY_GRID = 8
 def channel_normalised(features: Tensor) -> Tensor:
     """Return features (B, C, h, w) with the vector of channels at each position scaled to length 1."""
     return features / features.square().sum(dim=1, keepdim=True).add(1e-10).sqrt()
-
-
-def pooled_features(maps: Sequence[Tensor]) -> Tensor:
-    """Return one vector per image, (B, D) float32: how features are distributed, wherever in the image they lie.
-
-    Per map and channel, the mean and the standard deviation over all positions of the channel-normalised features,
-    times √C so that entries are of order 1 whatever the width of the map.
-
-    Args:
-        maps: Feature maps of a `FeatureExtractor`.
-    """
-    parts = []
-    for features in maps:
-        x = channel_normalised(features) * features.shape[1] ** 0.5
-        deviation, mean = torch.std_mean(x, dim=(2, 3), correction=0)
-        parts += [mean, deviation]
-    return torch.cat(parts, dim=1)
 
 
 def copy_features(maps: Sequence[Tensor]) -> Tensor:

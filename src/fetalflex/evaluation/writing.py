@@ -8,6 +8,7 @@ from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import write_png
 from fetalflex.data.atomic import replacing
+from fetalflex.evaluation.giveaways import draw_giveaway_sheet
 from fetalflex.evaluation.report import report_csv, report_markdown, report_values
 from fetalflex.evaluation.results import Results
 from fetalflex.evaluation.sheets import draw_edit_sheet, draw_fidelity_sheet, draw_nearest_sheet, draw_sample_sheet
@@ -42,6 +43,7 @@ def write_report(results: Results, registry: Registry) -> Path:
         "edits.png": draw_edit_sheet(results, registry),
         "fidelity.png": draw_fidelity_sheet(results, registry),
         "nearest.png": draw_nearest_sheet(results, registry),
+        "giveaways.png": draw_giveaway_sheet(results, registry),
     }
     for name, picture in sheets.items():
         if picture is None:

@@ -69,6 +69,20 @@ def test_a_choice_without_images_is_refused(folder: Path) -> None:
         select_samples(choice(folder / "nowhere"), "train", REGISTRY)
 
 
+def test_an_exchanged_view_shows_names_and_contents_in_other_places(phantom_folder: Path) -> None:
+    views = {"close_up": 1, "exchanged": 1}
+    samples = select_samples(DataConfig(paths=(phantom_folder,), views=views), "train", default_registry(), True)
+    plain = {sample.record.file_name: sample for sample in samples if sample.view == "close_up"}
+    exchanged = [sample for sample in samples if sample.view == "exchanged"]
+    assert 0 < len(exchanged) <= len(plain)
+    for sample in exchanged:
+        before = plain[sample.record.file_name]
+        assert sorted(sample.layout.names()) == sorted(before.layout.names())
+        boxes = [[one.box for one in layout.structures] for layout in (sample.layout, before.layout)]
+        assert boxes[0] != boxes[1] or sample.layout != before.layout
+        assert not np.array_equal(sample.image(), sample.part.image(sample.dataset.image(sample.record)))
+
+
 def test_each_view_follows_the_one_before_and_unannotated_images_have_no_close_up(folder: Path) -> None:
     samples = select_samples(DataConfig(paths=(folder,)), "train", REGISTRY)
     shown = [(sample.view, sample.record.file_name) for sample in samples]

@@ -21,7 +21,7 @@ class _Strict(BaseModel):
 
 
 Weight = Annotated[float, Field(gt=0, le=1000)]
-View = Literal["whole", "close_up"]
+View = Literal["whole", "close_up", "exchanged"]
 
 
 class DataConfig(_Strict):
@@ -39,7 +39,9 @@ class DataConfig(_Strict):
             off.
         views: How often each view of an annotated image is shown: `whole`, and `close_up`, cut round its anatomy, which
             is what the model works on when it edits an image. Images without boxes are shown whole, or not at all
-            without that view. The control stage validates on close-ups alone if it has them.
+            without that view. The control stage validates on close-ups alone if it has them. `exchanged` is for the
+            control stage: close-ups in which one or two pairs of structures have changed places together with their
+            names, so that the model learns to look at names; images without such a pair have no such view.
         min_quality: Leave out images whose quality grade is lower; ungraded images stay.
         half: Train on the patients of one half alone, the same half whatever the data; all by default. So a detector
             can judge the images of a model that has learnt from other annotations.

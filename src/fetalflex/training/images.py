@@ -20,6 +20,7 @@ from fetalflex.anatomy.close_up import region_of
 from fetalflex.data import Dataset, Record, open_dataset
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.config import DataConfig, View
+from fetalflex.training.exchange import Pair, draw_exchange, exchange_contents, exchange_names
 
 _CONTEXT = (1.15, 1.9)
 _OFF_CENTRE = 0.3
@@ -32,9 +33,10 @@ class Sample:
     Args:
         dataset: Where it lies.
         record: Which image it is.
-        view: `whole` or `close_up`.
+        view: `whole`, `close_up` or `exchanged`.
         part: What is shown of it.
         weight: How often it is shown, relative to others.
+        exchange: Structures of the view that change places, as positions in its layout.
     """
 
     dataset: Dataset
@@ -42,15 +44,19 @@ class Sample:
     view: View
     part: CloseUp
     weight: float = 1.0
+    exchange: tuple[Pair, ...] = ()
 
     @property
     def layout(self) -> Layout:
         """The layout in pixels of the view."""
-        return self.part.layout(self.record.layout)
+        return exchange_names(self.part.layout(self.record.layout), self.exchange)
 
     def image(self) -> NDArray[np.uint8]:
         """Return the view, (H, W) uint8."""
-        return np.ascontiguousarray(self.part.image(self.dataset.image(self.record)))
+        image = np.ascontiguousarray(self.part.image(self.dataset.image(self.record)))
+        if not self.exchange:
+            return image
+        return exchange_contents(image, self.part.layout(self.record.layout), self.exchange)
 
 
 def select_samples(
@@ -90,7 +96,9 @@ def select_samples(
             if part is not None:
                 share = weight * plane_weights.get(record.layout.plane, 1.0)
                 share *= max((factors[name] for name in record.layout.names()), default=1.0)
-                samples.append(Sample(dataset, record, view, part, share))
+                pairs = _exchange(record, part, registry) if view == "exchanged" else ()
+                if pairs or view != "exchanged":
+                    samples.append(Sample(dataset, record, view, part, share, pairs))
     if not samples:
         raise FetalFlexError(
             f"data.paths: no image with split {split!r}, planes {list(config.planes) or 'any'} and quality of at least "
@@ -131,6 +139,12 @@ def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     off_centre = (float(rng.uniform(-_OFF_CENTRE, _OFF_CENTRE)), float(rng.uniform(-_OFF_CENTRE, _OFF_CENTRE)))
     return CloseUp.around(region, record.layout, float(rng.uniform(*_CONTEXT)), off_centre)
+
+
+def _exchange(record: Record, part: CloseUp, registry: Registry) -> tuple[Pair, ...]:
+    """Return what changes places in a record's view; it depends on the record alone."""
+    digest = hashlib.sha256(f"exchange\n{record.file_name}\n{record.layout.to_json()}".encode()).digest()
+    return draw_exchange(part.layout(record.layout), registry, np.random.default_rng(list(digest[:8])))
 
 
 class ImageBank:

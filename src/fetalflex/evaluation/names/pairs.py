@@ -47,21 +47,43 @@ class NamePair:
 
     def parts(self, layout: Layout) -> tuple[Mask, Mask]:
         """Return the pixels of each box, (H, W) bool; what both hold is the smaller one's, as in the layout map."""
-        boxes = [largest(layout, name).box for name in self.names]
-        shape = (layout.height, layout.width)
-        one, other = (inside_box(box, shape) for box in boxes)
-        return (one & ~other, other) if boxes[0].area > boxes[1].area else (one, other & ~one)
+        one, other = (_pixels(layout, name) for name in self.names)
+        return _split(one, other)
 
     def is_visible(self, layout: Layout) -> bool:
         """Say whether the image shows at least 16 pixels of each."""
-        return all(np.count_nonzero(part) >= FEWEST_PIXELS for part in self.parts(layout))
+        return _are_visible(self.parts(layout))
 
 
-def pairs_of(layout: Layout, registry: Registry) -> Iterator[NamePair]:
-    """Yield all pairs of structures that a layout shows, the plane's outline left out, since it holds the others."""
+def candidates(layout: Layout, registry: Registry) -> Iterator[NamePair]:
+    """Yield all pairs of structures of a layout, the plane's outline left out, since it holds the others."""
     outline = registry.plane(layout.plane).outline
-    names = [name for name in layout.names() if name != outline]
-    for first, second in combinations(names, 2):
-        pair = NamePair(layout.plane, first, second)
-        if pair.is_visible(layout):
-            yield pair
+    for first, second in combinations([name for name in layout.names() if name != outline], 2):
+        yield NamePair(layout.plane, first, second)
+
+
+def pairs_of(layout: Layout, registry: Registry) -> Iterator[tuple[NamePair, tuple[Mask, Mask]]]:
+    """Yield the pairs of which a layout shows enough, see `NamePair.is_visible`, with their parts."""
+    pixels: dict[str, tuple[float, Mask]] = {}
+    for pair in candidates(layout, registry):
+        for name in pair.names:
+            if name not in pixels:
+                pixels[name] = _pixels(layout, name)
+        parts = _split(*(pixels[name] for name in pair.names))
+        if _are_visible(parts):
+            yield pair, parts
+
+
+def _pixels(layout: Layout, name: str) -> tuple[float, Mask]:
+    """Return the area of the largest box of a name, and its pixels."""
+    box = largest(layout, name).box
+    return box.area, inside_box(box, (layout.height, layout.width))
+
+
+def _split(one: tuple[float, Mask], other: tuple[float, Mask]) -> tuple[Mask, Mask]:
+    (area, first), (other_area, second) = one, other
+    return (first & ~second, second) if area > other_area else (first, second & ~first)
+
+
+def _are_visible(parts: tuple[Mask, Mask]) -> bool:
+    return all(np.count_nonzero(part) >= FEWEST_PIXELS for part in parts)

@@ -70,8 +70,8 @@ def real_contrasts(
         if pairs:
             image = sample.image()
             level = float(image[region_of(sample.layout, registry)].mean())
-            for pair in pairs:
-                one, other = (float(image[part].mean()) for part in pair.parts(sample.layout))
+            for pair, parts in pairs:
+                one, other = (float(image[part].mean()) for part in parts)
                 if level > 0:
                     found[pair].append((one - other) / level)
         on_progress(number)

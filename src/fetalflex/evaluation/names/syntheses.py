@@ -12,7 +12,7 @@ from fetalflex.anatomy import CloseUp, Layout, draw_roi_mask
 from fetalflex.anatomy.prompts import global_prompt
 from fetalflex.anatomy.registry import Registry
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.names.pairs import NamePair, pairs_of
+from fetalflex.evaluation.names.pairs import NamePair, candidates
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
@@ -76,9 +76,10 @@ def plan_exchanges(
     chosen = []
     for index in order:
         sample = samples[index]
-        for pair in pairs_of(sample.layout, registry):
+        for pair in candidates(sample.layout, registry):
             seen = patients[pair]
-            if (only is None or pair in only) and len(seen) < images_per_pair and sample.patient not in seen:
+            is_wanted = (only is None or pair in only) and len(seen) < images_per_pair and sample.patient not in seen
+            if is_wanted and pair.is_visible(sample.layout):
                 seen.add(sample.patient)
                 chosen.append(Exchange(sample, pair))
     return sorted(chosen, key=lambda one: (one.sample.position, one.pair))

@@ -29,6 +29,14 @@ def gradient(width: int, height: int) -> np.ndarray:
     return (ramp * (255 / max(1, width + height - 2))).astype(np.uint8)
 
 
+def save_bytes_image(path: Path, width: int, height: int, **options: Any) -> Path:
+    """Write an image with options of Pillow, such as EXIF; the format is the name's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
+    Image.fromarray(ramp.astype(np.uint8)).save(path, **options)
+    return path
+
+
 def save_json(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))

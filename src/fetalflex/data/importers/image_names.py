@@ -259,7 +259,8 @@ class ImageNames:
         known = folder_of.get(reference.beside)
         if reference.own_file and known and image.parent not in known:
             return "the other images of this folder lie elsewhere"
-        wanted, there = _telling(meant), _telling(self._of_images(name))
+        is_stated = "/" in path or reference.subset is not None
+        wanted, there = _telling(meant), _telling(name if is_stated else self._of_images(name))
         if wanted and there and not (_is_part(wanted, there) or _is_part(there, wanted)):
             return "lies in another folder"
         return None

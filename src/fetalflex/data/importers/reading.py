@@ -151,7 +151,7 @@ def _bytes(path: Path, max_bytes: int) -> bytes:
         if size > max_bytes:
             raise FetalFlexError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read")
         with path.open("rb") as file:
-            return file.read(max_bytes)
+            return file.read(size)
     except OSError as error:
         raise FetalFlexError(f"{path} cannot be read: {error.strerror or error}") from error
 

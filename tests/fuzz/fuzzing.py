@@ -1,0 +1,117 @@
+"""Run damaged inputs through an importer and the checks of `prepare`; anything but a refusal is a find.
+
+By hand, without end or with a number of inputs:
+
+    python tests/fuzz/fuzzing.py coco --inputs 100000 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer_seeds import Files, seeds
+from mutations import damaged
+
+from fetalflex.anatomy.registry import default_registry
+from fetalflex.data.checking import check_source
+from fetalflex.data.coco_records import coco_from_records
+from fetalflex.data.importers import ImportOptions, get_importer
+from fetalflex.errors import FetalFlexError
+
+SLOWEST = 2.0
+"""Seconds of processor time that an input may take."""
+
+
+@dataclass(frozen=True)
+class Find:
+    """Hold an input that did not end in a refusal: its number, what happened, and the damaged files."""
+
+    number: int
+    what: str
+    files: Files
+
+
+def finds(target: str, inputs: range, seed: int, folder: Path) -> Iterator[Find]:
+    """Yield what damaged inputs of a target bring to light.
+
+    Args:
+        target: One of the names of `importer_seeds.seeds`.
+        inputs: Numbers of the inputs; each has its own generator, so any of them can be made again by itself.
+        seed: Seed of all.
+        folder: Empty folder to work in.
+    """
+    format_name, files, targets = seeds()[target]
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    for number in inputs:
+        draw = random.Random(f"{target}/{seed}/{number}")
+        changed = {name: damaged(files[name], name, draw) for name in targets if draw.random() < 0.8}
+        for name, content in changed.items():
+            (folder / name).write_bytes(content)
+        started = time.process_time()
+        try:
+            _import(format_name, folder, draw)
+        except FetalFlexError:
+            pass
+        except Exception:  # the point of it
+            yield Find(number, traceback.format_exc(), changed)
+        if (took := time.process_time() - started) > SLOWEST:
+            yield Find(number, f"took {took:.1f} s", changed)
+        for name in changed:
+            (folder / name).write_bytes(files[name])
+
+
+def _import(format_name: str, folder: Path, draw: random.Random) -> None:
+    fixed = format_name in ("hc18", "fetus_framework", "fetal_planes", "head_biometry")
+    options = ImportOptions(
+        plane=None if fixed else "thalamic_transverse",
+        rotated=draw.random() < 0.3,
+        keep_unannotated=draw.random() < 0.3,
+        columns={"file": "file", "label": "label", **{key: key for key in ("x0", "y0", "x1", "y1")}}
+        if format_name == "fetus_framework"
+        else {},
+    )
+    findings = check_source(get_importer(format_name).read(folder, options), folder, options, lambda _: None)
+    registry = default_registry()
+    coco = coco_from_records([image.record for image in findings.images], registry)
+    json.dumps(coco, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    for entry in (*findings.refused, *findings.notes):
+        f"{entry.where}: {entry.reason}".encode()
+
+
+def main() -> None:
+    """Fuzz one target, or all, and print what is found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", choices=[*seeds(), "all"])
+    parser.add_argument("--inputs", type=int, default=0, help="how many; 0 goes on until it is stopped")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    targets = list(seeds()) if arguments.target == "all" else [arguments.target]
+    count = 0
+    for target in targets:
+        started, found = time.process_time(), 0
+        with tempfile.TemporaryDirectory() as folder:
+            inputs = range(arguments.inputs or sys.maxsize)
+            for find in finds(target, inputs, arguments.seed, Path(folder)):
+                found += 1
+                print(f"{target} input {find.number}: {find.what}", flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        seconds = time.process_time() - started
+        print(f"{target}: {arguments.inputs} inputs, {found} finds, {seconds:.0f} s, peak {peak} MiB", flush=True)
+        count += found
+    sys.exit(1 if count else 0)
+
+
+if __name__ == "__main__":
+    main()

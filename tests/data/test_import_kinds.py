@@ -438,3 +438,22 @@ def test_what_is_too_much_is_refused_before_it_costs(tmp_path, name, file, conte
     tracemalloc.stop()
     assert peak < 60_000_000
     assert "at most" in str(refusals)
+
+
+def test_the_subset_in_a_coco_files_name_is_a_folder_if_there_is_one(tmp_path):
+    for split in ("Train", "Test"):
+        save_image(tmp_path / "images" / split / "1.png")
+        coco(tmp_path, "1.png", (10, 20, 40, 60) if split == "Train" else (50, 30, 90, 70))
+        save_json(tmp_path / "annotations" / f"instances_{split}.json", json.loads((tmp_path / "ann.json").read_text()))
+        (tmp_path / "ann.json").unlink()
+    items, refusals = read_all("coco", tmp_path, **PLANE)
+    assert refusals == []
+    assert {(item.split, boxes(item)[0][1]) for item in items} == {("train", 25), ("test", 70)}
+
+
+def test_other_words_in_a_coco_files_name_do_not_matter(tmp_path):
+    save_image(tmp_path / "scans" / "1.png")
+    coco(tmp_path, "1.png", (10, 20, 40, 60))
+    (tmp_path / "ann.json").rename(tmp_path / "labels_my-project_2024.json")
+    (item,), _ = read_all("coco", tmp_path, **PLANE)
+    assert item.image_path.name == "1.png"

@@ -108,7 +108,7 @@ class _CocoFile:
         """Return the names of the file's images that can be matched, in order."""
         subset = _subset(self._path)
         return [
-            Reference(entry["file_name"], f"{self._where} {where}", self._path.parent, subset=subset)
+            Reference(entry["file_name"], f"{self._where} {where}", self._path.parent, folder=subset)
             for where, entry, _ in (one for one in self._images if not isinstance(one, Refusal))
         ]
 

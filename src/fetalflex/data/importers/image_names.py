@@ -251,7 +251,8 @@ class ImageNames:
         meant = path if reference.subset is None else posixpath.join(reference.subset, path)
         if reference.own_file and "/" not in path:
             meant = posixpath.join(self._within(reference.beside), path)
-        split, other = split_of_folder(meant), split_of_folder(name)
+        stated = meant if reference.folder is None else posixpath.join(reference.folder.replace("\\", "/"), meant)
+        split, other = split_of_folder(stated), split_of_folder(name)
         if split and other and split != other:
             return f"lies in {other}, not in {split}"
         if is_foreign:

@@ -18,6 +18,7 @@ from fetalflex.data.importers.reading import read_text
 from fetalflex.data.importers.sources import Source, split_of_folder
 from fetalflex.data.importers.units import doubt_about_form, polygon_box, quad_box, scale_of
 from fetalflex.data.importers.yolo_classes import OTHER_TEXTS, Classes, read_classes
+from fetalflex.data.limits import MAX_BOXES
 from fetalflex.errors import FetalFlexError
 
 _SEPARATORS = re.compile(r"[,;\t|:]")
@@ -68,6 +69,8 @@ def _read_labels(
         if not line.strip():
             continue
         where = f"{place.name(path)} line {row}"
+        if len(parsed) > MAX_BOXES:
+            break  # the builder refuses the image
         try:
             parsed.append((where, *reader.parsed(line)))
         except FetalFlexError as error:

@@ -30,10 +30,14 @@ _FADE = 1.0
 """Depth of the membrane relative to that of the region."""
 
 _FLUID = 30.0
-"""Grey: what is darker, away from the rim, is brightened less, so that fluid stays dark."""
+"""Grey: what is darker, away from the rim, is changed less, so that fluid becomes neither grey nor jet black."""
 
 _FLUID_RIM = 0.1
 """Depth, relative to that of the region, from which on fluid is spared."""
+
+_RECONSTRUCTED = 12
+"""Pixels from the rim at which the synthesis is the model's reconstruction of the source: nearer, latents that the
+region shares with its surroundings were drawn."""
 
 _STREAM = 0x7E87
 """Sets the texture's random numbers apart from those of the sampling, which come from the same seed."""
@@ -88,7 +92,7 @@ def finish(
         values += _sparing_fluid(membrane(rim, region, _FADE * deepest), decoded, depth, deepest)
     fit = like or Fit(
         tone_gain(values, known, region, kept) if finishing.tone else 1.0,
-        find_grain(known, decoded, kept) if finishing.texture else None,
+        find_grain(known, decoded, _away_from(region)) if finishing.texture else None,
     )
     values = np.clip(values * (1 + (fit.gain - 1) * gain_weight(depth, deepest)), 0, 255)
     feather = suitable_feather(deepest) if finishing.feather is None else finishing.feather
@@ -117,4 +121,8 @@ def _sparing_fluid(added: Values, decoded: Values, depth: Values, deepest: float
     """Return what is added to a region with less of it where the synthesis is dark, except near the rim."""
     near_rim = np.exp(-depth / (_FLUID_RIM * deepest))
     lit = np.clip(local_grey(decoded) / _FLUID, 0, 1)
-    return np.where(added > 0, added * np.maximum(near_rim, lit), added)
+    return added * np.maximum(near_rim, lit)
+
+
+def _away_from(region: Mask) -> Mask:
+    return ndimage.distance_transform_edt(~region) > _RECONSTRUCTED

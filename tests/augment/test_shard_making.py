@@ -156,7 +156,9 @@ def test_near_copies_within_a_shard_are_made_again(
 def test_organs_are_worked_out_once_more_and_nothing_else_changes(
     heads: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path, margin: float
 ) -> None:
+    # The whole region, because the region of the edit alone grows with the organs that are worked out.
     entry = {"plane": "thalamic_transverse", "split": "val", "anomaly": "absent_cavum_septi_pellucidi", "count": 1}
+    entry |= {"roi": "auto"}
     plain, refined = (
         Plan.model_validate({"sampling": {"steps": 2}, "checks": NOT_CHECKED, "entries": [entry | extra]})
         for extra in ({}, {"refine": {"margin": margin, "strength": 0.5}})

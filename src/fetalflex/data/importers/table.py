@@ -172,9 +172,10 @@ def _xlsx_sheets(path: Path) -> Iterator[dict[int, Row]]:
 
     _check_archive(path)
     try:
-        with warnings.catch_warnings():
+        # Opened here, since the reader leaves a file that it cannot read open.
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about spreadsheet features that do not matter here
-            workbook = load_workbook(path, read_only=True, data_only=True)
+            workbook = load_workbook(file, read_only=True, data_only=True)
             try:
                 sheets = workbook.worksheets
                 if len(sheets) > MAX_SHEETS:

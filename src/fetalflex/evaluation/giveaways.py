@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 
 CLASSIFIER = "auc_rulers"
 _EACH = 2
-_NAMED = 4
+_NAMED = 3
 _CLOSE_UP = 110, 140
 _BLUR = 6.0  # px, over which differences are averaged to find where they are largest
 

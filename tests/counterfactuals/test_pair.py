@@ -15,7 +15,7 @@ from fetalflex.pipeline import FetalFlexPipeline
 def test_a_pair_differs_only_round_what_the_anomaly_changes(
     pair: CounterfactualPair, pipeline: FetalFlexPipeline, variant: Variant, image: np.ndarray
 ) -> None:
-    mask = draw_change_mask(variant.before, variant.after, pipeline.registry) & pair.normal.roi_mask
+    mask = draw_change_mask(variant.before, variant.after, pipeline.registry, pair.margin) & pair.normal.roi_mask
     assert np.array_equal(pair.may_differ, mask)
     assert not pair.difference[~mask].any()
     assert pair.difference[mask].any()

@@ -33,9 +33,7 @@ def test_a_structure_that_grows_downwards_keeps_its_upper_edge() -> None:
     assert edited.structures[0].box.corners() == pytest.approx((35, 55, 65, 73))
 
 
-@pytest.mark.parametrize(
-    "builder", [towards_centre("stomach", 1), grown_downwards("stomach", 2)]
-)
+@pytest.mark.parametrize("builder", [towards_centre("stomach", 1), grown_downwards("stomach", 2)])
 def test_a_layout_without_the_structure_is_refused(builder) -> None:
     with pytest.raises(FetalFlexError, match="it holds"):
         builder(Layout("abdominal_transverse", 50, 50), REGISTRY)

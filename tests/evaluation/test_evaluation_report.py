@@ -17,8 +17,10 @@ def test_the_json_report_holds_every_number_with_interval_and_count(results: Res
     assert report["format"] == FORMAT
     plane = report["planes"]["thalamic_transverse"]
     assert (plane["images"], plane["patients"]) == (6, 6)
-    for estimate in plane["metrics"].values():
-        assert estimate["low"] < estimate["high"]
+    assert plane["metrics"]["fid_roi"]["low"] is None  # images drawn twice would raise it further
+    assert plane["metrics"]["fid_roi"]["high"] is None
+    for name, estimate in plane["metrics"].items():
+        assert name == "fid_roi" or estimate["low"] < estimate["high"], name
         assert estimate["count"] == 6
     assert report["mean_of_planes"] == plane["metrics"]
     assert report["adherence"]["skull"]["present"]["count"] == 6
@@ -55,6 +57,9 @@ def test_no_number_that_a_blur_may_improve_stands_without_one(results: Results) 
     lines = report_markdown(results).splitlines()
     for metric in METRICS:
         found = [index for index, line in enumerate(lines) if line.startswith(f"| {metric.title} ")]
+        if metric.name in ("fid_inception_roi", "lpips_roi"):  # whose networks are not there
+            assert not found, metric.name
+            continue
         assert found, metric.name
         if metric.name in CONTROLLED:
             assert lines[found[0] + 1].startswith("| … blurred by 2 px |")

@@ -9,7 +9,7 @@ from fetalflex.evaluation.results import Results
 from fetalflex.evaluation.writing import write_report
 from fetalflex.pipeline import FetalFlexPipeline
 
-FILES = {"report.json", "report.md", "samples.csv", "sheet.png", "edits.png", "nearest.png"}
+FILES = {"report.json", "report.md", "samples.csv", "sheet.png", "edits.png", "nearest.png", "giveaways.png"}
 
 
 def test_all_files_are_written_and_replaced(results: Results, pipeline: FetalFlexPipeline) -> None:
@@ -23,7 +23,7 @@ def test_all_files_are_written_and_replaced(results: Results, pipeline: FetalFle
 
 def test_sheets_say_that_they_hold_synthetic_images(results: Results, pipeline: FetalFlexPipeline) -> None:
     root = write_report(results, pipeline.registry)
-    for name in ("sheet.png", "edits.png", "nearest.png"):
+    for name in ("sheet.png", "edits.png", "nearest.png", "giveaways.png"):
         text = read_png_text(root / name)
         assert text["Synthetic"] == "true"
         assert "not for diagnosis" in text["Description"]
@@ -34,9 +34,10 @@ def test_sheets_without_content_are_not_written_and_none_stays_from_before(
 ) -> None:
     write_report(results, pipeline.registry)
     (results.kept.root / "fidelity.png").write_bytes(b"of an earlier run with a detector")
-    planes = {plane: replace(result, audits={}) for plane, result in results.planes.items()}
+    planes = {plane: replace(result, audits={}, told={}) for plane, result in results.planes.items()}
     root = write_report(replace(results, planes=planes, adherence={}), pipeline.registry)
     assert (root / "sheet.png").is_file()
     assert not (root / "edits.png").exists()
     assert not (root / "nearest.png").exists()
     assert not (root / "fidelity.png").exists()
+    assert not (root / "giveaways.png").exists()

@@ -94,8 +94,11 @@ def test_the_first_is_what_a_call_in_the_same_frame_gives(pipeline: FetalFlexPip
 
 def test_with_the_whole_roi_free_a_synthesis_is_the_edit_in_the_same_frame(pipeline: FetalFlexPipeline) -> None:
     before, after, image = scene()
-    _, free = pipeline.counterfactual(image, before, [after], [np.ones(image.shape, bool)], steps=3, seed=5)
-    edited = pipeline.edit(image, before, after, steps=3, seed=5)
+    # Unfinished, as one of several takes over the first's tone and texture, and an edit has its own.
+    alike: dict[str, Any] = {"roi": "auto", "steps": 3, "seed": 5, "finishing": Finishing.off()}
+    _, free = pipeline.counterfactual(image, before, [after], [np.ones(image.shape, bool)], **alike)
+    edited = pipeline.edit(image, before, after, **alike)
+    assert np.array_equal(free.roi_mask, edited.roi_mask)
     assert difference(free, edited).max() <= 2  # another batch rounds otherwise, and guidance strengthens that
     assert free.settings["close_up"] == edited.settings["close_up"]
 

@@ -5,10 +5,11 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from augment_helpers import ABDOMEN, HEADS, abdomens, plan_of, planned
 
-from fetalflex.anatomy import default_registry
+from fetalflex.anatomy import default_registry, draw_organ_mask
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
 
@@ -135,7 +136,9 @@ def test_organs_are_those_of_the_anomaly_or_those_named(tmp_path: Path) -> None:
     mask, vein = own.organ_mask(registry, 0.02), named.organ_mask(registry, 0.0)
     assert mask[55, 43]
     assert mask.shape == vein.shape == (ABDOMEN.height, ABDOMEN.width)
-    assert vein.sum() == 16 * 8  # all pixels that the box touches
+    assert np.array_equal(vein, draw_organ_mask(ABDOMEN, registry, ["umbilical_vein"], 0.0))
+    assert vein[32:40, 22:38].all()  # all pixels that the box touches
+    assert 16 * 8 < vein.sum() < 1.25 * 16 * 8  # and no more than it takes to hold the box in a round shape
 
 
 def test_planning_takes_milliseconds_per_sample(heads: DatasetFolder) -> None:

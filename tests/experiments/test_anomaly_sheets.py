@@ -21,7 +21,9 @@ REGISTRY = default_registry()
 
 def library(*names: str) -> AnomalyLibrary:
     whole = default_library()
-    return AnomalyLibrary([whole.anomaly(name) for name in names], whole.rules, whole.directions, whole.sources, whole.signs)
+    return AnomalyLibrary(
+        [whole.anomaly(name) for name in names], whole.rules, whole.directions, whole.sources, whole.signs
+    )
 
 
 def test_every_anomaly_is_planned_with_all_its_grades_on_an_image_that_suits_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from experiment_helpers import ABDOMEN
 
-from fetalflex.anatomy import default_registry
+from fetalflex.anatomy import default_registry, draw_roi_mask
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
 from fetalflex.counterfactuals.difference import BRIGHTER, DARKER
@@ -35,8 +35,12 @@ def test_a_column_for_source_and_normal_and_one_for_each_grade(pairs: list[Count
 
 def test_a_row_enlarges_what_differs_where_that_is_little(pairs: list[CounterfactualPair]) -> None:
     height = pairs[0].close_up.height * 150 // pairs[0].close_up.width
-    whole = replace(pairs[0], may_differ=pairs[0].normal.roi_mask)
-    little, much = (draw_pair_sheet([pair], default_registry(), "", "", 150) for pair in (pairs[0], whole))
+    small = np.zeros((80, 120), bool)
+    small[38:50, 32:50] = True
+    masks = small, draw_roi_mask(ABDOMEN, default_registry())
+    little, much = (
+        draw_pair_sheet([replace(pairs[0], may_differ=mask)], default_registry(), "", "", 150) for mask in masks
+    )
     assert little.shape[0] - much.shape[0] == pytest.approx(height + 10, abs=2)
 
 

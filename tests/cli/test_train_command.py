@@ -98,7 +98,7 @@ def test_a_diverging_run_exits_with_3(run: RunCommand, run_file: Path, monkeypat
 def test_stages_are_those_of_the_run_config() -> None:
     from fetalflex.training.config import StageName
 
-    assert tuple(stage.value for stage in Stage) == get_args(StageName)
+    assert tuple(stage.value for stage in Stage) == (*get_args(StageName), "recipe")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ Image = NDArray[np.uint8]
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
-_SMALLEST_FOR_LPIPS = 64
+SMALLEST_FOR_LPIPS = 64
+"""Pixels a side; AlexNet has no output for less."""
 
 
 class InceptionVectors:
@@ -87,9 +88,9 @@ class LpipsDistance:
         Raises:
             FetalFlexError: If they are smaller.
         """
-        if min(real.shape) < _SMALLEST_FOR_LPIPS:
+        if min(real.shape) < SMALLEST_FOR_LPIPS:
             raise FetalFlexError(
-                f"LPIPS needs images of at least {_SMALLEST_FOR_LPIPS} pixels a side, got {real.shape[1]} x "
+                f"LPIPS needs images of at least {SMALLEST_FOR_LPIPS} pixels a side, got {real.shape[1]} x "
                 f"{real.shape[0]}; leave the image out"
             )
         pair = (pixels_from_arrays([image]).to(self._device) for image in (real, synthetic))

@@ -12,7 +12,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.canvas_images import roi_window
 from fetalflex.evaluation.frechet import frechet_distance
 from fetalflex.evaluation.intervals import DRAWS, Sampled, sampled_mean
-from fetalflex.evaluation.published import InceptionVectors, LpipsDistance
+from fetalflex.evaluation.published import SMALLEST_FOR_LPIPS, InceptionVectors, LpipsDistance
 from fetalflex.evaluation.region_rulers import RegionSet
 
 _Network = TypeVar("_Network", InceptionVectors, LpipsDistance)
@@ -41,7 +41,10 @@ class Published:
         return cls(inception, lpips, tuple(missing))
 
     def metrics(self, regions: RegionSet) -> dict[str, Sampled]:
-        """Return `fid_inception_roi` and `lpips_roi`, of the upright rectangles round regions, as far as possible."""
+        """Return `fid_inception_roi` and `lpips_roi`, of the upright rectangles round regions, as far as possible.
+
+        Regions that are too small for LPIPS count in FID alone.
+        """
         if self.inception is None and self.lpips is None:
             return {}
         cut = [(real[roi_window(region)], synthetic[roi_window(region)]) for real, synthetic, region in regions.read()]
@@ -50,7 +53,10 @@ class Published:
             sides = [self.inception.vectors(side) for side in zip(*cut, strict=True)]
             metrics["fid_inception_roi"] = Sampled(frechet_distance(*sides), np.full(DRAWS, np.nan), len(cut))
         if self.lpips is not None:
-            metrics["lpips_roi"] = sampled_mean(np.array([self.lpips(*pair) for pair in cut]), regions.draws)
+            able = [i for i, (real, _) in enumerate(cut) if min(real.shape) >= SMALLEST_FOR_LPIPS]
+            if able:
+                distances = np.array([self.lpips(*cut[i]) for i in able])
+                metrics["lpips_roi"] = sampled_mean(distances, regions.draws[:, able])
         return metrics
 
 

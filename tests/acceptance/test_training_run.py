@@ -88,7 +88,7 @@ def test_the_trained_model_makes_images_that_keep_their_background(folder: Path)
 def test_a_later_stage_reuses_the_latents_of_an_earlier_one(folder: Path) -> None:
     shards = list((folder / "cache").glob("*.safetensors"))
     keys = {kind: {path.name.split(".")[0] for path in shards if path.name.split(".")[1] == kind} for kind in KINDS}
-    assert keys["conditions"] == keys["structures"]
-    assert keys["conditions"] <= keys["image"]
+    assert keys["structures"] <= keys["image"]
+    assert len(keys["conditions"]) == len(keys["structures"]) > 0  # under keys that name the labels, too
     made = [path.stat().st_mtime for path in shards if path.name.split(".")[1] == "image"]
     assert max(made) < (folder / "denoiser" / "model" / "model_index.json").stat().st_mtime

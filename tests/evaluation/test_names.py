@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_erosion
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, global_prompt
 from fetalflex.anatomy.drawing import draw_layout_map
@@ -117,8 +118,10 @@ class TestPairs:
         layout = Layout(PLANE, 100, 100, (PlacedStructure("spine", one), PlacedStructure("stomach", other)))
         first, second = PAIR.parts(layout)
         assert not (first & second).any()
-        colours = draw_layout_map(layout, REGISTRY)
-        assert (first | second).sum() == pytest.approx((colours.any(axis=2)).sum(), abs=8)
+        # Up to the pixels that an edge runs through, these are the pixels that the layout map colours.
+        coloured = draw_layout_map(layout, REGISTRY).any(axis=2)
+        assert not ((first | second) & ~binary_dilation(coloured, np.ones((3, 3)))).any()
+        assert not (binary_erosion(coloured, np.ones((3, 3))) & ~(first | second)).any()
 
     def test_the_outline_is_never_exchanged(self) -> None:
         pairs = list(pairs_of(layout_of(), REGISTRY))

@@ -18,9 +18,7 @@ Vector = tuple[float, float]
 
 _TURNS = np.arange(96) * (2 * math.pi / 96)
 _RING = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
-_RADII = np.sqrt((np.arange(8) + 0.5) / 8)  # the middles of 8 rings of one area
-_SPOKES = (np.arange(32) + 0.5) * (2 * math.pi / 32)  # none on an axis, so the disc is its own mirror image
-_DISC = np.stack([np.outer(_RADII, np.cos(_SPOKES)).ravel(), np.outer(_RADII, np.sin(_SPOKES)).ravel()], axis=1)
+_LINES = ((np.arange(96) + 0.5) / 96 - 0.5) * math.pi  # angles; their sines are where lines cross an ellipse
 _NORMAL_ANGLES = np.arange(1440) * (2 * math.pi / 1440)
 _NORMALS = np.stack([np.cos(_NORMAL_ANGLES), np.sin(_NORMAL_ANGLES)], axis=1)
 
@@ -37,9 +35,27 @@ def reach_in_image(box: Box, width: float, height: float) -> float:
 
 
 def overlap(a: Box, b: Box) -> float:
-    """Return the share, 0 to 1, of the smaller ellipse that lies in the larger one, to about 1/256."""
-    smaller, larger = sorted((a, b), key=lambda box: (box.area, box.cx, box.cy))
-    return float(np.mean(_radii(_points(smaller, _DISC), larger) < 1))
+    """Return the share, 0 to 1, of the smaller ellipse that lies in the larger one, to about 0.002."""
+    smaller, larger = sorted((a, b), key=lambda box: (box.area, box.width, box.height, box.angle, box.cx, box.cy))
+    # Where the smaller ellipse is the unit disc, the larger one is |m u + t| < 1, or u · q u + 2 p · u + rest < 0.
+    frame, inner = _frame(larger), _frame(smaller)
+    m = np.linalg.solve(frame, inner)
+    t = np.linalg.solve(frame, (smaller.cx - larger.cx, smaller.cy - larger.cy))
+    q, p, rest = m.T @ m, m.T @ t, t @ t - 1
+    inverse = np.linalg.inv(q)
+    middle, reach = -(inverse @ p)[1], math.sqrt(inverse[1, 1])
+    low, high = max(-1.0, middle - reach), min(1.0, middle + reach)
+    if high <= low:
+        return 0.0
+    # Both are cut along lines; the lines are dense where an ellipse ends, so that the sum over a whole one is exact.
+    half = (high - low) / 2
+    y = low + half + half * np.sin(_LINES)
+    centre = -(q[0, 1] * y + p[0]) / q[0, 0]
+    chord = np.sqrt(np.maximum(centre**2 - (q[1, 1] * y**2 + 2 * p[1] * y + rest) / q[0, 0], 0))
+    disc = np.sqrt(np.maximum(1 - y**2, 0))
+    shared = np.maximum(np.minimum(disc, centre + chord) - np.maximum(-disc, centre - chord), 0)
+    area = half * math.pi / len(_LINES) * float(shared @ np.cos(_LINES))
+    return min(1.0, area / math.pi)
 
 
 def touching_distance(a: Box, b: Box, direction: Vector) -> float:
@@ -65,6 +81,12 @@ def holds(outer: Box, inner: Box) -> bool:
     x, y = (inner.polygon() - (outer.cx, outer.cy)).T
     along, across = np.abs(x * cos + y * sin), np.abs(y * cos - x * sin)
     return bool((along <= outer.width / 2 + 1e-6).all() and (across <= outer.height / 2 + 1e-6).all())
+
+
+def _frame(box: Box) -> NDArray[np.float64]:
+    """Return the matrix, (2, 2), that carries the unit disc into the ellipse of a box at the origin."""
+    cos, sin = box.cos_sin()
+    return np.array([[cos * box.width / 2, -sin * box.height / 2], [sin * box.width / 2, cos * box.height / 2]])
 
 
 def _points(box: Box, unit: Points) -> Points:

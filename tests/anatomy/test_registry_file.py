@@ -75,7 +75,7 @@ def test_complete_file_must_define_what_it_uses(tmp_path):
         ("[10, 20, 200]", "[255, 0, 255]", "midline_falx and bladder have the same"),
         ("anechoic", "dark", "echogenicity must be one of"),
         ("anechoic", "[anechoic]", "echogenicity must be one of"),
-        ("[0.2, 0.2]", "[0.2, .nan]", "must be finite"),
+        ("[0.2, 0.2]", "[0.2, .nan]", "not finite"),
         ("[0.2, 0.2]", "[20, 20]", "fraction and must not exceed 1"),
         ('["urinary bladder"]', '"urinary bladder"', "synonyms must be a list"),
         ('["urinary bladder"]', "[3]", "synonyms must be a text"),
@@ -91,7 +91,7 @@ def test_complete_file_must_define_what_it_uses(tmp_path):
         ("    synonyms: [pelvis]", "    structures: [bladder]", "'structures' stands twice"),
         ("version: 1", "version: [1", "not valid YAML at line"),
         ("version: 1", "version: !!python/object/apply:os.getcwd []", "not valid YAML"),
-        ("version: 1", "version: 2020-99-99", "not valid YAML"),
+        ("version: 1", "version: 2020-99-99", "version '2020-99-99'"),
     ],
 )
 def test_mistakes_are_named(tmp_path, registry, old, new, message):

@@ -1,11 +1,10 @@
-"""JSON files and texts, read strictly and within limits, and written atomically."""
+"""JSON files and texts, read strictly and within limits."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ from fetalflex.anatomy.checks import mapping_with_keys, shown
 from fetalflex.errors import FetalFlexError
 
 _SMALL_FILE = 10_000_000
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(text: str | bytes, what: str, max_bytes: int = _SMALL_FILE) -> Any:
@@ -25,14 +25,21 @@ def parse_json(text: str | bytes, what: str, max_bytes: int = _SMALL_FILE) -> An
         max_bytes: the longest text that is read.
 
     Raises:
-        FetalFlexError: longer, not JSON, NaN or infinity, a key given twice, or nested too deep.
+        FetalFlexError: longer, not JSON or UTF-8, NaN or infinity, a key given twice, or nested too deep.
     """
     if len(text) > max_bytes:
         raise FetalFlexError(f"{what} is larger than {max_bytes / 1e6:g} MB, the most that is read")
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
+        value = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_refuse_duplicates
+        )
+        if _HALF_CHARACTER.search(text) is not None:  # half a pair is no text: it could be written nowhere
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
+    except UnicodeEncodeError as error:
+        raise FetalFlexError(f"{what} is not valid JSON: it holds half a character (a lone surrogate)") from error
     except UnicodeDecodeError as error:
         raise FetalFlexError(f"{what} is not UTF-8 text") from error
     except json.JSONDecodeError as error:
@@ -59,27 +66,6 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_text_atomically(path: str | Path, text: str) -> None:
-    """Write UTF-8 text so that a reader sees the old file or the whole new one, never a part.
-
-    Raises:
-        FetalFlexError: the folder does not exist or cannot be written to.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise FetalFlexError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
 def tagged_with(data: Any, format_name: str, version: int, what: str) -> dict[str, Any]:
     """Check the `format` and `version` of a JSON object and return its other keys."""
     if not isinstance(data, Mapping):
@@ -97,10 +83,17 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {shown(digits)} is not finite")
+    return number
+
+
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {shown(twice)} stands twice")
     return data

@@ -141,9 +141,9 @@ def _duration(seconds: float) -> str:
 
 def _stage_in_file(path: Path) -> Any:
     """Return the stage that a run's file names; None if it names none, or cannot be read, which is told elsewhere."""
-    import yaml
+    from fetalflex.anatomy.yaml_files import read_yaml
 
-    with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with contextlib.suppress(FetalFlexError):
+        values = read_yaml(path, "run config")
         return values.get("stage") if isinstance(values, dict) else None
     return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fetalflex.anatomy.checks import shown
+from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.detection.config import NetworkConfig
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
@@ -16,10 +17,22 @@ from fetalflex.precision import Precision
 StageName = Literal["autoencoder", "denoiser", "control", "detector"]
 
 
+MOST_IMAGES = 9_999_999_999
+"""Images of a run; the names of checkpoints have ten digits."""
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _usable(path: Path) -> Path:
+    """Return a path if it is one on any machine: without a zero character and half characters."""
+    if "\0" in str(path) or any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise ValueError("the path has characters that no file name can have")
+    return path
+
+
+AnyPath = Annotated[Path, AfterValidator(_usable)]
 Weight = Annotated[float, Field(gt=0, le=1000)]
 View = Literal["whole", "close_up", "exchanged"]
 
@@ -48,7 +61,7 @@ class DataConfig(_Strict):
         cache: Folder of the latent cache; the run's folder by default.
     """
 
-    paths: tuple[Path, ...] = Field(..., min_length=1)
+    paths: tuple[AnyPath, ...] = Field(..., min_length=1, max_length=1000)
     train_split: str = "train"
     validation_split: str = "val"
     planes: tuple[str, ...] = ()
@@ -57,7 +70,7 @@ class DataConfig(_Strict):
     views: dict[View, Weight] = Field({"whole": 1.0, "close_up": 1.0}, min_length=1)
     min_quality: int = Field(2, ge=0, le=3)
     half: Literal["first", "second"] | None = None
-    cache: Path | None = None
+    cache: AnyPath | None = None
 
 
 class AugmentationConfig(_Strict):
@@ -93,7 +106,7 @@ class CropPhase(_Strict):
     """Train on crops of `size` pixels until a share of the run is done."""
 
     until: float = Field(..., gt=0, le=1)
-    size: int = Field(..., ge=16)
+    size: int = Field(..., ge=16, le=2048)
 
 
 class AutoencoderStage(_Strict):
@@ -111,9 +124,9 @@ class AutoencoderStage(_Strict):
 
     crops: tuple[CropPhase, ...] = (CropPhase(until=0.7, size=128), CropPhase(until=1.0, size=256))
     layout_share: float = Field(0.1, ge=0, lt=1)
-    mse_weight: float = Field(0.0, ge=0)
-    ssim_weight: float = Field(0.1, ge=0)
-    kl_weight: float = Field(1e-4, ge=0)
+    mse_weight: float = Field(0.0, ge=0, le=1000)
+    ssim_weight: float = Field(0.1, ge=0, le=1000)
+    kl_weight: float = Field(1e-4, ge=0, le=1000)
     decoder_only: bool = False
 
     @model_validator(mode="after")
@@ -184,7 +197,7 @@ class ControlStage(_Strict):
     ssim_weight: float = Field(0.1, ge=0, le=100)
     ssim_space: Literal["latent", "pixel"] = "latent"
     adherence_from: float = Field(0.3, ge=0, le=1)
-    least_adherence: float = Field(0.02, ge=0)
+    least_adherence: float = Field(0.02, ge=0, le=1)
     gradient_checkpointing: bool = False
     start_anew: bool = False
     prealignment: bool = True
@@ -244,27 +257,27 @@ class RunConfig(_Strict):
     """
 
     stage: StageName
-    output: Path
+    output: AnyPath
     data: DataConfig
     model: str = "mini"
-    init: Path | None = None
-    images: int = Field(..., ge=1)
-    batch_size: int = Field(16, ge=1)
-    accumulation: int = Field(1, ge=1)
+    init: AnyPath | None = None
+    images: int = Field(..., ge=1, le=MOST_IMAGES)
+    batch_size: int = Field(16, ge=1, le=65_536)
+    accumulation: int = Field(1, ge=1, le=65_536)
     parallel: bool = False
-    learning_rate: float = Field(3e-4, gt=0)
-    warmup_images: int = Field(2000, ge=0)
+    learning_rate: float = Field(3e-4, gt=0, le=10)
+    warmup_images: int = Field(2000, ge=0, le=MOST_IMAGES)
     final_learning_rate: float = Field(0.02, ge=0, le=1)
-    weight_decay: float = Field(0.01, ge=0)
-    gradient_clip: float = Field(1.0, gt=0)
-    ema_half_life: float = Field(10_000, gt=0)
+    weight_decay: float = Field(0.01, ge=0, le=10)
+    gradient_clip: float = Field(1.0, gt=0, le=1e6)
+    ema_half_life: float = Field(10_000, gt=0, le=MOST_IMAGES)
     precision: Precision = "fp32"
     device: str = "auto"
-    seed: int = Field(0, ge=0)
-    max_minutes: float | None = Field(None, gt=0)
-    checkpoint_every: int = Field(5_000, ge=1)
-    validate_every: int = Field(10_000, ge=1)
-    log_every: int = Field(500, ge=1)
+    seed: int = Field(0, ge=0, le=2**63 - 1)
+    max_minutes: float | None = Field(None, gt=0, le=1e7)
+    checkpoint_every: int = Field(5_000, ge=1, le=MOST_IMAGES)
+    validate_every: int = Field(10_000, ge=1, le=MOST_IMAGES)
+    log_every: int = Field(500, ge=1, le=MOST_IMAGES)
     augmentation: AugmentationConfig = AugmentationConfig()
     autoencoder: AutoencoderStage = AutoencoderStage()
     denoiser: DenoiserStage = DenoiserStage()
@@ -294,13 +307,11 @@ def load_run_config(path: Path | str, overrides: dict[str, Any] | None = None) -
     """
     path = Path(path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FetalFlexError(f"{path}: cannot read the run config: {error}") from error
-    except yaml.YAMLError as error:
-        raise FetalFlexError(f"{path}: not valid YAML: {error}") from error
+        values = read_yaml(path, "run config")
+    except FetalFlexError as error:
+        raise FetalFlexError(f"{path}: {error}") from error
     if not isinstance(values, dict):
-        raise FetalFlexError(f"{path}: the run config must be a mapping of fields, not {type(values).__name__}")
+        raise FetalFlexError(f"{path}: the run config must be a mapping of fields, got {shown(values)}")
     try:
         return RunConfig.model_validate(values | (overrides or {}))
     except ValidationError as error:

@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rich.console import Console
 
 from fetalflex.anatomy import Registry
+from fetalflex.anatomy.checks import finite_number, whole_number
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
 from fetalflex.models.components import Components
 from fetalflex.models.flops import measure_cost
-from fetalflex.training.config import RunConfig, StageName
+from fetalflex.training.config import AnyPath, RunConfig, StageName
 from fetalflex.training.run import Schedule, train
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import MODEL_FOLDER
@@ -36,9 +38,9 @@ class RecipeStage(BaseModel):
             `init`; what all stages have in common may stand in the recipe's `common`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    share: float = Field(..., gt=0)
+    share: float = Field(..., gt=0, le=1000)
     run: dict[str, Any]
 
 
@@ -56,15 +58,15 @@ class Recipe(BaseModel):
         stages: In order; each starts from the model of the one before.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    output: Path
-    minutes: float = Field(..., gt=0)
-    snapshot_minutes: float = Field(1.0, gt=0)
-    shard_size: str = Field("15MB", pattern=r"^[0-9]+(KB|MB|GB)$")
-    peak_tflops: float | None = Field(None, gt=0)
+    output: AnyPath
+    minutes: float = Field(..., gt=0, le=1e7)
+    snapshot_minutes: float = Field(1.0, gt=0, le=1e7)
+    shard_size: str = Field("15MB", pattern=r"^[1-9][0-9]{0,5}(KB|MB|GB)$")
+    peak_tflops: float | None = Field(None, gt=0, le=1e9)
     common: dict[str, Any] = Field(default_factory=dict)
-    stages: tuple[RecipeStage, ...] = Field(..., min_length=1)
+    stages: tuple[RecipeStage, ...] = Field(..., min_length=1, max_length=100)
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
@@ -80,7 +82,10 @@ class Recipe(BaseModel):
             values["output"] = self.output / f"{number + 1}-{values.get('stage', 'stage')}"
             if number:
                 values["init"] = configs[-1].output / MODEL_FOLDER
-            configs.append(RunConfig.model_validate({"images": 1_000_000_000, **values}))
+            try:
+                configs.append(RunConfig.model_validate({"images": 1_000_000_000, **values}))
+            except ValidationError as error:
+                raise ValueError(f"stages.{number}: {described(error)}") from error
         return configs
 
 
@@ -118,7 +123,8 @@ def load_recipe(
         raise FetalFlexError(f"{path}: the recipe must be a mapping of fields, not {type(values).__name__}")
     values |= {name: value for name, value in {"minutes": minutes, "output": output}.items() if value is not None}
     if device is not None:
-        values["common"] = {**(values.get("common") or {}), "device": device}
+        common = values.get("common") or {}
+        values["common"] = {**common, "device": device} if isinstance(common, dict) else common
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -204,9 +210,10 @@ class _State:
         if not path.exists():
             return cls(path, 0, 0.0)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, int(values["finished"]), float(values["seconds"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            values = read_json(path)
+            finished = whole_number(values["finished"], "finished", 0, 100)
+            return cls(path, finished, finite_number(values["seconds"], "seconds"))
+        except (FetalFlexError, KeyError, TypeError) as error:
             raise FetalFlexError(f"{path}: cannot be read; remove the folder or choose another output") from error
 
     def spent(self, seconds: float) -> None:

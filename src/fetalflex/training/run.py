@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
+from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_components, renew_control, show_names
@@ -277,9 +278,9 @@ def _check_same_run(record: dict[str, Any], path: Path) -> None:
     if not path.exists():
         return
     try:
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        before = read_yaml(path, "run's record")
         config_before, data_before = _with_defaults(before["config"]), before["data_fingerprint"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise FetalFlexError(f"{path}: cannot be read; remove the folder or choose another output") from error
     changed = [
         f"{name} was {config_before.get(name)!r}, now {value!r}"

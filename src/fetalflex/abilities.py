@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.checks import mapping_with_keys, whole_number
-from fetalflex.anatomy.json_files import json_text, read_json, tagged_with, write_text_atomically
+from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 from fetalflex.models.locate import find_model
 
 ABILITIES = "abilities.json"
@@ -140,7 +141,7 @@ class Abilities:
             "structures": [asdict(one) for one in self.structures],
             "prompt": None if self.prompt is None else asdict(self.prompt),
         }
-        write_text_atomically(path, json_text(values))
+        write_text(path, json_text(values))
 
     @classmethod
     def load(cls, path: Path) -> Abilities:

@@ -11,10 +11,11 @@ from typing import Any
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.checks import mapping_with_keys, positive_number, shown, whole_number
-from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with, write_text_atomically
+from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.anatomy.planes import check_canonical_name
 from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 
 LAYOUT_FORMAT = "fetalflex/layout"
 LAYOUT_VERSION = 1
@@ -200,7 +201,7 @@ class Layout:
 
     def save(self, path: str | Path) -> None:
         """Write the JSON text to a file, atomically; an existing file is replaced."""
-        write_text_atomically(path, self.to_json())
+        write_text(path, self.to_json())
 
     @classmethod
     def load(cls, path: str | Path) -> Layout:

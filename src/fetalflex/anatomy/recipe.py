@@ -9,10 +9,11 @@ from typing import Any
 
 from fetalflex.anatomy.checks import mapping_with_keys, one_of, shown
 from fetalflex.anatomy.edits import EDIT_KINDS, Edit
-from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with, write_text_atomically
+from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 
 RECIPE_FORMAT = "fetalflex/recipe"
 RECIPE_VERSION = 2
@@ -78,7 +79,7 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the JSON text to a file, atomically; an existing file is replaced."""
-        write_text_atomically(path, self.to_json())
+        write_text(path, self.to_json())
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:

@@ -17,12 +17,12 @@ from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, chose
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import Shard, read_shard, seconds_of
 from fetalflex.data import Dataset, Record, read_image, write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.picture_table import PictureRow, draw_picture_table
+from fetalflex.files import write_text
 from fetalflex.synthesis import NOTICE
 
 SAMPLES = "samples.jsonl"
@@ -159,5 +159,4 @@ def _row(
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text.encode())
+    write_text(path, text)

@@ -18,10 +18,10 @@ from fetalflex.augment.rounds import ROUNDS
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import LARGEST_FILE, SHARD_FILE, SHARDS, is_remains
 from fetalflex.data import Dataset
-from fetalflex.data.atomic import replacing
 from fetalflex.data.fingerprint import records_fingerprint
 from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 
 MANIFEST = "manifest.json"
 FORMAT, VERSION = "fetalflex/augment-manifest", 1
@@ -91,8 +91,7 @@ def write_manifest(root: Path, manifest: dict[str, Any]) -> None:
     if not _has_shards(root):
         if (root / ROUNDS).exists():
             shutil.rmtree(root / ROUNDS)
-        with replacing(root / MANIFEST) as file:
-            file.write(json_text(manifest).encode())
+        write_text(root / MANIFEST, json_text(manifest))
 
 
 def _has_shards(root: Path) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
-from fetalflex.data.atomic import replacing
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 
 ROUNDS = "rounds"
 FORMAT, VERSION = "fetalflex/augment-round", 1
@@ -35,8 +35,7 @@ def read_rounds(root: Path) -> list[Duplicates]:
 def write_round(root: Path, round_: int, duplicates: Duplicates) -> None:
     """Write the decisions of a round, from 1."""
     entries = {str(number): of for number, of in sorted(duplicates.items())}
-    with replacing(_path(root, round_)) as file:
-        file.write(json_text({"format": FORMAT, "version": VERSION, "duplicates": entries}).encode())
+    write_text(_path(root, round_), json_text({"format": FORMAT, "version": VERSION, "duplicates": entries}))
 
 
 def last_round(rounds: list[Duplicates], numbers: Collection[int]) -> int:

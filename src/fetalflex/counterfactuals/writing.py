@@ -13,9 +13,9 @@ from fetalflex.anatomy import Registry, default_registry
 from fetalflex.counterfactuals.difference import draw_difference
 from fetalflex.counterfactuals.pair import CounterfactualPair
 from fetalflex.data import write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.data.new_folder import new_folder
 from fetalflex.evaluation.demands import judge_demands
+from fetalflex.files import write_text
 from fetalflex.synthesis import NOTICE, picture_metadata
 
 PAIR = "pair.json"
@@ -81,8 +81,7 @@ def write_pair(
     write_png(folder / _FILES["difference_picture"], draw_difference(pair.difference), about)
     difference = np.ascontiguousarray(pair.difference)
     save_file({"difference": difference}, folder / _FILES["difference"], {"synthetic": "true", "description": NOTICE})
-    with replacing(folder / PAIR) as file:
-        file.write(json.dumps(story, indent=2, ensure_ascii=False, allow_nan=False).encode())
+    write_text(folder / PAIR, json.dumps(story, indent=2, ensure_ascii=False, allow_nan=False))
     return story
 
 

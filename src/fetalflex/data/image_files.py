@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from fetalflex.data.atomic import replacing
 from fetalflex.data.limits import MAX_MASK_PIXELS
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import replacing
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})

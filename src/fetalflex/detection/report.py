@@ -9,13 +9,13 @@ from typing import Any
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.detection.evaluation import DetectorResults
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 
 FORMAT = "fetalflex/detector-report"
 VERSION = 1
@@ -108,8 +108,7 @@ def write_report(results: DetectorResults, out: Path, registry: Registry) -> Non
     """Write report.json, report.md and sheet.png, with found boxes in images spread over the data, into a folder."""
     texts = {REPORT: json_text(report_values(results)), "report.md": report_markdown(results)}
     for name, text in texts.items():
-        with replacing(out / name) as file:
-            file.write(text.encode())
+        write_text(out / name, text)
     annotated = [one for one in results.images if one.judged.looked_for]
     count = min(SHEET_IMAGES, len(annotated))
     shown = [annotated[number * len(annotated) // count] for number in range(count)]

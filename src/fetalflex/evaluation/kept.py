@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import read_image, write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 from fetalflex.synthesis import Synthesis
 
 SETTINGS = "settings.json"
@@ -40,8 +40,7 @@ class KeptSyntheses:
         if before is not None and any((root / _IMAGES).glob("*.png")):
             _check_same(before, settings, root)
         else:  # what failed before its first image binds nobody
-            with replacing(path) as file:
-                file.write(json_text(settings).encode())
+            write_text(path, json_text(settings))
 
     def path(self, name: str) -> Path:
         """Return where the synthesis of that name lies, or will."""

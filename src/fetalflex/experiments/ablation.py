@@ -12,7 +12,6 @@ from rich.console import Console
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import Dataset
-from fetalflex.data.atomic import replacing
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
@@ -20,6 +19,7 @@ from fetalflex.evaluation.measuring import Show
 from fetalflex.evaluation.report import report_values
 from fetalflex.evaluation.writing import write_report
 from fetalflex.experiments.ablation_table import ablation_table
+from fetalflex.files import write_text
 from fetalflex.models.device import choose_device
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.training.config import RunConfig
@@ -114,8 +114,7 @@ def run_ablation(
         )
     values = {"format": "fetalflex/ablation", "version": 1, "images": config.images, "rows": rows}
     for name, text in ((VALUES, json_text(values)), (TABLE, ablation_table(values))):
-        with replacing(out / name) as file:
-            file.write(text.encode())
+        write_text(out / name, text)
     return values
 
 

@@ -10,13 +10,13 @@ from fetalflex.abilities import Abilities
 from fetalflex.anatomy.anomalies import AnomalyLibrary
 from fetalflex.counterfactuals import synthesise_pairs
 from fetalflex.data import Dataset
-from fetalflex.data.atomic import replacing
 from fetalflex.data.image_files import write_jpeg
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.anomaly_page import anomaly_page
 from fetalflex.experiments.anomaly_plan import PAGE, SheetPlan
 from fetalflex.experiments.gallery import origin_of
 from fetalflex.experiments.pair_sheet import draw_pair_sheet
+from fetalflex.files import write_text
 from fetalflex.synthesis import NOTICE
 
 if TYPE_CHECKING:
@@ -80,6 +80,5 @@ def make_sheets(
         sheet = draw_pair_sheet(pairs, pipeline.registry, plan.anomaly.title, origin_of(plan.record), _PANEL_WIDTH)
         write_jpeg(out / plan.file_name, sheet, f"{NOTICE}; real: the source image", _QUALITY, force)
     text = anomaly_page(library, plans, pipeline.registry, pipeline.identity, seed, steps, abilities)
-    with replacing(page) as file:
-        file.write(text.encode())
+    write_text(page, text)
     return page

@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fetalflex.anatomy import Layout, Registry
 from fetalflex.data import write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.panels import PanelPainter
 from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
+from fetalflex.files import replacing
 from fetalflex.synthesis import Synthesis, picture_metadata
 
 KINDS = (".gif", ".png")

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Recipe, Registry
 from fetalflex.data import Dataset, Record, write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.page import Row, Section, gallery_page
 from fetalflex.experiments.panels import PanelPainter
 from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.experiments.shown_edits import SHOWN_EDITS
+from fetalflex.files import write_text
 
 if TYPE_CHECKING:
     from fetalflex.diffusion.sampling import Callback
@@ -167,8 +167,7 @@ def make_gallery(
         text = {"Synthetic": "true", "Description": f"{NOTICE}; real: the source image", "Software": "FetalFlex"}
         write_png(out / f"{scene.name}.png", draw_sheet(sheet), text, force=force)
         sections.append(_section(scene, sheet))
-    with replacing(page) as file:
-        file.write(gallery_page("FetalFlex gallery", NOTICE, _INTRODUCTION, sections).encode())
+    write_text(page, gallery_page("FetalFlex gallery", NOTICE, _INTRODUCTION, sections))
     return page
 
 

@@ -15,9 +15,11 @@ from fetalflex.anatomy import Layout
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.errors import FetalFlexError
+from fetalflex.evaluation.comparison import read_report
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.metrics import METRICS
 from fetalflex.evaluation.results import AUDITS, Results
+from fetalflex.evaluation.writing import write_report
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
@@ -185,6 +187,30 @@ def test_local_edits_are_made_and_measured_if_asked_for(
     plain = found.planes["thalamic_transverse"].metrics
     assert metrics["tone_shift"].value != plain["tone_shift"].value
     assert len(list((tmp_path / "out/syntheses").glob("*.moved.png"))) == 2
+
+
+def test_names_are_exchanged_if_asked_for(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, limit=6, names_on=1, with_audit=False, blurs=())
+    found = evaluate(pipeline, [phantoms], tmp_path / "out", settings)
+    assert found.names is not None
+    (pair,) = found.names.scored()
+    assert pair.pair.names == ("cavum_septi_pellucidi", "thalami")
+    write_report(found, pipeline.registry)
+    report = read_report(tmp_path / "out" / "report.json")
+    assert report["names"]["pairs"][0]["way"]["value"] == pytest.approx(pair.way.value, abs=1e-4)
+    assert "## Names" in (tmp_path / "out/report.md").read_text()
+    assert (tmp_path / "out/names.png").is_file()
+    plain = evaluate(pipeline, [phantoms], tmp_path / "out", replace(settings, names_on=0))
+    write_report(plain, pipeline.registry)
+    assert not (tmp_path / "out/names.png").exists()
+
+
+def test_without_pairs_that_differ_no_names_are_exchanged(
+    pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
+) -> None:
+    found = evaluate(pipeline, [phantoms], tmp_path / "out", replace(SETTINGS, names_on=1, with_audit=False, blurs=()))
+    assert found.names is not None
+    assert found.names.pairs == ()  # two images do not say whether structures differ
 
 
 def test_a_single_image_has_no_intervals_and_no_kid(

@@ -18,8 +18,8 @@ _DEFAULTS = replace(DEFAULTS_OF_EDITS)
 
 @with_sampling_options
 def abilities(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    model: options.ModelArgument,
+    data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for page, sheet and syntheses.")],
     into_model: Annotated[
         bool, typer.Option("--into-model", help="Write abilities.json into the model's folder too, for other commands.")
@@ -44,13 +44,13 @@ def abilities(
 
     from fetalflex.abilities import ABILITIES
     from fetalflex.anatomy.anomalies import default_library
-    from fetalflex.anatomy.json_files import write_text_atomically
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.data import open_dataset, write_png
     from fetalflex.evaluation.kept import KeptSyntheses
     from fetalflex.evaluation.samples import select_samples
     from fetalflex.experiments.abilities import measure_abilities, plan_cases
     from fetalflex.experiments.abilities_sheet import abilities_page, draw_case_sheet
+    from fetalflex.files import write_text
     from fetalflex.models.locate import find_model
     from fetalflex.sampling_settings import SamplingSettings
     from fetalflex.synthesis import picture_metadata
@@ -67,7 +67,7 @@ def abilities(
     facts |= {"variants_of_a_grade": variants, "images_of_a_plane": images}
     found = measure_abilities(pipeline, selection, library, kept, settings, facts, variants, images, seed, progress_bar)
     found.save(out / ABILITIES)
-    write_text_atomically(out / "abilities.md", abilities_page(found, registry))
+    write_text(out / "abilities.md", abilities_page(found, registry))
     sheet = draw_case_sheet(plan_cases(selection, library, pipeline, variants, seed), kept, registry)
     if sheet is not None:
         write_png(out / "abilities.png", sheet, picture_metadata("real and synthetic side by side"), force=True)

@@ -17,7 +17,7 @@ def ablation(
         Path, typer.Option("--config", metavar="RUN.yaml", help="Control run of the whole method, with its budget.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for runs, evaluations and the table.")],
-    split: Annotated[str, typer.Option("--split", help="Split to evaluate: train, val or test.")] = "val",
+    split: options.Split = "val",
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.", show_default=False),

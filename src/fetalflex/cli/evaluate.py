@@ -20,25 +20,17 @@ _DEFAULTS = replace(DEFAULTS_OF_EDITS, steps=50)
 
 @with_sampling_options
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
+    model: options.ModelArgument,
     context: typer.Context,
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheets and syntheses.")],
-    split: Annotated[str, typer.Option("--split", help="Split to evaluate: train, val or test.")] = "test",
-    planes: Annotated[
-        str | None,
-        typer.Option("--planes", metavar="A,B", help="Only these planes, by name or synonym.", show_default=False),
-    ] = None,
+    split: options.Split = "test",
+    planes: options.Planes = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.", show_default=False),
     ] = None,
-    min_quality: Annotated[
-        int | None,
-        typer.Option(
-            "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
-        ),
-    ] = None,
+    min_quality: options.MinQuality = None,
     without_layout: Annotated[
         bool,
         typer.Option("--without-layout", help="Hide the layout from the model, for a baseline; the prompt stays."),
@@ -62,6 +54,15 @@ def evaluate(
             "and tone of that: takes one synthesis more of each image.",
         ),
     ] = False,
+    names: Annotated[
+        int,
+        typer.Option(
+            "--names",
+            min=0,
+            help="Exchange the names of two boxes, for all pairs of structures that differ to the eye, on N images "
+            "each, as fetalflex experiment names does; 0 is off.",
+        ),
+    ] = 0,
     blur: Annotated[
         str,
         typer.Option(
@@ -77,10 +78,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    roi: Annotated[
-        options.Roi,
-        typer.Option("--roi", help="Region to synthesise; auto, box, structures or full, as for fetalflex generate."),
-    ] = options.Roi.AUTO,
+    roi: options.RoiOfAll = options.Roi.AUTO,
     baseline: Annotated[
         Path | None,
         typer.Option("--baseline", metavar="REPORT.json", help="Compare with an earlier report.", show_default=False),
@@ -98,7 +96,7 @@ def evaluate(
         int, typer.Option("--seed", min=0, help="The image of record i, counted over all of DATA, has the seed SEED+i.")
     ] = 0,
     sampling: SamplingOptions = _DEFAULTS,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
@@ -108,12 +106,13 @@ def evaluate(
     Every image of the split is synthesised from its own layout, its background kept. Measured are PSNR, MS-SSIM, a
     perceptual distance and KID, of whole images and of the synthesised region, and what a blur makes of them; texture,
     seam and tone of the region at the image's own resolution; whether stomach and skull are there, grow and vanish with
-    their boxes; whether syntheses are near-copies of the images of DATA's split train; and, with
-    --layout-fidelity, whether a detector finds the boxes that were asked for.
+    their boxes; whether syntheses are near-copies of the images of DATA's split train; with --names, whether the
+    content of boxes follows their names; and, with --layout-fidelity, whether a detector finds the boxes that were
+    asked for.
 
     DIR/report.md shows all numbers with confidence intervals, report.json the same for programs, samples.csv each
-    image, sheet.png, edits.png, fidelity.png and nearest.png some of them. The same command goes on where it was
-    interrupted.
+    image, sheet.png, edits.png, names.png, fidelity.png and nearest.png some of them. The same command goes on where
+    it was interrupted.
     """
     from fetalflex.cli.inputs import load_detector, load_pipeline, load_registry
 
@@ -126,17 +125,17 @@ def evaluate(
     how = sampling.settings()
 
     from fetalflex.data import open_dataset
-    from fetalflex.data.atomic import replacing
     from fetalflex.evaluation.comparison import compare_reports, contrast_of_report, read_report
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.evaluation.evaluate import evaluate as evaluate_model
     from fetalflex.evaluation.report import report_values, summary
     from fetalflex.evaluation.writing import write_report
+    from fetalflex.files import write_text
     from fetalflex.sampling_settings import SamplingSettings
 
     settings = EvaluationSettings(
         split=split,
-        planes=() if planes is None else tuple(name.strip() for name in planes.split(",")),
+        planes=options.names_in(planes),
         limit=limit,
         min_quality=min_quality,
         sampling=SamplingSettings(**how),
@@ -146,6 +145,7 @@ def evaluate(
         with_edits=edits,
         with_audit=audit,
         with_local_edits=local_edits,
+        names_on=names,
         blurs=_sigmas(blur),
         blur_to=None if blur_like is None else contrast_of_report(read_report(blur_like), str(blur_like)),
     )
@@ -162,8 +162,7 @@ def evaluate(
         (out / "comparison.md").unlink(missing_ok=True)
     else:
         text = compare_reports(other, report)
-        with replacing(out / "comparison.md") as file:
-            file.write(text.encode())
+        write_text(out / "comparison.md", text)
         if not as_json:
             typer.echo(text)
 

@@ -14,23 +14,15 @@ from fetalflex.cli.show import progress_bar
 
 def evaluate_detector(
     model: Annotated[str, typer.Argument(metavar="DETECTOR", help="Detector's folder, or its name in weights/.")],
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the report and a sheet.")],
-    split: Annotated[str, typer.Option("--split", help="Split to measure on: train, val or test.")] = "test",
-    planes: Annotated[
-        str | None,
-        typer.Option("--planes", metavar="A,B", help="Only these planes, by name or synonym.", show_default=False),
-    ] = None,
-    min_quality: Annotated[
-        int | None,
-        typer.Option(
-            "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
-        ),
-    ] = None,
+    split: options.Split = "test",
+    planes: options.Planes = None,
+    min_quality: options.MinQuality = None,
     tell_plane: Annotated[
         bool, typer.Option("--tell-plane", help="Tell the detector each image's plane; else it has to find it.")
     ] = False,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 16,
+    batch_size: options.BatchSize = 16,
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
@@ -47,7 +39,7 @@ def evaluate_detector(
     from fetalflex.detection.report import check_report_folder, report_values, summary, write_report
 
     check_report_folder(out)
-    names = () if planes is None else tuple(name.strip() for name in planes.split(","))
+    names = options.names_in(planes)
     settings = DetectorEvaluationSettings(split, names, min_quality, tell_plane, batch_size)
     detector = load_detector(model, device)
     datasets = [open_dataset(path, detector.registry) for path in data]

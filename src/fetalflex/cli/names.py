@@ -12,26 +12,19 @@ import typer
 from fetalflex.cli import options
 from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
 
 _DEFAULTS = replace(DEFAULTS_OF_EDITS, guidance_edit=None)
 
 
 @with_sampling_options
 def names(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.")],
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.")],
+    model: options.ModelArgument,
+    data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheet and syntheses.")],
-    split: Annotated[str, typer.Option("--split", help="Split to take images from: train, val or test.")] = "test",
-    planes: Annotated[
-        str | None,
-        typer.Option("--planes", metavar="A,B", help="Only these planes, by name or synonym.", show_default=False),
-    ] = None,
-    min_quality: Annotated[
-        int | None,
-        typer.Option(
-            "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
-        ),
-    ] = None,
+    split: options.Split = "test",
+    planes: options.Planes = None,
+    min_quality: options.MinQuality = None,
     images_per_pair: Annotated[
         int, typer.Option("--images-per-pair", min=1, help="Images on which a pair is exchanged, of as many patients.")
     ] = 8,
@@ -39,12 +32,10 @@ def names(
         bool,
         typer.Option("--all-pairs", help="Exchange pairs that do not differ to the eye too; they are not scored."),
     ] = False,
-    roi: Annotated[
-        options.Roi, typer.Option("--roi", help="Region to synthesise; auto, box, structures or full.")
-    ] = options.Roi.AUTO,
+    roi: options.RoiOfAll = options.Roi.AUTO,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The image of record i has the seed SEED+i.")] = 0,
     sampling: SamplingOptions = _DEFAULTS,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
@@ -69,7 +60,7 @@ def names(
     settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
-    chosen = () if planes is None else tuple(name.strip() for name in planes.split(","))
+    chosen = options.names_in(planes)
     selection = select_samples(datasets, registry, split, chosen, None, min_quality)
     pipeline = load_pipeline(model, registry, device)
     kept = kept_names(out, pipeline, selection, settings, roi.value, seed)
@@ -85,6 +76,11 @@ def names(
         batch_size,
         progress_bar,
     )
+    if not results.pairs:
+        raise FetalFlexError(
+            f"none of the {len(selection.evaluated)} images shows two structures that differ to the eye, beside the "
+            "outline; give more images, or --all-pairs"
+        )
     facts = {
         "model": pipeline.identity,
         "split": split,

@@ -30,6 +30,27 @@ class EditRoi(str, Enum):
     FULL = "full"
 
 
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Model folder, or the name of one in weights/.", show_default=False)
+]
+Data = Annotated[
+    list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.", show_default=False)
+]
+Split = Annotated[str, typer.Option("--split", help="Split to take images from: train, val or test.")]
+Planes = Annotated[
+    str | None,
+    typer.Option("--planes", metavar="A,B", help="Only these planes, by name or synonym.", show_default=False),
+]
+MinQuality = Annotated[
+    int | None,
+    typer.Option(
+        "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
+    ),
+]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")]
+RoiOfAll = Annotated[
+    Roi, typer.Option("--roi", help="Region to synthesise; auto, box, structures or full, as for fetalflex generate.")
+]
 Model = Annotated[
     str, typer.Option("--model", help="Model folder, or the name of one in weights/.", metavar="NAME_OR_FOLDER")
 ]
@@ -123,6 +144,11 @@ PixelSpacing = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """Return the names of a list such as `a, b`; nothing if the option was not given."""
+    return () if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def was_given(context: typer.Context, name: str) -> bool:

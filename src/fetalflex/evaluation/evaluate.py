@@ -20,6 +20,7 @@ from fetalflex.evaluation.frechet import few_images_warning
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
 from fetalflex.evaluation.measuring import Measuring, Show
+from fetalflex.evaluation.names import NameResults, exchange_names
 from fetalflex.evaluation.published_metrics import Published
 from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
@@ -49,8 +50,11 @@ class EvaluationSettings:
         with_audit: Look for near-copies of the training images, all of which are read for that.
         with_local_edits: Measure texture, seam and tone of edits that change a small region too, one of each image that
             holds an inner structure.
+        names_on: Exchange the names of each pair of structures that differ to the eye, on the most so many images; 0 is
+            off.
         blurs: Sigmas in pixels of Gaussian blurs whose numbers stand beside those of the syntheses as they are.
         blur_to: Local contrast in grey levels of other syntheses, such as SSA's, to which these are blurred too.
+        allow_synthetic: Take synthetic images of the data sets as if they were real.
     """
 
     split: str = "test"
@@ -64,8 +68,10 @@ class EvaluationSettings:
     with_edits: bool = True
     with_audit: bool = True
     with_local_edits: bool = False
+    names_on: int = 0
     blurs: tuple[float, ...] = (2.0, 4.0)
     blur_to: float | None = None
+    allow_synthetic: bool = False
 
 
 def evaluate(
@@ -102,7 +108,13 @@ def evaluate(
     extractor = extractor or Lite0Features.load(pipeline.device)
     published = Published.find(pipeline.device)
     selection = select_samples(
-        datasets, pipeline.registry, settings.split, settings.planes, settings.limit, settings.min_quality
+        datasets,
+        pipeline.registry,
+        settings.split,
+        settings.planes,
+        settings.limit,
+        settings.min_quality,
+        settings.allow_synthetic,
     )
     if detector is not None:
         check_planes(detector, selection)
@@ -131,11 +143,28 @@ def evaluate(
     blurs = measuring.blurs(settings.blurs, settings.blur_to, show)
     edited = measuring.local_edits(local) if local else None
     adherence = measuring.adherence() if settings.with_edits else {}
+    names = _names(pipeline, selection, kept, settings, show) if settings.names_on else None
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
     fewest = min(len(result.samples) for result in planes.values())
     warning = few_images_warning("FID", fewest, extractor.width)
     notes = (*_notes(selection, settings, planes, blurs), *([warning] if warning else []), *published.missing)
-    return Results(facts, kept, planes, adherence, fidelity, blurs, edited, notes)
+    return Results(facts, kept, planes, adherence, fidelity, blurs, edited, names, notes)
+
+
+def _names(
+    pipeline: FetalFlexPipeline, selection: Selection, kept: KeptSyntheses, settings: EvaluationSettings, show: Show
+) -> NameResults:
+    return exchange_names(
+        pipeline,
+        selection.evaluated,
+        kept,
+        settings.sampling,
+        settings.names_on,
+        roi=settings.roi,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        show=show,
+    )
 
 
 def _fidelity(
@@ -195,6 +224,11 @@ def _notes(
         yield (
             f"No blur gives these syntheses the local contrast {settings.blur_to:.3g}; so smooth or smoother are they "
             "already."
+        )
+    if synthetic := sum(sample.dataset.mark(sample.record) is not None for sample in selection.evaluated):
+        yield (
+            f"{synthetic} of the {len(selection.evaluated)} images that syntheses are compared with are synthetic "
+            "themselves, so these numbers do not say how near the model comes to real ones."
         )
     if selection.left_out:
         yield (

@@ -20,6 +20,7 @@ from fetalflex.evaluation.fidelity_report import (
 from fetalflex.evaluation.intervals import Estimate, Sampled, share_estimate
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import ARROWS, CONTROLLED, METRICS, QUALITY, RULERS, Metric
+from fetalflex.evaluation.names import names_markdown, names_summary, names_values
 from fetalflex.evaluation.results import AUDITS, PlaneResult, Results, Side, means_over_planes
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 
@@ -62,6 +63,7 @@ def report_values(results: Results) -> dict[str, Any]:
         },
         "blurs": {name: _side(side) for name, side in results.blurs.items()},
         "local_edits": results.local_edits and _side(results.local_edits),
+        "names": results.names and names_values(results.names),
         "layout_fidelity": results.fidelity and fidelity_values(results.fidelity),
         "memorisation": {
             kind: {
@@ -96,6 +98,8 @@ def report_markdown(results: Results) -> str:
     if results.adherence:
         lines += ["", "## Obedience to the layout", "", *_adherence_table(results), ""]
         lines += [f"- {structure}: {_RULES[structure]}." for structure in results.adherence]
+    if results.names:
+        lines += ["", *names_markdown(results.names)]
     if results.fidelity:
         lines += ["", *fidelity_markdown(results.fidelity)]
     if any(result.audits for result in results.planes.values()):
@@ -132,6 +136,7 @@ def summary(results: Results) -> str:
     ]
     for structure, result in results.adherence.items():
         lines += [f"{structure} {name}: {percent(share)}" for name, share in result.shares().items()]
+    lines += names_summary(results.names) if results.names else []
     lines += fidelity_summary(results.fidelity) if results.fidelity else []
     if share := _share_far(results, "features"):
         lines.append(f"no near-copies of training images: {percent(share)}")

@@ -12,6 +12,7 @@ from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity
 from fetalflex.evaluation.memorisation import Audit
 from fetalflex.evaluation.metrics import METRICS
+from fetalflex.evaluation.names import NameResults
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.two_samples import TwoSamples
 
@@ -100,6 +101,7 @@ class Results:
         fidelity: What a detector finds, if one was given.
         blurs: The same metrics after a blur of the syntheses inside their regions, by the blur's name.
         local_edits: The rulers on edits that change a small region alone, if they were made.
+        names: Whether content follows names, if they were exchanged.
         notes: Sentences that the reader should know.
     """
 
@@ -110,4 +112,5 @@ class Results:
     fidelity: LayoutFidelity | None = None
     blurs: dict[str, Side] = field(default_factory=dict)
     local_edits: Side | None = None
+    names: NameResults | None = None
     notes: tuple[str, ...] = ()

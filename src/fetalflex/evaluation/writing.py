@@ -7,11 +7,12 @@ from pathlib import Path
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import write_png
-from fetalflex.data.atomic import replacing
 from fetalflex.evaluation.giveaways import draw_giveaway_sheet
+from fetalflex.evaluation.names import draw_names_sheet
 from fetalflex.evaluation.report import report_csv, report_markdown, report_values
 from fetalflex.evaluation.results import Results
 from fetalflex.evaluation.sheets import draw_edit_sheet, draw_fidelity_sheet, draw_nearest_sheet, draw_sample_sheet
+from fetalflex.files import write_text
 
 REPORT = "report.json"
 _NOTICE = "Real and synthetic images side by side; research and education only, not for diagnosis"
@@ -36,13 +37,13 @@ def write_report(results: Results, registry: Registry) -> Path:
         "samples.csv": report_csv(results),
     }
     for name, text in texts.items():
-        with replacing(root / name) as file:
-            file.write(text.encode())
+        write_text(root / name, text)
     sheets = {
         "sheet.png": draw_sample_sheet(results, registry),
         "edits.png": draw_edit_sheet(results, registry),
         "fidelity.png": draw_fidelity_sheet(results, registry),
         "nearest.png": draw_nearest_sheet(results, registry),
+        "names.png": None if results.names is None else draw_names_sheet(results.names, results.kept, registry),
         "giveaways.png": draw_giveaway_sheet(results, registry),
     }
     for name, picture in sheets.items():

@@ -12,14 +12,13 @@ from typing import Any
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import write_png
-from fetalflex.data.atomic import replacing
-from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.names.judging import NameResults, judge_exchanges
 from fetalflex.evaluation.names.real import real_contrasts
 from fetalflex.evaluation.names.report import draw_names_sheet, names_markdown, names_values
 from fetalflex.evaluation.names.syntheses import plan_exchanges, synthesise_exchanges
 from fetalflex.evaluation.samples import Sample, Selection
+from fetalflex.files import write_text
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.sampling_settings import SamplingSettings
 
@@ -54,18 +53,13 @@ def exchange_names(
         batch_size: Images that are computed together.
         show: Shows progress.
 
-    Raises:
-        FetalFlexError: If no image shows two structures beside the outline.
+    Returns:
+        What was found; without pairs if no image shows two structures that differ to the eye, beside the outline.
     """
     with show("measuring structures", len(samples)) as tell:
         contrasts = real_contrasts(samples, pipeline.registry, tell)
     only = {pair for pair, contrast in contrasts.items() if all_pairs or contrast.differs}
     exchanges = plan_exchanges(samples, pipeline.registry, images_per_pair, only)
-    if not exchanges:
-        raise FetalFlexError(
-            f"none of the {len(samples)} images shows two structures that differ to the eye, beside the outline; "
-            "give more images, or exchange all pairs"
-        )
     with show("exchanging names", len(exchanges)) as tell:
         synthesise_exchanges(pipeline, exchanges, kept, sampling, roi, seed, batch_size, tell)
     return judge_exchanges(exchanges, kept, contrasts, pipeline.registry)
@@ -101,8 +95,7 @@ def write_names(results: NameResults, kept: KeptSyntheses, registry: Registry, f
     lines = [f"# Exchanged names: {facts['model']}", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
     texts = {REPORT_JSON: json_text(values), REPORT_MARKDOWN: "\n".join([*lines, *names_markdown(results)]) + "\n"}
     for name, text in texts.items():
-        with replacing(kept.root / name) as file:
-            file.write(text.encode())
+        write_text(kept.root / name, text)
     sheet = draw_names_sheet(results, kept, registry)
     if sheet is not None:
         notice = "Real and synthetic images side by side; research and education only, not for diagnosis"

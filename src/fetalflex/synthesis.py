@@ -15,13 +15,14 @@ from fetalflex.anatomy import Layout
 from fetalflex.anatomy.changed import says_the_same
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import NOTICE, SyntheticMark, append_to_list, picture_text
 
-NOTICE = "Synthetic fetal ultrasound image made by FetalFlex; for research and education, not for diagnosis"
+__all__ = ["NOTICE", "Synthesis", "picture_metadata", "says_already"]
 
 
 def picture_metadata(what: str) -> dict[str, str]:
     """Return text for a PNG that shows syntheses without being one; `what` ends its description."""
-    return {"Synthetic": "true", "Description": f"{NOTICE}; {what}", "Software": "FetalFlex"}
+    return picture_text(what)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Synthesis:
     def save(self, path: Path | str, force: bool = False, extra: Mapping[str, str] | None = None) -> Path:
         """Write the image as PNG with its metadata, and the layout beside it as `<name>.layout.json`.
 
-        A layout file that is there and says the same, such as the one that `grow` wrote, stays as it is.
+        `synthetic.jsonl` in its folder lists it by its pixels, which tells even when its metadata are gone. A layout
+        file that is there and says the same, such as the one that `grow` wrote, stays as it is.
 
         Args:
             path: The PNG file.
@@ -81,6 +83,7 @@ class Synthesis:
         if layout_path.exists() and not force and not is_said:
             raise FetalFlexError(f"{layout_path}: exists already; choose another name or pass --force")
         write_png(path, self.image, self.metadata() | dict(extra or {}), force=force)
+        append_to_list(path, self.image, SyntheticMark({"seed": self.seed, "model": self.model}))
         if not is_said:
             self.layout.save(layout_path)
         return layout_path

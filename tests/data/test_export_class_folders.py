@@ -75,5 +75,6 @@ def test_the_table_has_a_row_for_each_box(tmp_path):
         "file": "train/abdominal_transverse/scan.png",
         "label": "abdomen",
         **{"cx": "50", "cy": "40", "width": "60.5", "height": "50", "angle": "30"},
+        "synthetic": "false",
     }
     assert [row["label"] for row in rows] == ["abdomen", "stomach"]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_layout_map, draw_overlay
 from fetalflex.anatomy.json_files import json_text
-from fetalflex.augment.planning import SYNTHETIC
 from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, chosen_candidate, sample_line
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import Shard, read_shard, seconds_of
@@ -23,7 +22,7 @@ from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.picture_table import PictureRow, draw_picture_table
 from fetalflex.files import write_text
-from fetalflex.synthesis import NOTICE
+from fetalflex.provenance import NOTICE, SYNTHETIC, SyntheticList, mark_of_fields, picture_text
 
 SAMPLES = "samples.jsonl"
 CONTACT_SHEET, SOURCE_SHEET = "contact_sheet.png", "sheet.png"
@@ -84,6 +83,7 @@ def finish(report: Report, dataset: Dataset, shards: Sequence[Shard], registry: 
         )
     records = [_record(sample, line, report.model) for sample, line in made]
     _draw_sheets(root, dataset, made, records, registry)
+    _list_synthetic(root, records)
     info = {"description": NOTICE.replace("image", "images", 1), SYNTHETIC: True, "model": report.model}
     coco = coco_from_records(records, registry, info, dataset.licenses)
     _write(root / ANNOTATIONS, json.dumps(coco, indent=1, allow_nan=False))
@@ -113,10 +113,19 @@ def _draw_sheets(
 ) -> None:
     images = _Images(root, records)
     rows = [_row(dataset, images, made[index], records[index], registry) for index in _spread(made)]
-    fields = {"Synthetic": "true", "Description": NOTICE, "Software": "FetalFlex"}
+    fields = picture_text("")
     sheet = draw_picture_table("Synthetic images beside their sources", _COLUMNS, rows)
     write_png(root / SOURCE_SHEET, sheet, fields, force=True)
     write_png(root / CONTACT_SHEET, draw_contact_sheet(images, registry), fields, force=True)
+
+
+def _list_synthetic(root: Path, records: Sequence[Record]) -> None:
+    """Write the list by which the images are known even when their metadata are gone."""
+    listed, images = SyntheticList(), _Images(root, records)
+    for record in records:
+        if (mark := mark_of_fields(record.extra)) is not None:
+            listed.add(record.file_name, images.image(record), mark)
+    listed.write(root)
 
 
 class _Images(Dataset):

@@ -17,14 +17,14 @@ from fetalflex.augment.samples import Sample
 from fetalflex.augment.seeds import seed_at
 from fetalflex.augment.variation import varied
 from fetalflex.data import Dataset, Record
+from fetalflex.data.real_only import real_part
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
 
-SYNTHETIC = "synthetic"
-"""Field of image entries that tells synthetic images, which never are sources."""
 
-
-def plan_samples(dataset: Dataset, plan: Plan, registry: Registry, library: AnomalyLibrary) -> list[Sample]:
+def plan_samples(
+    dataset: Dataset, plan: Plan, registry: Registry, library: AnomalyLibrary, allow_synthetic: bool = False
+) -> list[Sample]:
     """Decide for every image its source, anomaly, severity and layout; the same arguments give the same samples.
 
     The sources of an entry are the annotated real images of its plane and split. They come in turn, in an order that is
@@ -36,12 +36,14 @@ def plan_samples(dataset: Dataset, plan: Plan, registry: Registry, library: Anom
         plan: What to make.
         registry: Planes and structures.
         library: Anomalies.
+        allow_synthetic: Take synthetic images as sources too.
 
     Raises:
         FetalFlexError: If names are unknown, an entry has no source, or none that its anomaly is possible on; the
             message names the entry.
     """
     samples: list[Sample] = []
+    dataset, left_out = (dataset, 0) if allow_synthetic else real_part(dataset)
     for position, entry in enumerate(plan.entries):
         try:
             planner = _EntryPlanner.of(dataset, plan, position, registry, library)
@@ -49,7 +51,8 @@ def plan_samples(dataset: Dataset, plan: Plan, registry: Registry, library: Anom
         except ValidationError as error:
             raise FetalFlexError(f"entries.{position}.sampling: {described(error)}") from error
         except FetalFlexError as error:
-            raise FetalFlexError(f"entries.{position} ({entry.plane}, {entry.kind}): {error}") from error
+            told = f". {left_out} synthetic images are left out; --allow-synthetic takes them" if left_out else ""
+            raise FetalFlexError(f"entries.{position} ({entry.plane}, {entry.kind}): {error}{told}") from error
     return samples
 
 
@@ -143,18 +146,14 @@ class _EntryPlanner:
 
 
 def _sources(dataset: Dataset, plane: str, entry: Entry, registry: Registry) -> list[Record]:
-    real = [
-        record
-        for record in dataset
-        if record.layout.plane == plane and record.layout.structures and not record.extra.get(SYNTHETIC)
-    ]
-    sources = [record for record in real if record.split == entry.split]
+    found = [record for record in dataset if record.layout.plane == plane and record.layout.structures]
+    sources = [record for record in found if record.split == entry.split]
     if not sources:
-        splits = Counter(record.split or "no split" for record in real)
+        splits = Counter(record.split or "no split" for record in found)
         known = ", ".join(f"{count} in {split}" for split, count in splits.items()) or "none at all"
-        if not real:
+        if not found:
             remedy = ""
-        elif any(record.split for record in real):
+        elif any(record.split for record in found):
             remedy = ". Name another split in the entry if these may be used"
         else:
             remedy = "; `fetalflex prepare` divides a data set into splits"

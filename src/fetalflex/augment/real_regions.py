@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_roi_mask
-from fetalflex.augment.planning import SYNTHETIC
 from fetalflex.data import Dataset, Record
 from fetalflex.evaluation.grey_vectors import Vector, grey_vector, most_alike
 
@@ -57,5 +56,5 @@ class RealRegions:
             record.layout.plane == plane
             and bool(record.layout.structures)
             and record.split in self._splits
-            and not record.extra.get(SYNTHETIC)
+            and self._dataset.mark(record) is None
         )

@@ -42,6 +42,7 @@ def augment(
     library: AnomalyLibrary | None = None,
     *,
     samples: Sequence[Sample] | None = None,
+    allow_synthetic: bool = False,
     batch_size: int = 4,
     processes: Processes | None = None,
     show: Show = lambda _label, _total: nullcontext(lambda _done: None),
@@ -59,6 +60,7 @@ def augment(
         pipeline: The model.
         library: Anomalies; the built-in ones by default.
         samples: What `plan_samples` gave for these arguments, if it was called before.
+        allow_synthetic: Take synthetic images as sources too; else they are left out.
         batch_size: Images that are computed together.
         processes: Those that share the work; by default those that were launched together.
         show: Shows progress.
@@ -73,7 +75,7 @@ def augment(
     """
     whole_number(batch_size, "batch_size", 1, 4096)
     if samples is None:
-        samples = plan_samples(dataset, plan, pipeline.registry, library or default_library())
+        samples = plan_samples(dataset, plan, pipeline.registry, library or default_library(), allow_synthetic)
     with nullcontext(processes) if processes else joined() as processes:
         return _Run.of(dataset, plan, samples, Path(out), pipeline, batch_size, processes, show).run()
 

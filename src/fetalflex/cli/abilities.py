@@ -30,6 +30,7 @@ def abilities(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
     sampling: SamplingOptions = _DEFAULTS,
     device: options.Device = "auto",
+    allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -58,7 +59,7 @@ def abilities(
     settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
-    selection = select_samples(datasets, registry, split)
+    selection = select_samples(datasets, registry, split, allow_synthetic=allow_synthetic)
     pipeline = load_pipeline(model, registry, device)
     library = default_library()
     facts = {"data_fingerprint": selection.fingerprint, "split": split, "seed": seed, "sampling": settings.record()}

@@ -31,6 +31,7 @@ def ablation(
     device: Annotated[
         str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
     ] = None,
+    allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -66,6 +67,7 @@ def ablation(
         seed=seed,
         with_edits=edits,
         with_audit=False,
+        allow_synthetic=allow_synthetic,
     )
     values = run_ablation(run, datasets, registry, out, settings, progress_console(), progress_bar)
     if values is None:

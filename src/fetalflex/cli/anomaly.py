@@ -126,7 +126,7 @@ def apply(
     `fetalflex edit --recipe`), and OUT.organs.png, the region of the organs (for `fetalflex refine --mask`). The same
     seed gives the same variant.
     """
-    from fetalflex.cli.jobs import check_outputs
+    from fetalflex.files import check_outputs
 
     if out.suffix != ".json":
         raise FetalFlexError(f"--out {out} does not end in .json")
@@ -172,11 +172,13 @@ def _write(
     import numpy as np
 
     from fetalflex.data import write_png
+    from fetalflex.provenance import picture_text
 
     layout_file.parent.mkdir(parents=True, exist_ok=True)
     variant.after.save(layout_file)
     variant.recipe.save(recipe_file)
-    write_png(mask_file, variant.organ_mask(registry).astype(np.uint8) * 255, {}, force)
+    mask = variant.organ_mask(registry).astype(np.uint8) * 255
+    write_png(mask_file, mask, picture_text("mask of organs", synthetic=False), force)
 
 
 def _summary(entry: Anomaly, abilities: Abilities | None = None) -> dict[str, Any]:

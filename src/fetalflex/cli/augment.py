@@ -36,6 +36,7 @@ def augment(
         Path | None,
         typer.Option("--anomalies", help="YAML file with anomalies beside the built-in ones.", show_default=False),
     ] = None,
+    allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
     dry_run: Annotated[
         bool,
@@ -64,7 +65,7 @@ def augment(
         registry = load_registry(registry_file, model)
         library = _library(anomalies, registry)
         opened = open_dataset(dataset, registry)
-        samples = _planned(opened, plan, plan_file, registry, library)
+        samples = _planned(opened, plan, plan_file, registry, library, allow_synthetic)
         pipeline = _pipeline(model, registry, device, processes)
         if dry_run:
             if processes.main:
@@ -100,13 +101,18 @@ def _library(anomalies: Path | None, registry: Registry) -> AnomalyLibrary:
 
 
 def _planned(
-    dataset: Dataset, plan: Plan, plan_file: Path, registry: Registry, library: AnomalyLibrary
+    dataset: Dataset,
+    plan: Plan,
+    plan_file: Path,
+    registry: Registry,
+    library: AnomalyLibrary,
+    allow_synthetic: bool,
 ) -> list[Sample]:
     """Return the samples of a plan; what does not fit is told with the plan's file."""
     from fetalflex.augment import plan_samples
 
     try:
-        return plan_samples(dataset, plan, registry, library)
+        return plan_samples(dataset, plan, registry, library, allow_synthetic)
     except FetalFlexError as error:
         raise FetalFlexError(f"{plan_file}: {error}") from error
 

@@ -83,11 +83,10 @@ def counterfactual(
     """
     from fetalflex.anatomy.anomalies import default_library
     from fetalflex.cli import inputs
-    from fetalflex.cli.jobs import check_not_inside
     from fetalflex.cli.scans import read_scan
-    from fetalflex.counterfactuals import PAIR, synthesise_pairs, write_pair
-    from fetalflex.data.new_folder import check_new_folder, new_folder
+    from fetalflex.counterfactuals import PAIR_FOLDER, synthesise_pairs, write_pair
     from fetalflex.experiments.pair_sheet import write_pair_sheet
+    from fetalflex.files import check_not_inside, new_folder, reserved
 
     if whole_region and options.was_given(context, "margin"):
         raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
@@ -100,27 +99,27 @@ def counterfactual(
     region = inputs.read_region(mask, roi, default)
     if not isinstance(region, str):
         inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
-    check_new_folder(out, force, PAIR)
     settings = sampling.settings()
     check_not_inside([*scan.files, *([] if mask is None else [mask])], out)
-
-    pipeline = inputs.load_pipeline(model, registry, device)
-    with progress_bar("synthesising", 100) as show:
-        [pair] = synthesise_pairs(
-            pipeline,
-            scan.image,
-            [variant],
-            None if whole_region else margin,
-            prompt_words=not plain_prompt,
-            seed=seed,
-            roi=region,
-            negative_prompt=negative_prompt,
-            callback=lambda _, step: show(100 * (step.index + 1) / step.count),
-            **settings,
-        )
-    with new_folder(out, force, PAIR) as folder:
-        story = write_pair(pair, folder, scan.name, registry)
-        write_pair_sheet(folder / "sheet.png", [pair], registry, library.anomaly(anomaly).title, scan.name)
+    with reserved(out, PAIR_FOLDER, force):
+        pipeline = inputs.load_pipeline(model, registry, device)
+        with progress_bar("synthesising", 100) as show:
+            [pair] = synthesise_pairs(
+                pipeline,
+                scan.image,
+                [variant],
+                None if whole_region else margin,
+                prompt_words=not plain_prompt,
+                seed=seed,
+                roi=region,
+                negative_prompt=negative_prompt,
+                callback=lambda _, step: show(100 * (step.index + 1) / step.count),
+                **settings,
+            )
+        with new_folder(out, PAIR_FOLDER, force) as folder:
+            story = write_pair(pair, folder, scan.name, registry, scan.is_synthetic)
+            title = library.anomaly(anomaly).title
+            write_pair_sheet(folder / "sheet.png", [pair], registry, title, scan.name, scan.is_synthetic)
     if as_json:
         typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))
         return

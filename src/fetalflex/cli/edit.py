@@ -143,7 +143,7 @@ def edit(
         save_recipe.parent.mkdir(parents=True, exist_ok=True)
         edits.save(save_recipe)
     if compare is not None:
-        write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force)
+        write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force, scan.is_synthetic)
     typer.echo(f"wrote {', '.join(map(str, outputs))}")
 
 

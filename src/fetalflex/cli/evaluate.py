@@ -98,6 +98,7 @@ def evaluate(
     sampling: SamplingOptions = _DEFAULTS,
     batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
+    allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -148,6 +149,7 @@ def evaluate(
         names_on=names,
         blurs=_sigmas(blur),
         blur_to=None if blur_like is None else contrast_of_report(read_report(blur_like), str(blur_like)),
+        allow_synthetic=allow_synthetic,
     )
     other = None if baseline is None else read_report(baseline)
     registry = load_registry(registry_file, model)

@@ -24,6 +24,7 @@ def evaluate_detector(
     ] = False,
     batch_size: options.BatchSize = 16,
     device: options.Device = "auto",
+    allow_synthetic: options.AllowSynthetic = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure a detector on images that it was not trained on.
@@ -40,7 +41,7 @@ def evaluate_detector(
 
     check_report_folder(out)
     names = options.names_in(planes)
-    settings = DetectorEvaluationSettings(split, names, min_quality, tell_plane, batch_size)
+    settings = DetectorEvaluationSettings(split, names, min_quality, tell_plane, batch_size, allow_synthetic)
     detector = load_detector(model, device)
     datasets = [open_dataset(path, detector.registry) for path in data]
     results = measure(detector, datasets, settings, progress_bar)

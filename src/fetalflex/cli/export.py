@@ -78,7 +78,7 @@ def export(
     if not chosen:
         raise FetalFlexError(f"{dataset} holds no such image; it has {len(opened)} in all")
     with progress_bar("exporting", len(chosen)) as show:
-        items = ((record, chosen.image(record)) for record in chosen)
+        items = ((chosen.marked(record), chosen.image(record)) for record in chosen)
         result = export_dataset(items, format, out, export_options, force=force, progress=show)
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2))

@@ -37,6 +37,7 @@ def names(
     sampling: SamplingOptions = _DEFAULTS,
     batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
+    allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -61,7 +62,7 @@ def names(
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
     chosen = options.names_in(planes)
-    selection = select_samples(datasets, registry, split, chosen, None, min_quality)
+    selection = select_samples(datasets, registry, split, chosen, None, min_quality, allow_synthetic)
     pipeline = load_pipeline(model, registry, device)
     kept = kept_names(out, pipeline, selection, settings, roi.value, seed)
     results = exchange_names(

@@ -142,6 +142,10 @@ PixelSpacing = Annotated[
         "--pixel-spacing", metavar="MM", help="Side of a pixel, for layouts that do not state it.", show_default=False
     ),
 ]
+AllowSynthetic = Annotated[
+    bool,
+    typer.Option("--allow-synthetic", help="Take synthetic images of the data as if they were real; else refuse them."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

@@ -108,5 +108,5 @@ def refine(
         together=1,
     )
     if compare is not None:
-        write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force)
+        write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force, scan.is_synthetic)
     typer.echo(f"wrote {', '.join(map(str, outputs))}")

@@ -14,6 +14,7 @@ from fetalflex.cli.inputs import check_known, check_shape, load_layout
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
 from fetalflex.data.image_files import SUFFIXES
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import mark_of_image
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Scan:
         layout: What it shows.
         layout_origin: Where the layout comes from, for messages.
         files: The files, or the data set, that it is read from.
+        is_synthetic: Whether it is known to be no real image.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Scan:
     layout: Layout
     layout_origin: str
     files: tuple[Path, ...]
+    is_synthetic: bool = False
 
 
 def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:
@@ -56,7 +59,8 @@ def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: R
         opened, record = find_record(dataset, image, registry)
         origin = f"{dataset}: {record.file_name}"
         check_known(record.layout, registry, origin)
-        return Scan(record.file_name, opened.image(record), record.layout, origin, (dataset,))
+        pixels, is_synthetic = opened.image(record), opened.mark(record) is not None
+        return Scan(record.file_name, pixels, record.layout, origin, (dataset,), is_synthetic)
     if layout is None:
         raise FetalFlexError(_where_layouts_come_from(Path(image)))
     shown = load_layout(layout, registry)
@@ -64,7 +68,8 @@ def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: R
     check_shape(pixels, image, shown, str(layout))
     if (doubt := _doubt(Path(image), layout, shown)) is not None:
         typer.echo(f"warning: {doubt}", err=True)
-    return Scan(Path(image).name, pixels, shown, str(layout), (Path(image), layout))
+    is_synthetic = mark_of_image(Path(image), pixels) is not None
+    return Scan(Path(image).name, pixels, shown, str(layout), (Path(image), layout), is_synthetic)
 
 
 def read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[Layout, str, tuple[Path, ...]]:

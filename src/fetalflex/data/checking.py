@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import decode_image
 from fetalflex.data.importers.base import IGNORED, ImportedItem, ImportOptions, Refusal
@@ -15,6 +18,8 @@ from fetalflex.data.limits import MAX_IMAGE_BYTES
 from fetalflex.data.plain_files import plain_suffix
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import SYNTHETIC_LIST, KnownSynthetic, SyntheticMark, mark_in_bytes, mark_of_fields
+from fetalflex.provenance.fingerprints import pixel_digest
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class CheckedImage:
         file_hash: SHA-256 of the file's content.
         is_plain: Whether the file can be copied as it is; else its pixels are written anew.
         as_stored: Whether its pixels are taken as they are stored, though EXIF may turn the picture.
+        mark: What says that the image is synthetic; None if nothing does.
     """
 
     path: Path
@@ -34,6 +40,7 @@ class CheckedImage:
     file_hash: bytes
     is_plain: bool
     as_stored: bool = False
+    mark: SyntheticMark | None = None
 
 
 @dataclass
@@ -78,7 +85,7 @@ def check_source(
             except FetalFlexError as error:
                 findings.refused.append(Refusal(checker.name(result.image_path), str(error)))
             else:
-                findings.notes += checker.renaming(image)
+                findings.notes += [*checker.renaming(image), *checker.recognition(image)]
             looked_at += 1
             tell(looked_at)
         elif result.reason in wished:
@@ -110,6 +117,8 @@ class _Checker:
         self._registry = options.registry
         self._names = FileNames()
         self._first_with: dict[bytes, str] = {}
+        self._synthetic = KnownSynthetic(root)
+        self._recognised: dict[Path, bool] = {}
 
     def check(self, item: ImportedItem) -> CheckedImage:
         """Return the item as checked, or raise FetalFlexError that says why it cannot be taken."""
@@ -123,14 +132,23 @@ class _Checker:
                 f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels, but its layout is for "
                 f"{expected[1]} x {expected[0]}"
             )
-        picture = hashlib.sha256(f"{pixels.shape} ".encode() + pixels.tobytes()).digest()
+        picture = pixel_digest(pixels)
         if picture in self._first_with:
             raise FetalFlexError(f"the image is the same picture as {self._first_with[picture]}, pixel for pixel")
-        suffix = plain_suffix(data)
-        record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"))
+        mark = mark_of_fields(item.extra) or mark_in_bytes(data) or self._mark_by_pixels(item.image_path, pixels)
+        suffix = None if mark is not None else plain_suffix(data)
+        record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"), mark)
         self._first_with[picture] = name
         digest = hashlib.sha256(data).digest()
-        return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored)
+        return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored, mark)
+
+    def _mark_by_pixels(self, path: Path, pixels: NDArray[np.uint8]) -> SyntheticMark | None:
+        """Return the mark that a list beside an image, or above it, has for its pixels, `(H, W)`."""
+        found = self._synthetic.find(path, pixels)
+        if found is None:
+            return None
+        mark, self._recognised[path] = found
+        return mark
 
     def renaming(self, image: CheckedImage) -> list[Refusal]:
         """Return a note if the image does not keep its name."""
@@ -141,12 +159,20 @@ class _Checker:
         reason = "another image has this name" if is_portable else "its name has characters that not every system takes"
         return [Refusal(self.name(image.path), f"stored as {image.record.file_name}, since {reason}", kept=True)]
 
+    def recognition(self, image: CheckedImage) -> list[Refusal]:
+        """Return a note if only the image's pixels have told that it is synthetic."""
+        if image.path not in self._recognised:
+            return []
+        how = "its pixels are" if self._recognised[image.path] else "it looks exactly like a saved copy of one that is"
+        reason = f"taken as synthetic, although its file does not say so: {how} in a {SYNTHETIC_LIST}"
+        return [Refusal(self.name(image.path), reason, kept=True)]
+
     def name(self, path: Path) -> str:
         """Return a path relative to the source, with slashes."""
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
 
 
-def _record(item: ImportedItem, file_name: str) -> Record:
+def _record(item: ImportedItem, file_name: str, mark: SyntheticMark | None) -> Record:
     return Record(
         file_name=file_name,
         layout=item.layout,
@@ -154,7 +180,7 @@ def _record(item: ImportedItem, file_name: str) -> Record:
         source=item.source,
         split=item.split,
         quality=item.quality,
-        extra=item.extra,
+        extra=item.extra if mark is None else mark.added_to(item.extra),
     )
 
 

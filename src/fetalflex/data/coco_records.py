@@ -4,7 +4,7 @@ Beside COCO's own fields every image entry carries `plane` and may carry `patien
 `pixel_spacing_mm`. `bbox` is always upright; a rotated box stands in `rotated_box` too, and its corners in
 `segmentation`. An `ellipse` with `center`, `semi_axes` and `angle_deg` is read as the rotated box that touches it.
 Where a detector has found the boxes, the image entry's `scores` list one number for each, and every annotation has its
-own as `score`.
+own as `score`. Where images are synthetic, each has `synthetic`, and `info` says how many there are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.data.records import IMAGE_FIELDS, Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance.mark import NOTICE, mark_of_fields
 
 _LARGEST_ID = 2**53
 
@@ -54,7 +55,7 @@ def coco_from_records(
             entry = _annotation(placed, len(annotations) + 1, image_id, category_ids[placed.name])
             annotations.append(entry if score is None else {**entry, "score": score})
     return {
-        "info": dict(info or {}),
+        "info": {**(info or {}), **_told_synthetic(records)},
         "licenses": [dict(one) for one in licenses],
         "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in category_ids.items()],
         "images": images,
@@ -114,6 +115,12 @@ def image_entry(record: Record) -> dict[str, Any]:
     }
     entry.update({key: value for key, value in named.items() if value is not None})
     return {**entry, **record.extra}
+
+
+def _told_synthetic(records: Sequence[Record]) -> dict[str, Any]:
+    """Return what COCO's `info` says of synthetic images; nothing without any."""
+    count = sum(mark_of_fields(record.extra) is not None for record in records)
+    return {"synthetic_images": count, "notice": NOTICE} if count else {}
 
 
 def _scores(record: Record) -> list[Any]:

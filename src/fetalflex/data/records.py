@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy.layout import Layout
 from fetalflex.data.paths import safe_relative
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance.mark import SyntheticMark, mark_of_fields
 
 SPLITS = ("train", "val", "test")
 
@@ -98,6 +99,15 @@ class Dataset(ABC, Sequence[Record]):
         Raises:
             FetalFlexError: If the image is missing, damaged, or of another size.
         """
+
+    def mark(self, record: Record) -> SyntheticMark | None:
+        """Return what says that the image of one of the records is synthetic; None if nothing does."""
+        return mark_of_fields(record.extra)
+
+    def marked(self, record: Record) -> Record:
+        """Return one of the records, with the mark in its extra fields if its image is synthetic."""
+        mark = self.mark(record)
+        return record if mark is None else replace(record, extra=mark.added_to(record.extra))
 
     def subset(
         self: DatasetT,

@@ -26,6 +26,7 @@ from fetalflex.data.image_files import decode_image
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import SyntheticMark, mark_in_bytes
 
 SHARD_INDEX = "shards.json"
 SAMPLE_FORMAT, SAMPLE_VERSION = "fetalflex/sample", 1
@@ -90,6 +91,11 @@ class ShardedDataset(Dataset):
         if place is None:
             raise FetalFlexError(f"{self.path} holds no image {record.file_name}")
         return _image(place, record)
+
+    def mark(self, record: Record) -> SyntheticMark | None:
+        """Return what says that an image is synthetic: its record, or its file; None if nothing does."""
+        place = self._places.get(record.file_name)
+        return super().mark(record) or (None if place is None else mark_in_bytes(_encoded(place)))
 
 
 def read_shards(path: Path, registry: Registry | None = None) -> Iterator[tuple[Record, NDArray[np.uint8]]]:
@@ -175,12 +181,16 @@ def _record(text: bytes, registry: Registry, name: str) -> Record:
 
 def _image(place: _Place, record: Record) -> NDArray[np.uint8]:
     name = f"{place.name}.png"
+    return check_size(decode_image(_encoded(place), name), record, name)
+
+
+def _encoded(place: _Place) -> bytes:
+    """Return the content of a sample's image file."""
     try:
         with _BoundedFile(io.FileIO(place.shard)) as file:
-            data = _content(file, place.offset, place.size, name)
+            return _content(file, place.offset, place.size, f"{place.name}.png")
     except OSError as error:
         raise FetalFlexError(f"{place.shard} cannot be read: {error.strerror or error}") from error
-    return check_size(decode_image(data, name), record, name)
 
 
 def _samples(shard: Path) -> Iterator[tuple[_Place, bytes]]:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fetalflex.data import Dataset, Record
+from fetalflex.data.real_only import check_real
 from fetalflex.data.records import SPLITS
 from fetalflex.detection.accuracy import Judged, mean_precision, precision_by_structure
 from fetalflex.detection.annotated import AnnotatedStructures
@@ -33,6 +34,7 @@ class DetectorEvaluationSettings:
         tell_plane: Tell the detector each image's plane; else it finds it, and in a wrong plane misses the structures
             that this lacks.
         batch_size: Images that are computed together.
+        allow_synthetic: Measure on synthetic images too.
     """
 
     split: str = "test"
@@ -40,6 +42,7 @@ class DetectorEvaluationSettings:
     min_quality: int | None = None
     tell_plane: bool = False
     batch_size: int = 16
+    allow_synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,13 @@ def evaluate_detector(
         show: Shows progress.
 
     Raises:
-        FetalFlexError: If a split or plane is unknown, or nothing is chosen.
+        FetalFlexError: If a split or plane is unknown, nothing is chosen, or images are synthetic although that is not
+            allowed.
     """
     settings = settings or DetectorEvaluationSettings()
     chosen = _chosen(detector, datasets, settings)
+    if not settings.allow_synthetic:
+        check_real(chosen, "images to measure a detector on", "give --allow-synthetic")
     annotated = AnnotatedStructures.of(record for dataset in datasets for record in dataset)
     images: list[JudgedImage] = []
     with show("detecting", len(chosen)) as tell:

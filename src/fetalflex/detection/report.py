@@ -16,6 +16,7 @@ from fetalflex.detection.evaluation import DetectorResults
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.provenance import picture_text
 
 FORMAT = "fetalflex/detector-report"
 VERSION = 1
@@ -118,7 +119,9 @@ def write_report(results: DetectorResults, out: Path, registry: Registry) -> Non
         items.append(
             ReviewItem(one.dataset.image(one.record), found, one.record.file_name, tuple(found.doubts(registry)))
         )
-    write_png(out / "sheet.png", draw_review_sheet(items, registry), {"Software": "FetalFlex"}, force=True)
+    marked = any(one.dataset.mark(one.record) is not None for one in shown)
+    text = picture_text("", synthetic=marked)
+    write_png(out / "sheet.png", draw_review_sheet(items, registry), text, force=True)
 
 
 def _accuracy(results: DetectorResults) -> float:

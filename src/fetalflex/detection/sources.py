@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry
-from fetalflex.data import Record, open_dataset, read_image
+from fetalflex.data import Dataset, Record, open_dataset, read_image
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.image_files import is_image_file
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import KnownSynthetic, SyntheticMark, mark_of_image
 
 _SHARDS = "shards.json"
 
@@ -29,6 +30,7 @@ class ImageSource:
         read: Gives the image, (H, W) uint8, or raises FetalFlexError.
         record: What a data set knows of it; None for a mere file.
         path: Its file, if it has one of its own.
+        mark: Gives what says that an image with these pixels, (H, W) uint8, is synthetic; None if nothing does.
     """
 
     origin: str
@@ -36,13 +38,14 @@ class ImageSource:
     read: Callable[[], NDArray[np.uint8]]
     record: Record | None = None
     path: Path | None = None
+    mark: Callable[[NDArray[np.uint8]], SyntheticMark | None] = lambda _: None
 
 
 def image_sources(paths: Iterable[Path], registry: Registry, leave_out: Path | None = None) -> list[ImageSource]:
     """Return the images that files, folders and data sets hold, each once.
 
     A folder is searched with all its sub-folders; hidden files are passed over. Of a data set the patients, sources,
-    splits and pixel spacings are kept, its planes and boxes are not looked at.
+    splits and pixel spacings are kept, and of synthetic images that they are; its planes and boxes are not looked at.
 
     Args:
         paths: Image files, folders, data set folders, packed files, or shards.
@@ -70,13 +73,23 @@ def _sources_at(path: Path, registry: Registry, leave_out: Path | None) -> Itera
         dataset = open_dataset(path, registry)
         for record in dataset:
             stem = PurePosixPath(record.file_name).stem
-            yield ImageSource(f"{path}: {record.file_name}", stem, partial(dataset.image, record), record)
+            read, mark = partial(dataset.image, record), partial(_mark_of_record, dataset, record)
+            yield ImageSource(f"{path}: {record.file_name}", stem, read, record, None, mark)
         return
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_wanted(file, path))
     if leave_out is not None and path.is_dir():
         files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
+    known = KnownSynthetic(path if path.is_dir() else path.parent)
     for file in files:
-        yield ImageSource(str(file), file.stem, partial(read_image, file), None, file)
+        yield ImageSource(str(file), file.stem, partial(read_image, file), None, file, partial(_mark_of, file, known))
+
+
+def _mark_of_record(dataset: Dataset, record: Record, _pixels: NDArray[np.uint8]) -> SyntheticMark | None:
+    return dataset.mark(record)
+
+
+def _mark_of(file: Path, known: KnownSynthetic, pixels: NDArray[np.uint8]) -> SyntheticMark | None:
+    return mark_of_image(file, pixels, known)
 
 
 def _is_wanted(file: Path, root: Path) -> bool:

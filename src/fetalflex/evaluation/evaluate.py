@@ -145,8 +145,8 @@ def evaluate(
     adherence = measuring.adherence() if settings.with_edits else {}
     names = _names(pipeline, selection, kept, settings, show) if settings.names_on else None
     fidelity = None if detector is None else _fidelity(detector, selection, tasks, kept, show)
-    fewest = min(len(result.samples) for result in planes.values())
-    warning = few_images_warning("FID", fewest, extractor.width)
+    counts = [len(result.samples) for result in planes.values() if "fid_roi" in result.metrics]
+    warning = few_images_warning("FID", min(counts), extractor.width) if counts else None
     notes = (*_notes(selection, settings, planes, blurs), *([warning] if warning else []), *published.missing)
     return Results(facts, kept, planes, adherence, fidelity, blurs, edited, names, notes)
 

@@ -13,6 +13,7 @@ from fetalflex.data import read_image, write_png
 from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.provenance import SyntheticMark, append_to_list
 from fetalflex.synthesis import Synthesis
 
 SETTINGS = "settings.json"
@@ -53,6 +54,8 @@ class KeptSyntheses:
     def add(self, name: str, synthesis: Synthesis) -> None:
         """Write a finished synthesis."""
         write_png(self.path(name), synthesis.image, synthesis.metadata(), force=True)
+        mark = SyntheticMark({"seed": synthesis.seed, "model": synthesis.model})
+        append_to_list(self.path(name), synthesis.image, mark)
 
     def image(self, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """Read a finished synthesis, (H, W) uint8.

@@ -12,6 +12,7 @@ from fetalflex.anatomy import Layout, Registry
 from fetalflex.data import Dataset, Record
 from fetalflex.data.file_names import portable_stem
 from fetalflex.data.fingerprint import records_fingerprint
+from fetalflex.data.real_only import check_real
 from fetalflex.data.records import SPLITS
 from fetalflex.errors import FetalFlexError
 
@@ -92,6 +93,7 @@ def select_samples(
     planes: Sequence[str] = (),
     limit: int | None = None,
     min_quality: int | None = None,
+    allow_synthetic: bool = False,
 ) -> Selection:
     """Choose what is evaluated.
 
@@ -102,9 +104,11 @@ def select_samples(
         planes: Only these planes, by name or synonym; all of them by default.
         limit: Of each plane, only so many images, spread evenly over it.
         min_quality: Only images rated at least so; those without a rating stay.
+        allow_synthetic: Take synthetic images as if they were real.
 
     Raises:
-        FetalFlexError: If split or plane is unknown, nothing is chosen, or a layout does not fit its plane.
+        FetalFlexError: If split or plane is unknown, nothing is chosen, a layout does not fit its plane, or images are
+            synthetic although this is not allowed.
     """
     if split not in SPLITS:
         raise FetalFlexError(f"split {split!r} is unknown; choose one of {', '.join(SPLITS)}")
@@ -124,6 +128,9 @@ def select_samples(
     evaluated = _limited_by_plane(evaluated, registry, limit)
     _check_layouts(evaluated, registry)
     found = {sample.plane for sample in evaluated}
+    if not allow_synthetic:
+        references = ((sample.dataset, sample.record) for sample in usable if sample.plane in found)
+        check_real(references, "references", "give --allow-synthetic")
     return Selection(
         evaluated=tuple(evaluated),
         training=tuple(s for s in usable if s.record.split == "train" and s.plane in found),

@@ -9,6 +9,7 @@ from pathlib import Path
 from fetalflex.anatomy import Layout, Registry, changed_structures
 from fetalflex.anatomy.anomalies import Anomaly, AnomalyLibrary, Variant
 from fetalflex.data import Dataset, Record
+from fetalflex.data.real_only import real_part
 from fetalflex.errors import FetalFlexError
 
 PAGE = "anomalies.md"
@@ -42,13 +43,14 @@ def plan_sheets(library: AnomalyLibrary, dataset: Dataset, registry: Registry, s
 
     Args:
         library: Anomalies to show.
-        dataset: Where images come from.
+        dataset: Where images come from; synthetic ones are left out, since the sheets call them real.
         registry: Planes and structures.
         seed: Seed of every variant.
 
     Raises:
         FetalFlexError: If no image suits any anomaly.
     """
+    dataset, _ = real_part(dataset)
     plans = [_plan(anomaly, turn, dataset, registry, seed) for turn, anomaly in enumerate(library)]
     if not any(plans):
         raise FetalFlexError(f"none of the {len(dataset)} images suits any of the {len(library)} anomalies")

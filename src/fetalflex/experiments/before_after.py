@@ -40,6 +40,7 @@ def write_comparison(
     registry: Registry,
     name: str,
     force: bool = False,
+    source_is_synthetic: bool = False,
 ) -> None:
     """Write a comparison that says on its face, and in its metadata, what is real and what is synthetic.
 
@@ -52,18 +53,20 @@ def write_comparison(
         registry: Planes and structures.
         name: What the source is called.
         force: Replace a file that is there.
+        source_is_synthetic: The source is no real image.
 
     Raises:
         FetalFlexError: If the file is of another kind, or is there and `force` is not set.
     """
     check_comparison_file(path)
+    kind = "synthetic too" if source_is_synthetic else "real"
     if path.suffix.lower() == ".png":
-        sheet = _sheet(source, before, syntheses, registry, name)
-        write_png(path, draw_sheet(sheet), picture_metadata("beside the real source image"), force=force)
+        sheet = _sheet(source, before, syntheses, registry, name, kind)
+        write_png(path, draw_sheet(sheet), picture_metadata(f"beside the source image, {kind}"), force=force)
         return
     if path.exists() and not force:
         raise FetalFlexError(f"{path} is already there; write somewhere else, or pass --force")
-    frames = [_frame(source, "Source image, real")]
+    frames = [_frame(source, f"Source image, {kind}")]
     frames += [_frame(one.image, f"SYNTHETIC, seed {one.seed}. Not for diagnosis") for one in syntheses]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
@@ -75,15 +78,20 @@ def write_comparison(
             duration=_FRAME_MS,
             loop=0,
             optimize=False,
-            comment=picture_metadata("in turn with the real source image")["Description"].encode(),
+            comment=picture_metadata(f"in turn with the source image, {kind}")["Description"].encode(),
         )
 
 
 def _sheet(
-    source: NDArray[np.uint8], before: Layout, syntheses: Sequence[Synthesis], registry: Registry, name: str
+    source: NDArray[np.uint8],
+    before: Layout,
+    syntheses: Sequence[Synthesis],
+    registry: Registry,
+    name: str,
+    kind: str,
 ) -> Sheet:
     painter = PanelPainter(registry, max(_SMALLEST_SIDE, min(640, before.width)))
-    columns = [Column("Source image, real", (painter.image(source, before), painter.overlay(source, before)))]
+    columns = [Column(f"Source image, {kind}", (painter.image(source, before), painter.overlay(source, before)))]
     for one in syntheses:
         marked = painter.marked(painter.overlay(one.image, one.layout, before), one.roi_mask, before)
         columns.append(Column(f"Synthesis, seed {one.seed}", (painter.image(one.image, one.layout), marked)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Recipe, Registry
 from fetalflex.data import Dataset, Record, write_png
+from fetalflex.data.real_only import real_part
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.page import Row, Section, gallery_page
 from fetalflex.experiments.panels import PanelPainter
@@ -69,13 +70,14 @@ def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> li
     """Choose images and edits: of each plane the first images that hold what is edited.
 
     Args:
-        dataset: Where images come from.
+        dataset: Where images come from; synthetic ones are left out, since the sheets call them real.
         registry: Planes and structures.
         per_plane: Sheets per plane, at most; a plane without a suitable image has none.
 
     Raises:
         FetalFlexError: If no image suits, or one that does cannot be read.
     """
+    dataset, left_out = real_part(dataset)
     scenes: list[Scene] = []
     for plane in SHOWN_EDITS:
         found = 0
@@ -90,7 +92,7 @@ def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> li
     if not scenes:
         raise FetalFlexError(
             f"none of the {len(dataset)} images suits the gallery: it needs one with the structures that it edits, "
-            f"of one of the planes {', '.join(SHOWN_EDITS)}"
+            f"of one of the planes {', '.join(SHOWN_EDITS)}" + (f"; {left_out} are synthetic" if left_out else "")
         )
     return scenes
 

@@ -27,14 +27,26 @@ _WORTH_ENLARGING = 0.7
 
 
 def write_pair_sheet(
-    path: Path, pairs: Sequence[CounterfactualPair], registry: Registry, title: str, source: str
+    path: Path,
+    pairs: Sequence[CounterfactualPair],
+    registry: Registry,
+    title: str,
+    source: str,
+    source_is_synthetic: bool = False,
 ) -> None:
     """Write the sheet of pairs as a new PNG file; see `draw_pair_sheet`."""
-    write_png(path, draw_pair_sheet(pairs, registry, title, source), picture_metadata("real: the source image"))
+    sheet = draw_pair_sheet(pairs, registry, title, source, source_is_synthetic=source_is_synthetic)
+    what = "the source image is synthetic too" if source_is_synthetic else "real: the source image"
+    write_png(path, sheet, picture_metadata(what))
 
 
 def draw_pair_sheet(
-    pairs: Sequence[CounterfactualPair], registry: Registry, title: str, source: str, width: int = 320
+    pairs: Sequence[CounterfactualPair],
+    registry: Registry,
+    title: str,
+    source: str,
+    width: int = 320,
+    source_is_synthetic: bool = False,
 ) -> Picture:
     """Return the sheet of pairs that share their normal synthesis, (H, W, 3) uint8.
 
@@ -44,9 +56,11 @@ def draw_pair_sheet(
         pairs: At least one, of one image.
         registry: Colours and titles.
         title: Title of the sheet.
-        source: What the real image is called.
+        source: What the source image is called.
         width: Width of each picture in pixels.
+        source_is_synthetic: The source is no real image.
     """
+    kind = "synthetic too" if source_is_synthetic else "real"
     first, normal = pairs[0], pairs[0].normal
     enlarged = _enlarged(first.close_up, np.logical_or.reduce([pair.may_differ for pair in pairs]))
     panels = _Panels(PanelPainter(registry, width), first.close_up, enlarged, first.variant.before)
@@ -56,7 +70,7 @@ def draw_pair_sheet(
             subtitle=f"Model {normal.model}, seed {normal.seed}, {normal.settings['steps']} steps",
             row_labels=("Layout", "Image", *([] if enlarged is None else ["Enlarged"]), "Difference"),
             columns=(
-                Column("Source image, real", (panels.overlay(first.source), *panels.images(first.source), None)),
+                Column(f"Source image, {kind}", (panels.overlay(first.source), *panels.images(first.source), None)),
                 Column("Normal, synthesis", (panels.layout(None), *panels.images(normal.image), None)),
                 *(_column(panels, pair) for pair in pairs),
             ),

@@ -59,6 +59,8 @@ class DataConfig(_Strict):
         half: Train on the patients of one half alone, the same half whatever the data; all by default. So a detector
             can judge the images of a model that has learnt from other annotations.
         cache: Folder of the latent cache; the run's folder by default.
+        allow_synthetic: Take synthetic images, such as those of `fetalflex augment`, as if they were real; else a run
+            whose data hold any is refused.
     """
 
     paths: tuple[AnyPath, ...] = Field(..., min_length=1, max_length=1000)
@@ -71,6 +73,7 @@ class DataConfig(_Strict):
     min_quality: int = Field(2, ge=0, le=3)
     half: Literal["first", "second"] | None = None
     cache: AnyPath | None = None
+    allow_synthetic: bool = False
 
 
 class AugmentationConfig(_Strict):

@@ -18,6 +18,7 @@ from torch import Tensor
 from fetalflex.anatomy import Canvas, CloseUp, Layout, Registry
 from fetalflex.anatomy.close_up import region_of
 from fetalflex.data import Dataset, Record, open_dataset
+from fetalflex.data.real_only import check_real
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.config import DataConfig, View
 from fetalflex.training.exchange import Pair, draw_exchange, exchange_contents, exchange_names
@@ -72,7 +73,8 @@ def select_samples(
         views: Only these of the configured views.
 
     Raises:
-        FetalFlexError: If a data set cannot be opened or nothing is left after the filters.
+        FetalFlexError: If a data set cannot be opened, nothing is left after the filters, or images are synthetic
+            although the configuration does not allow it.
     """
     planes = [registry.plane(name).name for name in config.planes] or None
     plane_weights = {registry.plane(name).name: weight for name, weight in config.plane_weights.items()}
@@ -86,6 +88,11 @@ def select_samples(
             for record in subset
             if (record.layout.structures or not annotated) and half in (None, half_of(record))
         )
+    if not config.allow_synthetic:
+        try:
+            check_real(records, "training data", "set data.allow_synthetic: true in the run's file")
+        except FetalFlexError as error:
+            raise FetalFlexError(f"data.paths: of split {split}, {error}") from error
     factors = _repeat_factors([record for _, record in records], config.rare_structures)
     samples: list[Sample] = []
     for view, weight in config.views.items():

@@ -13,9 +13,10 @@ from fetalflex.data.file_names import portable_stem
 from fetalflex.data.record_lines import RECORD_LINES
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import SYNTHETIC, mark_of_fields
 
 BOXES_CSV = "boxes.csv"
-_COLUMNS = ("file", "label", "cx", "cy", "width", "height", "angle")
+_COLUMNS = ("file", "label", "cx", "cy", "width", "height", "angle", SYNTHETIC)
 
 
 class ClassFoldersExporter:
@@ -23,7 +24,7 @@ class ClassFoldersExporter:
 
     The class is the plane, or the field of the record's extra ones that the options name: a text, a whole number, true
     or false. The table has a row for each box with centre, size and angle (degrees clockwise) in pixels, so nothing is
-    lost; all else that is known of the images is in `records.jsonl`.
+    lost, and says whether the image is synthetic; all else that is known of the images is in `records.jsonl`.
     """
 
     name = "class_folders"
@@ -44,8 +45,10 @@ class ClassFoldersExporter:
             table.writerow(_COLUMNS)
             for record, pixels in items:
                 image = images.add(record, pixels, f"{split_name(record)}/{classes.folder(record)}")
+                synthetic = str(mark_of_fields(record.extra) is not None).lower()
                 for placed in record.layout.structures:
-                    table.writerow([image, placed.name, *map(decimal, placed.box.to_dict().values())])
+                    box = placed.box.to_dict().values()
+                    table.writerow([image, placed.name, *map(decimal, box), synthetic])
         return []
 
 

@@ -1,4 +1,4 @@
-"""The images of an export and its `records.jsonl`."""
+"""The images of an export, its `records.jsonl`, and the list of those that are synthetic."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import encode_png
 from fetalflex.data.record_lines import RECORD_LINES, record_line
 from fetalflex.data.records import Record
+from fetalflex.provenance import SyntheticList, mark_of_fields
 
 _WITH_A_MEANING = frozenset({"classes", "_classes", "labels", "train", "val", "valid", "test"})
 
@@ -27,6 +28,7 @@ class ImageWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stems = Stems()
+        self._listed = SyntheticList()
         self._lines = (folder / RECORD_LINES).open("x", encoding="ascii", newline="\n")
 
     def __enter__(self) -> ImageWriter:
@@ -36,9 +38,16 @@ class ImageWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._lines.close()
+        if kind is None:
+            self._listed.write(self._folder)
+
+    @property
+    def synthetic(self) -> int:
+        """Number of images so far that are synthetic."""
+        return len(self._listed)
 
     def add(self, record: Record, pixels: NDArray[np.uint8], parent: str) -> PurePosixPath:
-        """Write an image, `(H, W) uint8`, and what is known of it.
+        """Write an image, `(H, W) uint8`, and what is known of it; a synthetic one says so itself.
 
         Args:
             record: Record of the data set.
@@ -51,7 +60,10 @@ class ImageWriter:
         path = PurePosixPath(parent, f"{self._stems.give(record.file_name)}.png")
         target = self._folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(encode_png(pixels))
+        mark = mark_of_fields(record.extra)
+        target.write_bytes(encode_png(pixels, None if mark is None else mark.png_text()))
+        if mark is not None:
+            self._listed.add(str(path), pixels, mark)
         self._lines.write(record_line(replace(record, file_name=str(path)), record.file_name))
         return path
 

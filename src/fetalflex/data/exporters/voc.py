@@ -14,6 +14,7 @@ from fetalflex.data.exporters.box_fitting import BoxFitting, decimal, inside_ima
 from fetalflex.data.exporters.image_writer import ImageWriter
 from fetalflex.data.record_lines import RECORD_LINES
 from fetalflex.data.records import Record
+from fetalflex.provenance import mark_of_fields
 
 _IMAGES = "JPEGImages"
 
@@ -25,7 +26,7 @@ class VocExporter:
     pixels, counted from 0, with as many decimals as they need. `bndbox` is the upright box, cut at the border of the
     image; then `truncated` is 1. A rotated box stands whole in a `robndbox` too (centre, size, radians clockwise, as
     roLabelImg writes it), exact to rounding. What VOC has no place for (plane, patient, pixel spacing, ...) is in
-    `records.jsonl`.
+    `records.jsonl`. The `source` of a synthetic image says that it is one.
     """
 
     name = "voc"
@@ -51,6 +52,8 @@ class VocExporter:
 def _annotation(record: Record, file_name: str, fitting: BoxFitting) -> Element:
     root = Element("annotation")
     _add(root, folder=_IMAGES, filename=file_name)
+    if (mark := mark_of_fields(record.extra)) is not None:
+        _add(SubElement(root, "source"), database=record.source or "FetalFlex", image=mark.notice)
     _add(SubElement(root, "size"), width=record.layout.width, height=record.layout.height, depth=1)
     _add(root, segmented=0)
     for placed in record.layout.structures:

@@ -15,6 +15,7 @@ from fetalflex.data.exporters.base import ExportOptions, Item, split_name
 from fetalflex.data.exporters.image_writer import Stems
 from fetalflex.data.image_files import encode_png
 from fetalflex.data.shards import SHARD_INDEX, index_of_shards, sample_json
+from fetalflex.provenance import SyntheticList, mark_of_fields
 
 _FORMAT: Final = tarfile.PAX_FORMAT
 
@@ -24,7 +25,7 @@ class WebDatasetExporter:
 
     A sample is `KEY.png` and `KEY.json`, which holds the layout and all else that is known of the image; nothing is
     lost. The index is one that WebDataset's indexed reader takes. The same records give the same bytes: members carry
-    neither time nor owner.
+    neither time nor owner. A synthetic image says so in both of its files.
     """
 
     name = "webdataset"
@@ -33,7 +34,7 @@ class WebDatasetExporter:
 
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:
         """Write records and images; see `Exporter.write`."""
-        stems = Stems()
+        stems, listed = Stems(), SyntheticList()
         splits: dict[str, _Shards] = {}
         with ExitStack() as stack:
             for record, pixels in items:
@@ -41,7 +42,12 @@ class WebDatasetExporter:
                 if split not in splits:
                     splits[split] = stack.enter_context(_Shards(folder, split, options))
                 key = stems.give(record.file_name)
-                splits[split].add([(f"{key}.png", encode_png(pixels)), (f"{key}.json", sample_json(record))])
+                mark = mark_of_fields(record.extra)
+                if mark is not None:
+                    listed.add(f"{key}.png", pixels, mark)
+                png = encode_png(pixels, None if mark is None else mark.png_text())
+                splits[split].add([(f"{key}.png", png), (f"{key}.json", sample_json(record))])
+        listed.write(folder)
         written = [shard for split in sorted(splits) for shard in splits[split].written]
         (folder / SHARD_INDEX).write_text(json_text(index_of_shards(folder, written)), encoding="utf-8", newline="\n")
         return []

@@ -15,6 +15,7 @@ from fetalflex.data.exporters.box_fitting import BoxFitting, decimal
 from fetalflex.data.exporters.image_writer import ImageWriter
 from fetalflex.data.record_lines import RECORD_LINES
 from fetalflex.data.records import SPLITS
+from fetalflex.provenance import NOTICE, SYNTHETIC_LIST
 
 DATA_YAML = "data.yaml"
 
@@ -26,7 +27,7 @@ class YoloExporter:
     classes are all structures of the registry. An image without boxes has an empty file. Boxes are cut at the border of
     the image, since YOLO tools drop images with fractions outside 0 to 1. Of a rotated box the upright one around it is
     written; `yolo_obb` keeps its angle. What YOLO has no place for (plane, patient, pixel spacing, ...) is in
-    `records.jsonl`.
+    `records.jsonl`. Where images are synthetic, a comment in `data.yaml` says so.
     """
 
     name = "yolo"
@@ -47,7 +48,7 @@ class YoloExporter:
                 image = images.add(record, pixels, f"images/{split}")
                 lines = self._lines(record.layout, numbers, fitting)
                 _write_text(folder / "labels" / split / f"{image.stem}.txt", "".join(f"{line}\n" for line in lines))
-        _write_text(folder / DATA_YAML, _data_yaml(splits, classes))
+        _write_text(folder / DATA_YAML, _comment(images.synthetic) + _data_yaml(splits, classes))
         return fitting.notes() + _missing(splits)
 
     def _lines(self, layout: Layout, numbers: dict[str, int], fitting: BoxFitting) -> Iterator[str]:
@@ -85,6 +86,10 @@ class YoloObbExporter(YoloExporter):
 def _data_yaml(splits: Iterable[str], classes: list[str]) -> str:
     content: dict[str, Any] = {split: f"images/{split}" for split in SPLITS if split in splits}
     return yaml.safe_dump({**content, "names": dict(enumerate(classes))}, sort_keys=False)
+
+
+def _comment(synthetic: int) -> str:
+    return f"# {synthetic} images are synthetic, see {SYNTHETIC_LIST}. {NOTICE}\n" if synthetic else ""
 
 
 def _missing(splits: set[str]) -> list[str]:

@@ -25,6 +25,7 @@ from fetalflex.data.importers.units import Form, doubt_about_form, quad_box, sca
 from fetalflex.data.limits import MAX_CELLS, MAX_ROWS, MAX_SHEETS, MAX_SPREADSHEET_TAGS, MAX_TEXT_BYTES
 from fetalflex.data.records import SPLITS
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import SYNTHETIC, mark_of_fields
 
 _DELIMITERS = ",;\t|"
 _CORNERS = ("x0", "y0", "x1", "y1")
@@ -34,7 +35,14 @@ _FORM_NAMES: dict[tuple[str, str, str, str], Form] = {
     ("cx", "cy", "width", "height"): "centre",
 }
 _IMAGE_FIELDS = ("plane", "patient", "source", "split", "pixel_spacing_mm")
-_FIELDS = ("file", "label", *dict.fromkeys(field for form in _FORM_NAMES for field in form), "angle", *_IMAGE_FIELDS)
+_FIELDS = (
+    "file",
+    "label",
+    *dict.fromkeys(field for form in _FORM_NAMES for field in form),
+    "angle",
+    SYNTHETIC,
+    *_IMAGE_FIELDS,
+)
 _SHORT = {"w": "width", "h": "height"}
 
 Row = Sequence[Any]
@@ -46,6 +54,7 @@ class TableImporter:
     `ImportOptions.columns` says which column holds which field: `file` and `label`; the box as `x0, y0, x1, y1`
     (edges), `x, y, width, height` (top left corner and size) or `cx, cy, width, height` (centre and size; `w` and `h`
     will do); and, if there, `angle` (degrees clockwise), `plane`, `patient`, `source`, `split` and `pixel_spacing_mm`.
+    An image is synthetic if a column `synthetic` says so in one of its rows.
     A field that is not listed is looked for in a column of its own name. Coordinates are pixels, or what the option
     `box_unit` says. Numbers may have a decimal comma where that is plain. File names may lack their ending. Of an XLSX
     file the first sheet with these columns is read.
@@ -95,6 +104,10 @@ class _Table:
     columns: Mapping[str, int]
     form: tuple[str, str, str, str]
     decimal: Decimal | None = None
+
+    def says_synthetic(self, row: int) -> bool:
+        """Say whether a row calls its image synthetic."""
+        return mark_of_fields({SYNTHETIC: self.text(row, SYNTHETIC)}) is not None
 
     def rows_by_file(self) -> tuple[dict[str, list[int]], list[int]]:
         """Return the rows of each file name, and the rows without one."""
@@ -296,6 +309,7 @@ def _read_image(
         table.text(first, "patient"),
         table.text(first, "source"),
         split or split_of_folder(place.name(match.image)),
+        extra={SYNTHETIC: True} if any(map(table.says_synthetic, rows)) else None,
     )
 
 

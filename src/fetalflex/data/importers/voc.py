@@ -15,6 +15,7 @@ from fetalflex.data.importers.reading import child_text, number, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
 from fetalflex.data.importers.units import scale_of
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance import mark_of_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -26,7 +27,8 @@ class VocImporter:
     `xmin`, `ymin`, `xmax` and `ymax` are taken as the box's edges, as today's tools write them; with the option
     `first_pixel` 1 as the first and last pixel, counted from 1, as in Pascal VOC's own set. An attribute `rotation`
     (degrees clockwise, as CVAT writes it) turns the box about its centre. A `robndbox` with `cx`, `cy`, `w`, `h` and
-    `angle` (radians clockwise, as roLabelImg writes it) goes before the `bndbox`.
+    `angle` (radians clockwise, as roLabelImg writes it) goes before the `bndbox`. A `source` that calls the image
+    synthetic is believed.
     """
 
     name = "voc"
@@ -75,6 +77,7 @@ def _read_file(
     place: Source, path: Path, root: Element, match: Match, options: ImportOptions
 ) -> Iterator[ImportedItem | Refusal]:
     builder = place.builder(match, _declared_size(root))
+    mark = mark_of_text({"description": child_text(root, "source/image") or ""})
     for index, element in enumerate(root.iterfind("object"), start=1):
         where = f"{place.name(path)} object {index}"
         try:
@@ -87,7 +90,8 @@ def _read_file(
             continue
         scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
         builder.add_made(label, partial(_box, element, scale, options), where)
-    yield from builder.finish(split=split_of_folder(place.name(match.image)))
+    extra = None if mark is None else mark.added_to({})
+    yield from builder.finish(split=split_of_folder(place.name(match.image)), extra=extra)
 
 
 def _declared_size(root: Element) -> tuple[float, float] | None:

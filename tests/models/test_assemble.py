@@ -281,6 +281,26 @@ def test_a_unet_that_does_not_fit_is_refused(
         put_together(published, unet=str(tmp_path / "unet"))
 
 
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("unet", {"layers_per_block": 10**6}),
+        ("unet", {"act_fn": "gelu"}),
+        ("unet", {"block_out_channels": [4000, 8000, 8000, 8000]}),
+        ("unet", {"attention_head_dim": [2, 2, 2, 4]}),
+        ("vae", {"act_fn": "gelu"}),
+        ("scheduler", {"steps_offset": 10**9}),
+        ("scheduler", {"rescale_betas_zero_snr": True}),
+    ],
+)
+def test_what_the_model_could_not_say_of_itself_is_refused_before_weights_are_read(
+    own: Published, part: str, changes: dict[str, Any]
+) -> None:
+    path = own.pipeline / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+    change_json(path, **changes)
+    assert next(iter(changes)) in message_of(own)
+
+
 def test_a_published_controlnet_that_averages_its_layout_is_refused(own: Published) -> None:
     change_json(own.folder / "controlnet" / "config.json", global_pool_conditions=True)
     assert "controlnet: global_pool_conditions is True, which averages the layout away" in message_of(own)
@@ -303,10 +323,16 @@ def test_an_autoencoder_with_another_latent_is_refused(published: Published, tmp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"beta_schedule": "squaredcos_cap_v2"}, "beta_schedule is 'squaredcos_cap_v2': Input should be 'linear'"),
-        ({"prediction_type": "sample"}, "prediction is 'sample': Input should be 'epsilon'"),
+        (
+            {"beta_schedule": "squaredcos_cap_v2"},
+            "beta_schedule: Input should be 'linear' or 'scaled_linear' (got 'squaredcos_cap_v2')",
+        ),
+        ({"prediction_type": "sample"}, "prediction: Input should be 'epsilon' or 'v_prediction' (got 'sample')"),
         ({"trained_betas": [0.1] * 1000}, "trained_betas is a list"),
-        ({"num_train_timesteps": "many"}, "cannot be read"),
+        ({"num_train_timesteps": "many"}, "train_timesteps: Input should be a valid integer"),
+        ({"num_train_timesteps": 10**9}, "train_timesteps: Input should be less than or equal to 100000"),
+        ({"beta_start": float("nan")}, "NaN is not allowed"),
+        ({"beta_end": 0.99}, "leave no signal that can be computed with"),
     ],
 )
 def test_a_schedule_that_we_do_not_know_is_refused(own: Published, changes: dict[str, Any], message: str) -> None:

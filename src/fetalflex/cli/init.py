@@ -45,7 +45,7 @@ def init(
     ] = None,
     image_size: Annotated[
         int | None,
-        typer.Option("--image-size", min=16, max=2048, help="Pixels; the U-Net's own by default.", show_default=False),
+        typer.Option("--image-size", min=16, max=1024, help="Pixels; the U-Net's own by default.", show_default=False),
     ] = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=8, max=512, help="Length of prompts, in tokens.")] = 77,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the new weights.")] = 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DCondi
 from pydantic import ValidationError
 from transformers import BertConfig, BertModel, BertTokenizerFast, PreTrainedTokenizerBase
 
+from fetalflex.anatomy.checks import shown
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_autoencoder, build_controlnet, build_denoiser, replace_hint_network
 from fetalflex.models.components import Components
@@ -21,6 +22,7 @@ from fetalflex.models.configs import AutoencoderConfig, DenoiserConfig, ModelCon
 from fetalflex.models.fit import check_fit
 from fetalflex.models.loading import first_line, load_network
 from fetalflex.models.noise_source import choose_schedule, noise_config
+from fetalflex.models.part_configs import LARGEST_CONFIG, differences
 from fetalflex.models.part_files import PartFiles, locate_parts
 from fetalflex.models.prealignment import PreAlignment
 from fetalflex.models.quiet import quiet
@@ -84,6 +86,7 @@ def assemble(
     scheduler, warnings = choose_schedule(files.scheduler, files.own_schedule, preset.noise)
     tokenizer = _tokenizer(files.text_encoder, bert, max_tokens or preset.text.max_tokens)
     config, more = _describe(preset, configs, bert, tokenizer, scheduler, image_size)
+    _check_described(config, {**configs, "text_encoder": bert.to_dict(), "scheduler": scheduler.config})
 
     with torch.random.fork_rng(devices=[]):
         networks = {name: part.load() for name, part in parts.items()}
@@ -98,6 +101,16 @@ def assemble(
     located = (files.unet, files.vae, files.text_encoder, files.controlnet, files.scheduler or files.own_schedule)
     origins = {file.part: file.path for file in located if file is not None}
     return Assembly(components, origins, (*warnings, *more))
+
+
+def _check_described(config: ModelConfig, parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that the description holds all of the parts, as the model could not be loaded again otherwise."""
+    for part, values in parts.items():
+        for field, came, wanted in differences(config, part, values, published=True):
+            raise FetalFlexError(
+                f"{part}: {field} is {shown(came)}, but only {shown(wanted)} can be used here; give a part for Stable "
+                "Diffusion 1.5"
+            )
 
 
 @dataclass(frozen=True)
@@ -152,9 +165,9 @@ def _read_config(files: PartFiles) -> dict[str, Any]:
 def _read_json(files: PartFiles) -> dict[str, Any]:
     assert files.config is not None
     try:
-        values = json.loads(files.config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FetalFlexError(f"{files.part}: {files.config} cannot be read ({error}); fetch it again") from error
+        values = read_json(files.config, LARGEST_CONFIG)
+    except FetalFlexError as error:
+        raise FetalFlexError(f"{files.part}: {error}; fetch it again") from error
     if not isinstance(values, dict):
         raise FetalFlexError(f"{files.part}: {files.config} is not a config; fetch it again")
     return values

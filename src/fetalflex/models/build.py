@@ -73,7 +73,7 @@ def build_denoiser(config: ModelConfig) -> UNet2DConditionModel:
         layers_per_block=unet.layers_per_block,
         cross_attention_dim=config.text.hidden_size,
         # diffusers calls the number of heads `attention_head_dim` here.
-        attention_head_dim=unet.heads or tuple(max(1, channels // unet.head_channels) for channels in unet.channels),
+        attention_head_dim=unet.heads or unet.heads_per_resolution,
         norm_num_groups=unet.norm_groups,
     )
 

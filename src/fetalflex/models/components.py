@@ -18,9 +18,12 @@ from pydantic import ValidationError
 from torch import nn
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
+from fetalflex.field_errors import described
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.loading import first_line, load_network
+from fetalflex.models.part_configs import LARGEST_CONFIG, check_folder
 from fetalflex.models.prealignment import PreAlignment
 from fetalflex.models.quiet import quiet
 
@@ -117,16 +120,20 @@ class Components:
     def load(cls, folder: Path | str) -> Components:
         """Read a model folder as float32, on the CPU.
 
+        All configs are checked before anything is built.
+
         Raises:
-            FetalFlexError: If the folder or a part of it is missing, corrupt, or does not fit together.
+            FetalFlexError: If the folder or a part of it is missing, corrupt, or does not fit together, or a weight is
+                not finite.
         """
         folder = Path(folder)
         config = _read_config(folder)
+        check_folder(folder, config, CONFIG_FILE)
         parts: dict[str, Any] = {}
         for name, (_, kind) in _CLASSES.items():
             parts[name] = _load_part(folder, name, kind)
         parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, trust_remote_code=False)
-        _check_fit(folder, config, parts)
+        _check_tokenizer(folder / "tokenizer", parts["tokenizer"], parts["text_encoder"])
         planes = folder / PLANES_FILE
         return cls(config=config, **parts, planes=planes.read_text(encoding="utf-8") if planes.is_file() else None)
 
@@ -150,15 +157,13 @@ def _read_config(folder: Path) -> ModelConfig:
             "give the folder that training wrote, or weights/mini of the project"
         )
     try:
-        return ModelConfig.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise FetalFlexError(f"{path}: not a valid model config: {first_line(error)}") from error
+        return ModelConfig.model_validate(read_json(path, LARGEST_CONFIG))
+    except ValidationError as error:
+        raise FetalFlexError(f"{path}: not a valid model config: {described(error)}") from error
 
 
 def _load_part(folder: Path, name: str, kind: Any, **options: Any) -> Any:
     path = folder / name
-    if not path.is_dir():
-        raise FetalFlexError(f"{path}: this part of the model is missing; fetch or train the model again")
     try:
         if name in NETWORKS:
             return load_network(kind, path)
@@ -168,24 +173,16 @@ def _load_part(folder: Path, name: str, kind: Any, **options: Any) -> Any:
         raise FetalFlexError(f"{path}: cannot be loaded ({reason}); fetch or train the model again") from error
 
 
-def _check_fit(folder: Path, config: ModelConfig, parts: dict[str, Any]) -> None:
-    latent, width = config.autoencoder.latent_channels, config.text.hidden_size
-    encoder = {"in_channels": latent, "cross_attention_dim": width, "block_out_channels": [*config.denoiser.channels]}
-    expected: dict[str, dict[str, Any]] = {
-        "vae": {"latent_channels": latent, "block_out_channels": [*config.autoencoder.channels]},
-        "text_encoder": {"hidden_size": width},
-        "unet": {**encoder, "out_channels": latent},
-        "controlnet": {**encoder, "conditioning_channels": 2 * latent + config.control.layout_channels},
-        "prealignment": {"latent_channels": latent},
-    }
-    for name, fields in expected.items():
-        for field, value in fields.items():
-            came = getattr(parts[name].config, field)
-            if (list(came) if isinstance(value, list) else came) != value:
-                raise FetalFlexError(
-                    f"{folder / name}: belongs to another model: {field} is {came}, {CONFIG_FILE} says {value}; "
-                    "fetch or train the model again"
-                )
+def _check_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, text_encoder: BertModel) -> None:
+    rows = text_encoder.config.vocab_size
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if largest >= rows or tokenizer.pad_token_id is None:
+        what = (
+            f"has a word piece {largest}, the text encoder knows {rows}"
+            if largest >= rows
+            else "cannot fill up prompts"
+        )
+        raise FetalFlexError(f"{folder}: belongs to another model: it {what}; fetch or train the model again")
 
 
 def _fsync_tree(folder: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 
@@ -17,7 +19,7 @@ def load_network(kind: Any, folder: Path, variant: str | None = None) -> Any:
         variant: Which of several files of weights to read, such as `fp16`.
 
     Raises:
-        ValueError: If a weight is missing; the libraries would fill it with random numbers.
+        ValueError: If a weight is missing, which the libraries would fill with random numbers, or is not finite.
         Exception: Of many kinds, for a damaged file.
     """
     options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
@@ -25,7 +27,15 @@ def load_network(kind: Any, folder: Path, variant: str | None = None) -> Any:
     network, report = kind.from_pretrained(str(folder), variant=variant, **options)
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
+    check_finite(network)
     return network.float().eval()
+
+
+def check_finite(network: nn.Module) -> None:
+    """Raise ValueError if a weight is NaN or infinite: everything that is computed with it would be lost."""
+    for name, tensor in network.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"weights that are not finite, the first in {name}")
 
 
 def first_line(error: Exception) -> str:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from diffusers import DDIMScheduler
 from pydantic import ValidationError
 
+from fetalflex.anatomy.checks import shown
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
+from fetalflex.field_errors import described
 from fetalflex.models.build import build_scheduler
 from fetalflex.models.configs import NoiseConfig
 from fetalflex.models.loading import first_line
+from fetalflex.models.part_configs import LARGEST_CONFIG
 from fetalflex.models.part_files import PartFiles
 
+_DEFAULTS = {
+    each.name: each.default
+    for each in inspect.signature(DDIMScheduler.__init__).parameters.values()
+    if each.default is not inspect.Parameter.empty
+}
 _COMPARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
 
 
@@ -26,21 +35,22 @@ def read_schedule(files: PartFiles) -> DDIMScheduler:
     """
     path = files.path
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        scheduler = DDIMScheduler.from_config(values, clip_sample=False)
-    except Exception as error:  # a damaged file makes diffusers raise many kinds
-        raise FetalFlexError(f"scheduler: {path} cannot be read ({first_line(error)}); fetch it again") from error
-    if scheduler.config.trained_betas is not None:
+        values = read_json(path, LARGEST_CONFIG)
+        if not isinstance(values, dict):
+            raise FetalFlexError(f"{path} is {shown(values)}, no config")
+    except FetalFlexError as error:
+        raise FetalFlexError(f"scheduler: {error}; fetch it again") from error
+    if values.get("trained_betas") is not None:
         raise FetalFlexError(f"scheduler: {path}: trained_betas is a list; give a schedule by beta_start and beta_end")
     try:
-        noise_config(scheduler.config)
+        noise_config(_DEFAULTS | values)
+        return DDIMScheduler.from_config(values, clip_sample=False)
     except ValidationError as error:
-        problem = error.errors()[0]
         raise FetalFlexError(
-            f"scheduler: {path}: {problem['loc'][0]} is {problem['input']!r}: {problem['msg']}; "
-            "give a U-Net that was trained with such a schedule"
+            f"scheduler: {path}: {described(error)}; give a U-Net that was trained with such a schedule"
         ) from error
-    return scheduler
+    except Exception as error:  # values of a wrong kind make diffusers raise many kinds
+        raise FetalFlexError(f"scheduler: {path} cannot be read ({first_line(error)}); fetch it again") from error
 
 
 def noise_config(config: Mapping[str, Any]) -> NoiseConfig:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fetalflex.errors import FetalFlexError
-from fetalflex.models.loading import first_line
+from fetalflex.models.loading import check_finite, first_line
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,10 @@ def read_single_file(part: str, path: Path, network: Any) -> Any:
         raise FetalFlexError(f"{part}: {path} lacks weights ({first_line(error)}); {_SD15}") from error
     _check_shapes(part, path, converted, network.state_dict())
     network.load_state_dict(converted, assign=True)
+    try:
+        check_finite(network)
+    except ValueError as error:
+        raise FetalFlexError(f"{part}: {path} holds {error}; fetch it again") from error
     return network.float().eval()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import shutil
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,18 +12,17 @@ from typing import Any
 
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text, read_json
+from fetalflex.augment.folder_kinds import AUGMENTED_SET, LARGEST_FILE, MANIFEST, MANIFEST_FORMAT, SHARD_FILE
 from fetalflex.augment.plan import Plan
-from fetalflex.augment.rounds import ROUNDS
+from fetalflex.augment.rounds import forget_rounds
 from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import LARGEST_FILE, SHARD_FILE, SHARDS, is_remains
+from fetalflex.augment.shard_files import SHARDS
 from fetalflex.data import Dataset
 from fetalflex.data.fingerprint import records_fingerprint
-from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
-from fetalflex.files import write_text
+from fetalflex.files import check_claimable, claim, write_text
 
-MANIFEST = "manifest.json"
-FORMAT, VERSION = "fetalflex/augment-manifest", 1
+VERSION = 1
 _MAY_CHANGE = "versions"
 _SHOWN = 5
 
@@ -52,7 +50,7 @@ def manifest_of(
     for written, entry in zip(values["entries"], plan.entries, strict=True):
         written["sampling"] = plan.sampling_of(entry).model_dump(mode="json")
     return {
-        "format": FORMAT,
+        "format": MANIFEST_FORMAT,
         "version": VERSION,
         "model": model,
         "data_fingerprint": records_fingerprint(dataset),
@@ -69,14 +67,10 @@ def check_folder(root: Path, manifest: dict[str, Any]) -> None:
     Raises:
         FetalFlexError: If the folder holds other things, or a set that would be another one; what differs is named.
     """
-    check_no_file_in_the_way(root)
-    path = root / MANIFEST
-    # A process that was killed while it wrote the manifest has left remains alone.
-    if root.exists() and not path.is_file() and not all(map(is_remains, root.iterdir())):
-        raise FetalFlexError(f"{root} is not empty and holds no {MANIFEST}; give a new folder")
+    check_claimable(root, AUGMENTED_SET)
     if not _has_shards(root):  # what stopped before its first shard binds nobody
         return
-    before = read_json(path, LARGEST_FILE)
+    before = read_json(root / MANIFEST, LARGEST_FILE)
     changes = list(_changes(before, manifest))
     if changes:
         more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
@@ -89,8 +83,8 @@ def check_folder(root: Path, manifest: dict[str, Any]) -> None:
 def write_manifest(root: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest of a new set, and forget decisions on another one's images; a set that goes on stays."""
     if not _has_shards(root):
-        if (root / ROUNDS).exists():
-            shutil.rmtree(root / ROUNDS)
+        claim(root, AUGMENTED_SET)
+        forget_rounds(root)
         write_text(root / MANIFEST, json_text(manifest))
 
 

@@ -38,6 +38,14 @@ def write_round(root: Path, round_: int, duplicates: Duplicates) -> None:
     write_text(_path(root, round_), json_text({"format": FORMAT, "version": VERSION, "duplicates": entries}))
 
 
+def forget_rounds(root: Path) -> None:
+    """Remove the decisions on the images of another set."""
+    round_ = 1
+    while (path := _path(root, round_)).exists():
+        path.unlink()
+        round_ += 1
+
+
 def last_round(rounds: list[Duplicates], numbers: Collection[int]) -> int:
     """Return the last round that decided on one of some samples, 0 if none did."""
     return max((index for index, round_ in enumerate(rounds, 1) if round_.keys() & set(numbers)), default=0)

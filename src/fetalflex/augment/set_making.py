@@ -16,6 +16,7 @@ from fetalflex.anatomy.checks import whole_number
 from fetalflex.augment.checking import Checker
 from fetalflex.augment.duplicates import find_duplicates
 from fetalflex.augment.finishing import finish, read_lines, total_seconds
+from fetalflex.augment.folder_kinds import SHARD_FILE
 from fetalflex.augment.manifest import check_folder, manifest_of, write_manifest
 from fetalflex.augment.plan import Plan
 from fetalflex.augment.planning import plan_samples
@@ -23,10 +24,11 @@ from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.report import Report
 from fetalflex.augment.rounds import Duplicates, last_round, read_rounds, write_round
 from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import SHARD_FILE, Shard, clear_remains, divided, seconds_of, write_shard
+from fetalflex.augment.shard_files import Shard, clear_remains, divided, seconds_of, write_shard
 from fetalflex.augment.shard_making import ShardMaker, is_missing
 from fetalflex.augment.synthesising import Synthesiser, Tell, after
 from fetalflex.data import Dataset
+from fetalflex.files import locked
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.processes import Processes, joined
 
@@ -111,6 +113,10 @@ class _Run:
         return cls(root, dataset, divided(samples, plan.shard_size), maker, manifest, processes, show)
 
     def run(self) -> Report:
+        with locked(self.root) if self.processes.main else nullcontext():
+            return self._run()
+
+    def _run(self) -> Report:
         check_folder(self.root, self.manifest)
         digest = hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
         self.processes.check_same("plan, data or model", digest)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
+from fetalflex.augment.folder_kinds import LARGEST_FILE, SHARD, SHARD_FILE, SHARD_FORMAT, TIMING
 from fetalflex.augment.progress import Progress
 from fetalflex.augment.rounds import ROUNDS
 from fetalflex.augment.samples import Sample
 from fetalflex.data.dataset import ANNOTATIONS
-from fetalflex.data.new_folder import new_folder
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import check_replaceable, new_folder, remove_leftovers, write_bytes, write_text
 
 SHARDS = "shards"
-SHARD_FILE = "shard.json"
-TIMING = "timing.json"
-"""Seconds that the shard took: all that differs between two runs of the same plan."""
-
-FORMAT, VERSION = "fetalflex/augment-shard", 1
-LARGEST_FILE = 100_000_000
-"""Most bytes that are read of a JSON file of a set."""
-
-_REMAINS = re.compile(r"\.[0-9a-f]+\.(partial|replaced)")
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -87,24 +79,24 @@ def write_shard(root: Path, shard: Shard, progress: Sequence[Progress], round_: 
         round_: See `ShardContent`.
         seconds: Time that it took.
     """
-    with new_folder(root / shard.folder, True, SHARD_FILE) as folder:
+    with new_folder(root / shard.folder, SHARD, force=True) as folder:
         lines = []
         for one in progress:
             line = one.line()
             if one.finished is not None:
-                (folder / one.sample.file).write_bytes(one.finished.png)
+                write_bytes(folder / one.sample.file, one.finished.png)
                 line["sha256"] = hashlib.sha256(one.finished.png).hexdigest()
             lines.append(line)
         content = {"shard": shard.index, "round": round_, "samples": lines}
-        text = json_text({"format": FORMAT, "version": VERSION, **content, "digest": _digest(content)})
-        (folder / SHARD_FILE).write_text(text, encoding="utf-8", newline="\n")
-        (folder / TIMING).write_text(json_text({"seconds": round(seconds, 3)}), encoding="utf-8", newline="\n")
+        text = json_text({"format": SHARD_FORMAT, "version": VERSION, **content, "digest": _digest(content)})
+        write_text(folder / SHARD_FILE, text)
+        write_text(folder / TIMING, json_text({"seconds": round(seconds, 3)}))
 
 
 def read_shard(root: Path, shard: Shard) -> ShardContent | None:
     """Return what a shard's file says; None if it is missing or damaged, or is no shard of these samples."""
     try:
-        data = tagged_with(read_json(root / shard.folder / SHARD_FILE, LARGEST_FILE), FORMAT, VERSION, "shard")
+        data = tagged_with(read_json(root / shard.folder / SHARD_FILE, LARGEST_FILE), SHARD_FORMAT, VERSION, "shard")
         digest = data.pop("digest")
         content = ShardContent(data["round"], tuple(data["samples"]))
         numbers = [line["number"] for line in content.lines]
@@ -139,10 +131,15 @@ def seconds_of(root: Path, shard: Shard) -> float:
 
 
 def clear_remains(root: Path, shards: Sequence[Shard]) -> None:
-    """Remove what killed processes have left, shards that are not whole, and then the annotations, which name all."""
+    """Remove what killed processes have left, shards that are not whole, and then the annotations, which name all.
+
+    Raises:
+        FetalFlexError: If something else lies in the folder of a shard.
+    """
     for folder in (root, root / SHARDS, root / ROUNDS):
-        for path in filter(is_remains, folder.glob(".*")):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove_leftovers(folder)
+    for shard in shards:
+        check_replaceable(root / shard.folder, SHARD, force=True)
     damaged = [shard for shard in shards if not is_whole(root, shard)]
     if damaged:
         (root / ANNOTATIONS).unlink(missing_ok=True)
@@ -150,11 +147,6 @@ def clear_remains(root: Path, shards: Sequence[Shard]) -> None:
         path = root / shard.folder
         if path.exists():
             shutil.rmtree(path)
-
-
-def is_remains(path: Path) -> bool:
-    """Say whether a file or folder is what a killed process has left of one that it was writing."""
-    return _REMAINS.fullmatch(path.name) is not None
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -34,7 +34,9 @@ def detect(
     review_below: Annotated[
         float, typer.Option("--review-below", min=0, max=1, help="Mark what scores less for review.")
     ] = 0.5,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 16,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")
+    ] = 16,
     device: options.Device = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace a folder of detections that is there.")] = False,
     as_json: options.AsJson = False,
@@ -46,16 +48,17 @@ def detect(
     are upright, at most one per structure. They are proposals, to be looked at before they serve as labels.
     """
     from fetalflex.cli.inputs import load_detector
-    from fetalflex.data.new_folder import check_new_folder
     from fetalflex.detection.folder import DETECTIONS, DetectionSettings, detect_into_folder
+    from fetalflex.detection.folder_kinds import DETECTED_SET
     from fetalflex.detection.sources import image_sources
+    from fetalflex.files import reserved
 
     settings = DetectionSettings(None if plane == "auto" else plane, min_score, review_below, batch_size)
-    check_new_folder(out, force, DETECTIONS)
-    detector = load_detector(model, device)
-    sources = image_sources(images, detector.registry, leave_out=out)
-    with progress_bar("detecting", len(sources)) as show:
-        found = detect_into_folder(detector, sources, out, settings, force=force, progress=show)
+    with reserved(out, DETECTED_SET, force):
+        detector = load_detector(model, device)
+        sources = image_sources(images, detector.registry, leave_out=out)
+        with progress_bar("detecting", len(sources)) as show:
+            found = detect_into_folder(detector, sources, out, settings, force=force, progress=show)
     for where, why in found.refused[:_SHOWN_REFUSALS]:
         typer.echo(f"left out {where}: {why}", err=True)
     if len(found.refused) > _SHOWN_REFUSALS:

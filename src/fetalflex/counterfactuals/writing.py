@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from fetalflex.anatomy import Registry, default_registry
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.counterfactuals.difference import draw_difference
 from fetalflex.counterfactuals.pair import CounterfactualPair
 from fetalflex.data import write_png
-from fetalflex.data.new_folder import new_folder
+from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.demands import judge_demands
-from fetalflex.files import write_text
+from fetalflex.files import FolderKind, new_folder, write_bytes, write_text
+from fetalflex.provenance import SYNTHETIC_LIST
 from fetalflex.synthesis import NOTICE, picture_metadata
 
 PAIR = "pair.json"
@@ -30,7 +32,21 @@ _FILES = {
     "may_differ": "may-differ.png",
     "difference": "difference.safetensors",
     "difference_picture": "difference.png",
+    "synthetic_list": SYNTHETIC_LIST,
 }
+
+
+def _pair_names(folder: Path) -> set[str] | None:
+    try:
+        found = read_json(folder / PAIR)
+    except FetalFlexError:
+        return None
+    if not isinstance(found, dict) or found.get("format") != "fetalflex/counterfactual":
+        return None
+    return {PAIR, "sheet.png", "synthetic.jsonl", *_FILES.values()}
+
+
+PAIR_FOLDER = FolderKind("counterfactual pair", written_before=_pair_names)
 
 
 def save_pair(
@@ -39,25 +55,31 @@ def save_pair(
     source: str | None = None,
     force: bool = False,
     registry: Registry | None = None,
+    source_is_synthetic: bool = False,
 ) -> None:
     """Write a pair into a new folder, wholly or not at all; see `write_pair`.
 
     Args:
         pair: What to write.
         folder: Folder to make.
-        source: What the real image is called.
+        source: What the source image is called.
         force: Replace a folder that holds a pair.
         registry: Planes and structures; the built-in ones by default.
+        source_is_synthetic: The source is no real image.
 
     Raises:
         FetalFlexError: If something else is in the way.
     """
-    with new_folder(Path(folder), force, PAIR) as partial:
-        write_pair(pair, partial, source, registry)
+    with new_folder(Path(folder), PAIR_FOLDER, force) as partial:
+        write_pair(pair, partial, source, registry, source_is_synthetic)
 
 
 def write_pair(
-    pair: CounterfactualPair, folder: Path, source: str | None = None, registry: Registry | None = None
+    pair: CounterfactualPair,
+    folder: Path,
+    source: str | None = None,
+    registry: Registry | None = None,
+    source_is_synthetic: bool = False,
 ) -> dict[str, Any]:
     """Write a pair into an empty folder.
 
@@ -69,6 +91,8 @@ def write_pair(
         What `pair.json` holds.
     """
     story = _story(pair, source)
+    if source_is_synthetic:
+        story["source_synthetic"] = True
     findings = judge_demands(pair.abnormal.image, pair.variant, registry or default_registry())
     story["demands"] = [finding.to_dict() for finding in findings]
     short = {key: story[key] for key in ("anomaly", "severity", "structure", "anomaly_seed", "recipe")}
@@ -79,8 +103,8 @@ def write_pair(
     about = picture_metadata("of the pair") | {"FetalFlex:counterfactual": json.dumps(short)}
     write_png(folder / _FILES["may_differ"], pair.may_differ.astype(np.uint8) * 255, about)
     write_png(folder / _FILES["difference_picture"], draw_difference(pair.difference), about)
-    difference = np.ascontiguousarray(pair.difference)
-    save_file({"difference": difference}, folder / _FILES["difference"], {"synthetic": "true", "description": NOTICE})
+    tensors = {"difference": np.ascontiguousarray(pair.difference)}
+    write_bytes(folder / _FILES["difference"], save(tensors, {"synthetic": "true", "description": NOTICE}))
     write_text(folder / PAIR, json.dumps(story, indent=2, ensure_ascii=False, allow_nan=False))
     return story
 

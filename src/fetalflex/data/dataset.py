@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -15,13 +14,15 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.data.annotation_json import read_annotation_json
-from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
+from fetalflex.data.folder_kinds import DATA_SET
 from fetalflex.data.image_files import SUFFIXES, read_image, write_png
 from fetalflex.data.licenses import licenses_of
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import new_folder, write_text
+from fetalflex.provenance import KnownSynthetic, SyntheticList, SyntheticMark, mark_in_file, mark_of_fields
 
 ANNOTATIONS = "annotations.json"
 
@@ -50,6 +51,7 @@ class DatasetFolder(Dataset):
         self.root = root
         self.info: dict[str, Any] = coco.get("info") or {}
         self.licenses = licenses_of(coco, str(annotations))
+        self._known_synthetic = KnownSynthetic(root)
 
     def image_path(self, record: Record) -> Path:
         """Return where the image of a record lies.
@@ -68,6 +70,21 @@ class DatasetFolder(Dataset):
         path = self.image_path(record)
         return check_size(read_image(path), record, str(path))
 
+    def mark(self, record: Record) -> SyntheticMark | None:
+        """Return what says that an image is synthetic: its record, its file, or a list beside it; None if nothing does.
+
+        An image that is missing or damaged says nothing here.
+        """
+        with contextlib.suppress(FetalFlexError):
+            if (mark := super().mark(record)) is not None:
+                return mark
+            if (mark := mark_in_file(path := self.image_path(record))) is not None:
+                return mark
+            if self._known_synthetic.has_lists(path):
+                found = self._known_synthetic.find(path, self.image(record))
+                return None if found is None else found[0]
+        return None
+
     @classmethod
     def write(
         cls,
@@ -83,7 +100,8 @@ class DatasetFolder(Dataset):
             root: Folder to make; it may exist if it is empty.
             items: Records, each with its image, `(H, W) uint8` of the layout's size. They are taken one by one, so they
                 need not fit in memory together. Images are written as PNG, and a file name that ends otherwise, such as
-                in a data set of JPEG files, is given the suffix .png.
+                in a data set of JPEG files, is given the suffix .png. One whose record calls it synthetic says so
+                itself, and is listed in `synthetic.jsonl`.
             registry: Registry that knows the records' planes and structures; the built-in one by default.
             info: COCO's `info`, such as a description.
             licenses: COCO's `licenses`.
@@ -92,29 +110,37 @@ class DatasetFolder(Dataset):
             FetalFlexError: If the folder is not empty, a record does not fit its image or the registry, or two records
                 have one file name.
         """
-        registry = registry or default_registry()
-        if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-            raise FetalFlexError(f"{root} is already there and not empty; give a new folder")
-        root.parent.mkdir(parents=True, exist_ok=True)
-        partial = root.parent / f".{uuid.uuid4().hex}.partial"
-        try:
-            records = [_write_image(partial, record, pixels) for record, pixels in items]
-            coco = coco_from_records(records, registry, info, licenses)
-            with replacing(partial / ANNOTATIONS) as file:
-                file.write(json.dumps(coco, indent=1, allow_nan=False).encode())
-            if root.exists():
-                root.rmdir()
-            partial.rename(root)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        with new_folder(root, DATA_SET, force=False) as partial:
+            cls.write_into(partial, items, registry, info, licenses)
         return cls(root, registry)
 
+    @classmethod
+    def write_into(
+        cls,
+        folder: Path,
+        items: Iterable[tuple[Record, NDArray[np.uint8]]],
+        registry: Registry | None = None,
+        info: Mapping[str, Any] | None = None,
+        licenses: Sequence[Mapping[str, Any]] = (),
+    ) -> DatasetFolder:
+        """Write annotations and images into a folder in the making, and open it; see `write`."""
+        registry = registry or default_registry()
+        listed = SyntheticList()
+        records = [_write_image(folder, record, pixels, listed) for record, pixels in items]
+        listed.write(folder)
+        coco = coco_from_records(records, registry, info, licenses)
+        write_text(folder / ANNOTATIONS, json.dumps(coco, indent=1, allow_nan=False))
+        return cls(folder, registry)
 
-def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8]) -> Record:
+
+def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8], listed: SyntheticList) -> Record:
     path = PurePosixPath(record.file_name)
     name = str(path.with_suffix(".png") if path.suffix.lower() in SUFFIXES else f"{path}.png")
     target = inside(root, name)
     if target.exists():
         raise FetalFlexError(f"{record.file_name}: another record is written as {name} already; rename one of them")
-    write_png(target, check_size(pixels, record, record.file_name), {})
+    mark = mark_of_fields(record.extra)
+    write_png(target, check_size(pixels, record, record.file_name), {} if mark is None else mark.png_text())
+    if mark is not None:
+        listed.add(name, pixels, mark)
     return replace(record, file_name=name)

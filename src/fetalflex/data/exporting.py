@@ -14,9 +14,11 @@ import numpy as np
 from fetalflex import __version__
 from fetalflex.data.exporters import ExportOptions, Item, get_exporter
 from fetalflex.data.exporters.base import UNSPLIT, split_name
-from fetalflex.data.new_folder import new_folder
+from fetalflex.data.folder_kinds import export_kind
 from fetalflex.data.records import SPLITS, Record, check_size
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import new_folder, write_text
+from fetalflex.provenance import NOTICE, SYNTHETIC_LIST, mark_of_fields
 
 README = "README.md"
 
@@ -36,6 +38,7 @@ class ExportResult:
         notes: What the format could not hold, one sentence each.
         reads_back: What opens the folder again.
         licenses: Licences of the images, for people.
+        synthetic: Number of images that are synthetic.
     """
 
     format: str
@@ -45,6 +48,7 @@ class ExportResult:
     notes: tuple[str, ...]
     reads_back: str
     licenses: tuple[str, ...] = ()
+    synthetic: int = 0
 
     @property
     def images(self) -> int:
@@ -59,18 +63,27 @@ class ExportResult:
             "images": self.images,
             "boxes": self.boxes,
             "splits": self.splits,
+            "synthetic": self.synthetic,
             "notes": list(self.notes),
         }
 
     def summary(self) -> str:
         """Return one sentence with the totals."""
         shares = ", ".join(f"{count} {split}" for split, count in self.splits.items())
-        return f"{self.images} images ({shares}) with {self.boxes} boxes."
+        told = f" {self.synthetic} of them are synthetic." if self.synthetic else ""
+        return f"{self.images} images ({shares}) with {self.boxes} boxes.{told}"
 
     def to_markdown(self) -> str:
         """Return a page for the folder itself, which says nothing of where it lies."""
         lines = [f"# Data set in the format {self.format}", "", self.summary(), ""]
         lines += [f"- {note}" for note in self.notes] + [""] * bool(self.notes)
+        if self.synthetic:
+            of_all = "All images" if self.synthetic == self.images else f"{self.synthetic} of {self.images} images"
+            lines += [
+                f"**{of_all} are synthetic, no scans of patients.** {NOTICE}. Their metadata and records say so, and "
+                f"`{SYNTHETIC_LIST}` lists them by their pixels; keep it with them.",
+                "",
+            ]
         if self.licenses:
             lines += [f"Licences of the images: {', '.join(self.licenses)}.", ""]
         lines += [f"Written by FetalFlex {__version__}. {self.reads_back}", ""]
@@ -89,8 +102,9 @@ def export(
     """Write records and images as a folder in one of the export formats, wholly or not at all.
 
     What each format holds and loses is said by its class in `fetalflex.data.exporters`, and by the notes of the result.
-    The notes and totals are also in the folder, as `README.md`. Images are written as grey PNG without metadata. The
-    same items and options give the same bytes.
+    The notes and totals are also in the folder, as `README.md`. Images are written as grey PNG without metadata, save
+    that those say it themselves whose records tell that they are synthetic. The same items and options give the same
+    bytes.
 
     Args:
         items: Records with distinct file names, each with its image, `(H, W) uint8` of its layout's size. They are
@@ -112,14 +126,15 @@ def export(
     exporter = get_exporter(format)
     options = options or ExportOptions()
     counted = _Counted(items, options, progress)
-    with new_folder(out, force, exporter.marker) as folder:
+    with new_folder(out, export_kind(exporter.name), force) as folder:
         notes = exporter.write(folder, counted, options)
         if not counted.splits:
             raise FetalFlexError("there is no record to export")
         splits = {split: counted.splits[split] for split in (*SPLITS, UNSPLIT) if counted.splits[split]}
         licenses = tuple(_license_text(one) for one in options.licenses)
-        result = ExportResult(format, out, counted.boxes, splits, tuple(notes), exporter.reads_back, licenses)
-        (folder / README).write_text(result.to_markdown(), encoding="utf-8", newline="\n")
+        reads_back = exporter.reads_back
+        result = ExportResult(format, out, counted.boxes, splits, tuple(notes), reads_back, licenses, counted.synthetic)
+        write_text(folder / README, result.to_markdown())
     return result
 
 
@@ -139,6 +154,7 @@ class _Counted:
         self._names: set[str] = set()
         self.splits: Counter[str] = Counter()
         self.boxes = 0
+        self.synthetic = 0
 
     def __iter__(self) -> Iterator[Item]:
         for number, (record, pixels) in enumerate(self._items, start=1):
@@ -146,6 +162,7 @@ class _Counted:
             yield record, pixels
             self.splits[split_name(record)] += 1
             self.boxes += len(record.layout.structures)
+            self.synthetic += mark_of_fields(record.extra) is not None
             if self._progress is not None:
                 self._progress(number)
 

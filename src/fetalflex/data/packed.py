@@ -22,12 +22,13 @@ from safetensors.numpy import save
 
 from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.data.annotation_json import parse_annotation_json
-from fetalflex.data.atomic import replacing
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.image_files import decode_image
 from fetalflex.data.licenses import LicenseTable, licenses_of
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import replacing
+from fetalflex.provenance import SyntheticMark, mark_in_bytes, mark_of_fields
 
 FORMAT = "fetalflex/packed"
 VERSION = "1"
@@ -45,7 +46,8 @@ def pack(
     """Write data sets as one packed file, wholly or not at all.
 
     Images with a longer side above `size` are scaled down to it, aspect kept, and their layouts with them; the shorter
-    side is rounded to whole pixels, so boxes may be off by half a pixel at its far edge. Nothing is scaled up.
+    side is rounded to whole pixels, so boxes may be off by half a pixel at its far edge. Nothing is scaled up. What is
+    synthetic says so in its annotation and in its JPEG's comment.
 
     Args:
         datasets: Data sets, one after the other; their file names must be distinct.
@@ -70,9 +72,9 @@ def pack(
     table = LicenseTable(datasets)
     for dataset in datasets:
         for record in dataset:
-            small_record, small_pixels = _shrunk(record, dataset.image(record), size)
+            small_record, small_pixels = _shrunk(dataset.marked(record), dataset.image(record), size)
             records.append(table.record(dataset, small_record))
-            jpegs.append(_jpeg(small_pixels, quality))
+            jpegs.append(_jpeg(small_pixels, quality, mark_of_fields(small_record.extra)))
     content = _content(records, jpegs, table.licenses, registry or default_registry())
     if max_mib is not None and len(content) > max_mib * _MIB:
         raise FetalFlexError(
@@ -118,9 +120,18 @@ class PackedDataset(Dataset):
         position = self._positions.get(record.file_name)
         if position is None:
             raise FetalFlexError(f"{self.path} holds no image {record.file_name}")
-        begin, end = self._offsets[position : position + 2]
         name = f"{self.path}: {record.file_name}"
-        return check_size(decode_image(self._bytes[begin:end].tobytes(), name), record, name)
+        return check_size(decode_image(self._encoded(position), name), record, name)
+
+    def mark(self, record: Record) -> SyntheticMark | None:
+        """Return what says that an image is synthetic: its record, or its file; None if nothing does."""
+        position = self._positions.get(record.file_name)
+        return super().mark(record) or (None if position is None else mark_in_bytes(self._encoded(position)))
+
+    def _encoded(self, position: int) -> bytes:
+        """Return the JPEG file at a position."""
+        begin, end = self._offsets[position : position + 2]
+        return self._bytes[begin:end].tobytes()
 
 
 def _shrunk(record: Record, pixels: NDArray[np.uint8], size: int) -> tuple[Record, NDArray[np.uint8]]:
@@ -134,9 +145,10 @@ def _shrunk(record: Record, pixels: NDArray[np.uint8], size: int) -> tuple[Recor
     return replace(record, layout=layout.rescaled(scale, width=width, height=height)), np.asarray(small)
 
 
-def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+def _jpeg(pixels: NDArray[np.uint8], quality: int, mark: SyntheticMark | None) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality, optimize=True)
+    comment = {} if mark is None else {"comment": mark.notice.encode("ascii")}
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality, optimize=True, **comment)
     return buffer.getvalue()
 
 

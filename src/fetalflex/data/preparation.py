@@ -14,13 +14,15 @@ from fetalflex.data.checking import CheckedImage, Findings, check_source, read_i
 from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
 from fetalflex.data.dataset import ANNOTATIONS, DatasetFolder
+from fetalflex.data.folder_kinds import DATA_SET
 from fetalflex.data.image_files import decode_image, write_png
 from fetalflex.data.importers import ImportOptions, get_importer
-from fetalflex.data.new_folder import check_new_folder, new_folder
 from fetalflex.data.records import SPLITS, Record
 from fetalflex.data.report import PrepareReport
 from fetalflex.data.splits import split_by_patient
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import new_folder, reserved, write_bytes, write_text
+from fetalflex.provenance import SyntheticList, picture_text
 
 REPORT_JSON, REPORT_MARKDOWN, CONTACT_SHEET = "report.json", "report.md", "contact_sheet.png"
 _SHOWN_REFUSALS = 5
@@ -48,7 +50,8 @@ def prepare(
     Beside `annotations.json` and `images/` the folder holds `report.json`, `report.md` and `contact_sheet.png`. The
     same source and arguments give the same files, byte for byte. An 8-bit grey PNG or JPEG without metadata is copied
     as it is; every other image is written as 8-bit grey PNG with the grey values of `read_image`, so that no text or
-    date in a file comes along. File names are made portable and unique.
+    date in a file comes along. An image that is synthetic, by its file, its record or a list beside it, is written as
+    PNG that says so, and so does its record. File names are made portable and unique.
 
     Args:
         source: Folder, or annotation file, in the layout of the format.
@@ -73,27 +76,29 @@ def prepare(
     options = options or ImportOptions()
     importer = get_importer(format)
     _check_apart(source, out)
-    check_new_folder(out, force, ANNOTATIONS)
-    root = source.parent if source.is_file() else source
-    findings = check_source(importer.read(source, options), root, options, _step("checking", None, progress))
-    if strict and findings.refused:
-        raise FetalFlexError(f"{source}: nothing is written, since strict allows no refusal: {_first_few(findings)}")
-    if not findings.images:
-        raise FetalFlexError(f"{source} holds no usable image in the format {format}: {_first_few(findings)}")
-    records = split_by_patient((image.record for image in findings.images), seed, fractions, keep_splits)
-    report = PrepareReport(
-        importer=format,
-        source=root.resolve().name.encode("utf-8", "backslashreplace").decode("utf-8"),
-        settings=_settings(options, seed, fractions, keep_splits),
-        records=records,
-        refused=findings.refused,
-        notes=findings.notes,
-        left_out_on_request=findings.ignored,
-        remarks=_remarks(findings.images, records, options, fractions, keep_splits),
-    )
-    with new_folder(out, force, ANNOTATIONS) as folder:
-        _write(folder, findings.images, report, options, progress)
-    return report
+    with reserved(out, DATA_SET, force):
+        root = source.parent if source.is_file() else source
+        findings = check_source(importer.read(source, options), root, options, _step("checking", None, progress))
+        if strict and findings.refused:
+            raise FetalFlexError(
+                f"{source}: nothing is written, since strict allows no refusal: {_first_few(findings)}"
+            )
+        if not findings.images:
+            raise FetalFlexError(f"{source} holds no usable image in the format {format}: {_first_few(findings)}")
+        records = split_by_patient((image.record for image in findings.images), seed, fractions, keep_splits)
+        report = PrepareReport(
+            importer=format,
+            source=root.resolve().name.encode("utf-8", "backslashreplace").decode("utf-8"),
+            settings=_settings(options, seed, fractions, keep_splits),
+            records=records,
+            refused=findings.refused,
+            notes=findings.notes,
+            left_out_on_request=findings.ignored,
+            remarks=_remarks(findings.images, records, options, fractions, keep_splits),
+        )
+        with new_folder(out, DATA_SET, force) as folder:
+            _write(folder, findings.images, report, options, progress)
+        return report
 
 
 def _write(
@@ -104,31 +109,32 @@ def _write(
     progress: Progress | None,
 ) -> None:
     tell = _step("writing", len(images), progress)
+    listed = SyntheticList()
     for number, image in enumerate(images, start=1):
-        _write_image(folder / image.record.file_name, image)
+        _write_image(folder, image, listed)
         tell(number)
+    listed.write(folder)
     info = {"description": f"{report.source}, read as {report.importer} by FetalFlex {__version__}"}
     coco = coco_from_records(report.records, options.registry, info)
-    _write_text(folder / ANNOTATIONS, json.dumps(coco, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    _write_text(folder / REPORT_JSON, report.to_json())
-    _write_text(folder / REPORT_MARKDOWN, report.to_markdown())
+    write_text(folder / ANNOTATIONS, json.dumps(coco, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(folder / REPORT_JSON, report.to_json())
+    write_text(folder / REPORT_MARKDOWN, report.to_markdown())
     sheet = draw_contact_sheet(DatasetFolder(folder, options.registry), options.registry)
-    write_png(folder / CONTACT_SHEET, sheet, {})
+    write_png(folder / CONTACT_SHEET, sheet, picture_text("", synthetic=len(listed) > 0))
 
 
-def _write_image(path: Path, image: CheckedImage) -> None:
+def _write_image(folder: Path, image: CheckedImage, listed: SyntheticList) -> None:
+    path = folder / image.record.file_name
     data = read_image_bytes(image.path, str(image.path))
     if hashlib.sha256(data).digest() != image.file_hash:
         raise FetalFlexError(f"{image.path} has changed while the data set was being made; start again")
     if image.is_plain:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        write_bytes(path, data)
     else:
-        write_png(path, decode_image(data, str(image.path), image.as_stored), {})
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+        pixels = decode_image(data, str(image.path), image.as_stored)
+        write_png(path, pixels, {} if image.mark is None else image.mark.png_text())
+        if image.mark is not None:
+            listed.add(image.record.file_name, pixels, image.mark)
 
 
 def _check_apart(source: Path, out: Path) -> None:
@@ -184,6 +190,11 @@ def _remarks(
         )
     if keep_splits and (drawn := sum(image.record.split is None for image in images)):
         remarks.append(f"The source names no split for {drawn} of {len(images)} images; these were drawn.")
+    if synthetic := sum(image.mark is not None for image in images):
+        remarks.append(
+            f"{synthetic} of {len(images)} images are synthetic. Training, evaluation and augment do not take them for "
+            "real; see `synthetic` in the annotations."
+        )
     present = {record.split for record in records}
     empty = [split for split, share in zip(SPLITS, fractions, strict=True) if share > 0 and split not in present]
     if empty:

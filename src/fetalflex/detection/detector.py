@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, Registry, default_registry, model_registry
 from fetalflex.data import Record
-from fetalflex.data.new_folder import new_folder
 from fetalflex.detection.config import CONFIG, DetectorConfig, read_detector_config
 from fetalflex.detection.decoding import DecodedBoxes, decode
+from fetalflex.detection.folder_kinds import DETECTOR
 from fetalflex.detection.found import Detection
 from fetalflex.detection.network import DetectorNetwork
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import naming_failures, new_folder, write_text
 from fetalflex.models.locate import find_model
 
 WEIGHTS = "model.safetensors"
@@ -123,11 +124,11 @@ class Detector:
         folder = Path(folder)
         dtype = torch.float16 if half else torch.float32
         tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in self.network.state_dict().items()}
-        with new_folder(folder, force=True, marker=CONFIG) as partial:
-            save_file(tensors, partial / WEIGHTS, {"format": "pt"})
-            (partial / WEIGHTS).chmod(0o644)
-            (partial / CONFIG).write_text(self.config.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            (partial / PLANES).write_text(self.registry.to_yaml(), encoding="utf-8")
+        with new_folder(folder, DETECTOR, force=True) as partial:
+            with naming_failures(folder / WEIGHTS):
+                save_file(tensors, partial / WEIGHTS, {"format": "pt"})
+            write_text(partial / CONFIG, self.config.model_dump_json(indent=1) + "\n")
+            write_text(partial / PLANES, self.registry.to_yaml())
         return folder
 
     def detect(

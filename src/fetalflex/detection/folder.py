@@ -15,12 +15,14 @@ from fetalflex.anatomy import Canvas
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import DatasetFolder, Record, write_png
 from fetalflex.data.file_names import FileNames
-from fetalflex.data.new_folder import new_folder
 from fetalflex.detection.detector import MIN_SCORE, Detector
+from fetalflex.detection.folder_kinds import DETECTED_SET
 from fetalflex.detection.found import REVIEW_BELOW, Detection
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
 from fetalflex.detection.sources import ImageSource
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import new_folder, write_text
+from fetalflex.provenance import SyntheticMark, mark_of_fields, picture_text
 
 DETECTIONS = "detections.json"
 LAYOUTS = "layouts"
@@ -63,6 +65,11 @@ class FoundImage:
         """Where its layout lies."""
         return f"{LAYOUTS}/{PurePosixPath(self.record.file_name).stem}.layout.json"
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the image is known to be synthetic."""
+        return mark_of_fields(self.record.extra) is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
         placed = zip(self.detection.layout.structures, self.detection.scores, strict=True)
@@ -77,6 +84,7 @@ class FoundImage:
                 for one, score in placed
             ],
             "review": list(self.doubts),
+            **({"synthetic": True} if self.is_synthetic else {}),
         }
 
 
@@ -108,7 +116,9 @@ class FoundFolder:
         """Return one sentence with the totals."""
         boxes = sum(len(image.detection.scores) for image in self.images)
         doubtful = sum(bool(image.doubts) for image in self.images)
-        return f"{boxes} boxes in {len(self.images)} images; {doubtful} images to review"
+        synthetic = sum(image.is_synthetic for image in self.images)
+        told = f"; {synthetic} images are synthetic" if synthetic else ""
+        return f"{boxes} boxes in {len(self.images)} images; {doubtful} images to review{told}"
 
 
 def detect_into_folder(
@@ -138,8 +148,8 @@ def detect_into_folder(
     """
     work = _Detecting(detector, settings or DetectionSettings(), progress)
     info = {"description": f"boxes found by {detector.identity}, not drawn by people; FetalFlex {__version__}"}
-    with new_folder(out, force, DETECTIONS) as folder:
-        dataset = DatasetFolder.write(folder, work.items(sources), detector.registry, info)
+    with new_folder(out, DETECTED_SET, force) as folder:
+        dataset = DatasetFolder.write_into(folder, work.items(sources), detector.registry, info)
         if not work.found:
             raise FetalFlexError(f"none of the {len(sources)} images can be read; {': '.join(work.refused[0])}")
         (folder / LAYOUTS).mkdir()
@@ -147,7 +157,7 @@ def detect_into_folder(
             image.detection.layout.save(folder / image.layout_file)
         sheets = _write_sheets(folder, dataset, work.found, detector, work.settings.review_below)
         result = FoundFolder(detector.identity, tuple(work.found), tuple(work.refused), sheets)
-        (folder / DETECTIONS).write_text(json_text(result.to_dict()), encoding="utf-8")
+        write_text(folder / DETECTIONS, json_text(result.to_dict()))
     return result
 
 
@@ -191,18 +201,22 @@ class _Detecting:
         planes = [self._plane] * len(batch)
         detections = self._detector.detect([pixels for _, pixels in batch], planes, self.settings.min_score)
         for (source, pixels), detection in zip(batch, detections, strict=True):
-            record, detection = self._record(source, detection)
+            record, detection = self._record(source, detection, source.mark(pixels))
             doubts = tuple(detection.doubts(self._detector.registry, self.settings.review_below))
             self.found.append(FoundImage(source.origin, record, detection, doubts))
             yield record, pixels
 
-    def _record(self, source: ImageSource, detection: Detection) -> tuple[Record, Detection]:
+    def _record(
+        self, source: ImageSource, detection: Detection, mark: SyntheticMark | None
+    ) -> tuple[Record, Detection]:
         known = source.record
         if known is not None and known.layout.pixel_spacing_mm is not None:
             spaced = replace(detection.layout, pixel_spacing_mm=known.layout.pixel_spacing_mm)
             detection = replace(detection, layout=spaced)
         extra = detection.extra(self._detector.registry, self.settings.review_below)
         extra["annotator"] = self._detector.identity
+        if mark is not None:
+            extra = mark.added_to(extra)
         record = Record(self._names.give(source.stem, ".png"), detection.layout, extra=extra)
         if known is not None:
             record = replace(
@@ -224,5 +238,6 @@ def _write_sheets(
             for image in part
         ]
         sheet = draw_review_sheet(items, detector.registry, below)
-        write_png(folder / f"review-{number}.png", sheet, {"Software": "FetalFlex"})
+        text = picture_text("", synthetic=any(image.is_synthetic for image in part))
+        write_png(folder / f"review-{number}.png", sheet, text)
     return len(parts)

@@ -9,18 +9,28 @@ from typing import Any
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import write_png
-from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.detection.evaluation import DetectorResults
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
 from fetalflex.errors import FetalFlexError
-from fetalflex.files import write_text
+from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
 from fetalflex.provenance import picture_text
 
 FORMAT = "fetalflex/detector-report"
 VERSION = 1
 REPORT = "report.json"
+
+
+def _is_report(folder: Path) -> set[str] | None:
+    try:
+        report = read_json(folder / REPORT)
+    except FetalFlexError:
+        return None
+    return set() if isinstance(report, dict) and report.get("format") == FORMAT else None
+
+
+REPORT_FOLDER = FolderKind("report on a detector", written_before=_is_report)
 
 
 def report_values(results: DetectorResults) -> dict[str, Any]:
@@ -97,19 +107,16 @@ def check_report_folder(out: Path) -> None:
     Raises:
         FetalFlexError: If a file is in the way, or the folder holds the report of something else.
     """
-    check_no_file_in_the_way(out)
-    path = out / REPORT
-    if path.exists():
-        there = read_json(path)
-        if not isinstance(there, dict) or there.get("format") != FORMAT:
-            raise FetalFlexError(f"{path} is no report on a detector, so it is not replaced; give another folder")
+    check_claimable(out, REPORT_FOLDER)
+    remove_leftovers(out)
 
 
 def write_report(results: DetectorResults, out: Path, registry: Registry) -> None:
     """Write report.json, report.md and sheet.png, with found boxes in images spread over the data, into a folder."""
+    claim(out, REPORT_FOLDER)
     texts = {REPORT: json_text(report_values(results)), "report.md": report_markdown(results)}
-    for name, text in texts.items():
-        write_text(out / name, text)
+    for name, content in texts.items():
+        write_text(out / name, content)
     annotated = [one for one in results.images if one.judged.looked_for]
     count = min(SHEET_IMAGES, len(annotated))
     shown = [annotated[number * len(annotated) // count] for number in range(count)]

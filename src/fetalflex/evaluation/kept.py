@@ -10,14 +10,26 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import read_image, write_png
-from fetalflex.data.new_folder import check_no_file_in_the_way
 from fetalflex.errors import FetalFlexError
-from fetalflex.files import write_text
+from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
 from fetalflex.provenance import SyntheticMark, append_to_list
 from fetalflex.synthesis import Synthesis
 
 SETTINGS = "settings.json"
 _IMAGES = "syntheses"
+
+
+def _is_evaluation(folder: Path) -> set[str] | None:
+    try:
+        settings = read_json(folder / SETTINGS)
+    except FetalFlexError:
+        return None
+    format = settings.get("format") if isinstance(settings, dict) else None
+    is_ours = isinstance(format, str) and format.startswith("fetalflex/") and format.endswith("-settings")
+    return set() if is_ours else None
+
+
+EVALUATION = FolderKind("evaluation", written_before=_is_evaluation)
 
 
 class KeptSyntheses:
@@ -33,14 +45,15 @@ class KeptSyntheses:
 
     def __init__(self, root: Path, settings: dict[str, Any]) -> None:
         self.root = root
-        check_no_file_in_the_way(root)
+        check_claimable(root, EVALUATION)
         path = root / SETTINGS
-        if root.exists() and any(root.iterdir()) and not path.is_file():
-            raise FetalFlexError(f"{root} is not empty and holds no evaluation (no {SETTINGS}); give another folder")
+        for folder in (root, root / _IMAGES):
+            remove_leftovers(folder)
         before = _settings_at(path, settings.get("format")) if path.is_file() else None
         if before is not None and any((root / _IMAGES).glob("*.png")):
             _check_same(before, settings, root)
         else:  # what failed before its first image binds nobody
+            claim(root, EVALUATION)
             write_text(path, json_text(settings))
 
     def path(self, name: str) -> Path:
@@ -48,8 +61,12 @@ class KeptSyntheses:
         return self.root / _IMAGES / f"{name}.png"
 
     def has(self, name: str) -> bool:
-        """Say whether the synthesis of that name is finished."""
-        return self.path(name).is_file()
+        """Say whether the synthesis of that name is finished; one that was cut short or damaged is not."""
+        try:
+            read_image(self.path(name))
+        except FetalFlexError:
+            return False
+        return True
 
     def add(self, name: str, synthesis: Synthesis) -> None:
         """Write a finished synthesis."""

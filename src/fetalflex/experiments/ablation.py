@@ -25,7 +25,7 @@ from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.training.config import RunConfig
 from fetalflex.training.log import best_validation
 from fetalflex.training.run import train
-from fetalflex.training.trainer import MODEL_FOLDER
+from fetalflex.training.run_folder import MODEL_FOLDER
 
 TABLE = "ablation.md"
 VALUES = "ablation.json"

@@ -12,7 +12,7 @@ Nothing here knows what the files mean. Three rules hold for everything that the
 from fetalflex.files.folders import FolderKind, check_no_file_in_the_way, check_replaceable, new_folder, reserved
 from fetalflex.files.leftovers import is_leftover, remove_leftovers
 from fetalflex.files.locks import locked
-from fetalflex.files.markers import MARKER, claim, foreign_in, kind_at
+from fetalflex.files.markers import MARKER, check_claimable, claim, foreign_in, is_empty, kind_at
 from fetalflex.files.outputs import check_not_inside, check_outputs
 from fetalflex.files.together import writing_together
 from fetalflex.files.writing import naming_failures, replacing, replacing_file, write_bytes, write_text
@@ -20,12 +20,14 @@ from fetalflex.files.writing import naming_failures, replacing, replacing_file, 
 __all__ = [
     "MARKER",
     "FolderKind",
+    "check_claimable",
     "check_no_file_in_the_way",
     "check_not_inside",
     "check_outputs",
     "check_replaceable",
     "claim",
     "foreign_in",
+    "is_empty",
     "is_leftover",
     "kind_at",
     "locked",

@@ -5,9 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,9 @@ from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
+from fetalflex.files import naming_failures, new_folder, write_text
 from fetalflex.models.configs import ModelConfig
+from fetalflex.models.folder_kind import MODEL
 from fetalflex.models.loading import first_line, load_network
 from fetalflex.models.part_configs import LARGEST_CONFIG, check_folder
 from fetalflex.models.prealignment import PreAlignment
@@ -79,23 +78,20 @@ class Components:
         return self
 
     def save(self, folder: Path | str, half: bool = False, shard_size: str | None = None) -> Path:
-        """Write the model folder; what stood there before is replaced only once the new one is complete.
+        """Write the model folder, wholly or not at all; a model that is there is replaced, and nothing else is.
 
         Args:
             folder: Where to write; its parent is created.
             half: Store float16 instead of float32.
             shard_size: Divide the weights of a network into files of at most this size, such as "15MB", as diffusers
                 and transformers do; they and `load` read them as one.
+
+        Raises:
+            FetalFlexError: If something else is at `folder`, or the disk does not take the files.
         """
         folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-        try:
-            self._write(temporary, half, {} if shard_size is None else {"max_shard_size": shard_size})
-            _fsync_tree(temporary)
-            _replace_folder(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with new_folder(folder, MODEL, force=True) as partial, naming_failures(folder):
+            self._write(partial, half, {} if shard_size is None else {"max_shard_size": shard_size})
         return folder
 
     @quiet()
@@ -109,11 +105,10 @@ class Components:
             _forget_origin(folder / name / "config.json")
         self.tokenizer.save_pretrained(folder / "tokenizer")
         self.scheduler.save_pretrained(folder / "scheduler")
-        (folder / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_text(folder / CONFIG_FILE, self.config.model_dump_json(indent=2) + "\n")
         if self.planes is not None:
-            (folder / PLANES_FILE).write_text(self.planes, encoding="utf-8")
-        (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-        folder.chmod(0o755)
+            write_text(folder / PLANES_FILE, self.planes)
+        write_text(folder / INDEX_FILE, json.dumps(index, indent=2) + "\n")
 
     @classmethod
     @quiet()
@@ -146,7 +141,7 @@ def _forget_origin(path: Path) -> None:
     """Leave out of a network's config where on this machine it was read from."""
     values = json.loads(path.read_text(encoding="utf-8"))
     values.pop("_name_or_path", None)
-    path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(values, indent=2, sort_keys=True) + "\n")
 
 
 def _read_config(folder: Path) -> ModelConfig:
@@ -183,28 +178,6 @@ def _check_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, text_enco
             else "cannot fill up prompts"
         )
         raise FetalFlexError(f"{folder}: belongs to another model: it {what}; fetch or train the model again")
-
-
-def _fsync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
-
-
-def _replace_folder(new: Path, target: Path) -> None:
-    """Put `new` where `target` stands; a crash between the two renames leaves the old folder beside it."""
-    if not target.exists():
-        new.rename(target)
-        return
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
 
 
 def weights_digest(module: nn.Module) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,30 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import (
+    FolderKind,
+    foreign_in,
+    naming_failures,
+    new_folder,
+    remove_leftovers,
+    replacing_file,
+    write_text,
+)
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.memory_layout import in_layout_of
 
 _FILES = ("networks", "average", "optimizer")
 _BEST = "best.safetensors"
+_NAME = re.compile("images-[0-9]{10}")
+
+
+def _names(folder: Path) -> set[str] | None:
+    """Return the files of a checkpoint of before there were markers: it holds nothing else."""
+    names = {"state.json", *(f"{name}.safetensors" for name in _FILES)}
+    return names if {path.name for path in folder.iterdir()} <= names else None
+
+
+CHECKPOINT = FolderKind("checkpoint", written_before=_names)
 
 
 @dataclass
@@ -42,7 +60,7 @@ class Progress:
 class CheckpointStore:
     """Save and restore the state of a run as safetensors and JSON.
 
-    A checkpoint is written to a temporary folder, fsynced and renamed; `state.json` holds a digest of every file, so
+    A checkpoint is written wholly or not at all; `state.json` holds a digest of every file, so
     a damaged checkpoint is noticed and the one before it is used.
 
     Args:
@@ -58,40 +76,27 @@ class CheckpointStore:
         self, progress: Progress, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
     ) -> Path:
         """Write a checkpoint and remove those that are too old."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / f"images-{progress.images:010d}"
-        temporary = Path(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=self.folder))
-        try:
-            tensors = {
-                "networks": dict(networks.state_dict()),
-                "average": {str(i): tensor for i, tensor in enumerate(average.average)},
-                "optimizer": _optimizer_tensors(optimizer),
-            }
+        tensors = {
+            "networks": dict(networks.state_dict()),
+            "average": {str(i): tensor for i, tensor in enumerate(average.average)},
+            "optimizer": _optimizer_tensors(optimizer),
+        }
+        with new_folder(target, CHECKPOINT, force=True) as partial, naming_failures(target):
             for name, values in tensors.items():
-                save_file({k: v.contiguous() for k, v in values.items()}, temporary / f"{name}.safetensors")
-            state = {"progress": asdict(progress), "sha256": {name: _digest(temporary, name) for name in _FILES}}
-            (temporary / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-            for path in temporary.iterdir():
-                _fsync(path)
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.rename(target)
-            _fsync(self.folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                save_file({k: v.contiguous() for k, v in values.items()}, partial / f"{name}.safetensors")
+            state = {"progress": asdict(progress), "sha256": {name: _digest(partial, name) for name in _FILES}}
+            write_text(partial / "state.json", json.dumps(state, indent=2) + "\n")
         for old in self.found()[self.keep :]:
-            shutil.rmtree(old, ignore_errors=True)
+            if not foreign_in(old, CHECKPOINT):
+                shutil.rmtree(old, ignore_errors=True)
         return target
 
     def save_best(self, progress: Progress, average: MovingAverage, loss: float) -> None:
         """Keep the averaged weights as the best so far, in the place of those kept before."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{_BEST}.partial"
         tensors = {str(i): tensor.contiguous() for i, tensor in enumerate(average.average)}
-        save_file(tensors, temporary, {"images": str(progress.images), "loss": repr(loss)})
-        _fsync(temporary)
-        temporary.replace(self.folder / _BEST)
-        _fsync(self.folder)
+        with replacing_file(self.folder / _BEST) as partial:
+            save_file(tensors, partial, {"images": str(progress.images), "loss": repr(loss)})
 
     def best(self) -> tuple[int, float] | None:
         """Return after how many images the best weights were kept, and their validation loss, or None."""
@@ -111,7 +116,23 @@ class CheckpointStore:
 
     def found(self) -> list[Path]:
         """Return the checkpoint folders, newest first."""
-        return sorted(self.folder.glob("images-*"), reverse=True)
+        named = (path for path in self.folder.glob("images-*") if _NAME.fullmatch(path.name))
+        return sorted((path for path in named if foreign_in(path, CHECKPOINT) is not None), reverse=True)
+
+    def check(self) -> None:
+        """Check that nothing lies among the checkpoints that might be taken for one.
+
+        Raises:
+            FetalFlexError: If something does.
+        """
+        for path in sorted(self.folder.glob("images-*")):
+            if not path.is_dir() or path not in self.found():
+                raise FetalFlexError(f"{path} is not a checkpoint that FetalFlex wrote; move it out of {self.folder}")
+            if foreign := foreign_in(path, CHECKPOINT):
+                raise FetalFlexError(
+                    f"{path} also holds what FetalFlex did not write ({foreign[0]}); old checkpoints are removed, so "
+                    "move it elsewhere"
+                )
 
     def restore(
         self, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
@@ -124,7 +145,7 @@ class CheckpointStore:
         Raises:
             FetalFlexError: If a whole checkpoint does not fit the networks.
         """
-        self._remove_leftovers()
+        remove_leftovers(self.folder)
         passed_over = []
         for path in self.found():
             try:
@@ -161,13 +182,6 @@ class CheckpointStore:
             tensor.copy_(averages[str(i)])
         _load_optimizer(optimizer, load_file(path / "optimizer.safetensors"))
 
-    def _remove_leftovers(self) -> None:
-        for path in self.folder.glob(".*.partial"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
@@ -185,11 +199,3 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 
 def _digest(folder: Path, name: str) -> str:
     return hashlib.sha256((folder / f"{name}.safetensors").read_bytes()).hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -22,6 +22,7 @@ from fetalflex.anatomy import Layout, Registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.conditioning import with_labels
 from fetalflex.diffusion.inpainting import mask_to_latents
+from fetalflex.files import locked, remove_leftovers, replacing_file
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.precision import Precision, computing_in
@@ -151,9 +152,20 @@ class LatentCache:
             processes: Those that call this together; by default this one alone.
         """
         processes = processes or Processes()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with processes.main_first():  # what another process is writing is no leftover
-            self._remove_leftovers()
+        if processes.main:
+            remove_leftovers(self.folder)
+        with ExitStack() as lock:
+            if processes.main and processes.count > 1:
+                lock.enter_context(locked(self.folder))
+            return self._load(samples, on_progress, processes, lock)
+
+    def _load(
+        self,
+        samples: list[Sample],
+        on_progress: Callable[[int, int], None] | None,
+        processes: Processes,
+        lock: ExitStack,
+    ) -> Latents:
         parts = list(_shards(samples))
         shards: dict[int, Latents] = {}
         done = 0
@@ -162,14 +174,16 @@ class LatentCache:
             for numbers in (own, sorted(set(range(len(parts))) - set(own))):
                 for number in numbers:
                     images = list(pool.map(lambda sample: sample.image(), parts[number]))
-                    shards[number] = self._shard(parts[number], images, pool)
+                    shards[number] = self._shard(parts[number], images, pool, lock if processes.count == 1 else None)
                     done += len(parts[number])
                     if on_progress:
                         on_progress(min(done * processes.count, len(samples)), len(samples))
                 processes.wait()
         return _concatenate([shards[number] for number in range(len(parts))])
 
-    def _shard(self, samples: list[Sample], images: list[np.ndarray], pool: ThreadPoolExecutor) -> Latents:
+    def _shard(
+        self, samples: list[Sample], images: list[np.ndarray], pool: ThreadPoolExecutor, lock: ExitStack | None
+    ) -> Latents:
         digest = hashlib.sha256(self._common_key.encode())
         for sample, image in zip(samples, images, strict=True):
             digest.update(sample.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
@@ -184,6 +198,8 @@ class LatentCache:
             path = self.folder / f"{self._key_of(kind, key)}.{kind}.safetensors"
             found = _read_shard(path)
             if found is None:
+                if lock is not None:
+                    lock.enter_context(locked(self.folder))
                 variants = variants or list(chain.from_iterable(pool.map(self._variants, samples, images)))
                 found = encode_kind(variants), [conditions.prompt for *_, conditions in variants]
                 _write_shard(path, *found)
@@ -235,10 +251,6 @@ class LatentCache:
             parts.append(latents.half().cpu().contiguous())
         return torch.cat(parts)
 
-    def _remove_leftovers(self) -> None:
-        for path in self.folder.glob("*.partial"):
-            path.unlink(missing_ok=True)
-
 
 def _shards(samples: list[Sample]) -> Iterator[list[Sample]]:
     """Return the samples in parts of one view each, so that shards are found again whatever other views are used."""
@@ -250,9 +262,8 @@ def _shards(samples: list[Sample]) -> Iterator[list[Sample]]:
 
 def _write_shard(path: Path, tensors: dict[str, Tensor], prompts: list[str]) -> None:
     metadata = {"name": path.name, "prompts": json.dumps(prompts), "sha256": _digest(tensors, prompts)}
-    temporary = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    save_file(tensors, temporary, metadata)
-    temporary.replace(path)
+    with replacing_file(path) as partial:
+        save_file(tensors, partial, metadata)
 
 
 def _read_shard(path: Path) -> tuple[dict[str, Tensor], list[str]] | None:

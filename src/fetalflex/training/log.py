@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fetalflex.files import naming_failures, write_text
 from fetalflex.training.checkpoints import Progress
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LOG_FILE = "log.jsonl"
+_CURVES = "tensorboard"
 
 
 class RunLog:
@@ -29,17 +31,18 @@ class RunLog:
         self.path = folder / LOG_FILE
         folder.mkdir(parents=True, exist_ok=True)
         self._cut_after(images)
-        self._writer = _tensorboard_writer(folder / "tensorboard", images)
+        self._writer = _tensorboard_writer(folder / _CURVES, images)
 
     def add(self, progress: Progress, values: dict[str, Any]) -> None:
         """Write one line; numbers also go to TensorBoard, over images."""
         entry = {"images": progress.images, "steps": progress.steps, "seconds": round(progress.seconds, 2)} | values
-        with self.path.open("a", encoding="utf-8") as handle:
+        with naming_failures(self.path), self.path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(entry) + "\n")
-        for name, value in values.items():
-            if isinstance(value, int | float):
-                self._writer.add_scalar(name, value, progress.images)
-        self._writer.flush()
+        with naming_failures(self.path.parent / _CURVES):
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._writer.add_scalar(name, value, progress.images)
+            self._writer.flush()
 
     def first(self, name: str) -> float | None:
         """Return the first value logged under a name, or None."""
@@ -69,9 +72,7 @@ class RunLog:
                     kept.append(line)
             except (ValueError, KeyError, TypeError):
                 continue  # a line cut short by a kill
-        temporary = self.path.with_suffix(".partial")
-        temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        temporary.replace(self.path)
+        write_text(self.path, "".join(line + "\n" for line in kept))
 
 
 def best_validation(folder: Path) -> dict[str, Any]:

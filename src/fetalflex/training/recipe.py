@@ -17,14 +17,14 @@ from fetalflex.anatomy.json_files import read_json
 from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.errors import FetalFlexError
 from fetalflex.field_errors import described
+from fetalflex.files import write_text
 from fetalflex.models.components import Components
 from fetalflex.models.flops import measure_cost
 from fetalflex.training.config import AnyPath, RunConfig, StageName
 from fetalflex.training.run import Schedule, train
+from fetalflex.training.run_folder import MODEL_FOLDER, RECIPE_STATE, recipe_folder
 from fetalflex.training.stage import Stage
-from fetalflex.training.trainer import MODEL_FOLDER
 
-STATE = "recipe.json"
 _FOR_WRITING = 15.0  # seconds that are left at the end for validation and the last model
 _FORWARD_AND_BACKWARD = 3
 
@@ -144,7 +144,12 @@ def run_recipe(recipe: Recipe, registry: Registry | None = None, console: Consol
     Returns:
         True if all stages are complete.
     """
-    console, started = console or Console(), time.monotonic()
+    with recipe_folder(recipe.output):
+        return _run_stages(recipe, registry, console or Console())
+
+
+def _run_stages(recipe: Recipe, registry: Registry | None, console: Console) -> bool:
+    started = time.monotonic()
     state = _State.read(recipe.output)
     left = 60 * recipe.minutes - state.seconds
     summaries: list[StageSummary] = []
@@ -206,7 +211,7 @@ class _State:
 
     @classmethod
     def read(cls, folder: Path) -> _State:
-        path = folder / STATE
+        path = folder / RECIPE_STATE
         if not path.exists():
             return cls(path, 0, 0.0)
         try:
@@ -224,8 +229,5 @@ class _State:
 
     def _write(self, finished: int, seconds: float) -> None:
         self.finished, self.seconds = finished, self._before + seconds
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".partial")
         values = {"finished": self.finished, "seconds": round(self.seconds, 1)}
-        temporary.write_text(json.dumps(values) + "\n", encoding="utf-8")
-        temporary.replace(self.path)
+        write_text(self.path, json.dumps(values) + "\n")

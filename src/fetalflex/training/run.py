@@ -24,6 +24,7 @@ from fetalflex.anatomy import Registry, default_registry, model_registry, prompt
 from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import claim, write_text
 from fetalflex.models.build import build_components, renew_control, show_names
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
@@ -37,10 +38,10 @@ from fetalflex.training.detector import DetectorTraining, new_detector, with_tra
 from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.palette import Colour, choose_palette
+from fetalflex.training.run_folder import CONFIG_COPY, RUN, run_folder
 from fetalflex.training.stage import Stage
 from fetalflex.training.trainer import Trainer
 
-CONFIG_COPY = "run.yaml"
 _MAY_CHANGE = {"output", "max_minutes", "device", "accumulation", "parallel", "checkpoint_every", "log_every"}
 
 
@@ -71,7 +72,9 @@ def train(
         OtherProcessFailed: If another process failed.
     """
     with nullcontext(processes) if processes else joined() as processes:
-        return _train(config, registry, processes.console(console), processes, schedule or Schedule())
+        kept = run_folder(config.output, config.stage == "detector") if processes.main else nullcontext()
+        with kept:
+            return _train(config, registry, processes.console(console), processes, schedule or Schedule())
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def _train(
     _check_same_run(record, config.output / CONFIG_COPY)
     for name, value in record.items():
         processes.check_same(name.replace("_", " "), json.dumps(value))
+    if processes.main:
+        claim(config.output, RUN)  # before latents are written there
     if processes.count > 1:
         console.print(f"{processes.count} processes share each batch of {config.batch_size} images")
     console.print(
@@ -259,10 +264,7 @@ def _write_record(record: dict[str, Any], path: Path) -> None:
     """Write the record of a new run; the record of a resumed run stays."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, yaml.safe_dump(record, sort_keys=False))
 
 
 def data_fingerprint(samples: list[Sample]) -> str:

@@ -23,6 +23,7 @@ from rich.progress import Progress as Bar
 
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import write_text
 from fetalflex.precision import computing_in
 from fetalflex.processes import Processes
 from fetalflex.training.checkpoints import CheckpointStore, Progress
@@ -31,9 +32,9 @@ from fetalflex.training.ema import MovingAverage
 from fetalflex.training.log import RunLog
 from fetalflex.training.memory_layout import in_layout_of
 from fetalflex.training.order import ShuffledOrder, generator_at
+from fetalflex.training.run_folder import CHECKPOINTS, MODEL_FOLDER
 from fetalflex.training.stage import Stage
 
-MODEL_FOLDER = "model"
 _LARGEST_GROWTH = 5.0
 _CLEARLY_WORSE = 1.05
 
@@ -92,7 +93,7 @@ class Trainer:
             parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.average = MovingAverage(parameters, config.ema_half_life)
-        self.store = CheckpointStore(self.folder / "checkpoints")
+        self.store = CheckpointStore(self.folder / CHECKPOINTS)
         weights = np.ones(stage.sample_count) if sample_weights is None else sample_weights
         self.order = ShuffledOrder(weights, config.seed)
         self._check_batches()
@@ -263,7 +264,6 @@ class Trainer:
         log.add(progress, {f"validation/{name}": value for name, value in result.numbers.items()})
         if result.sheet is not None:
             path = self.folder / "samples" / f"images-{progress.images:010d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_png(path, result.sheet, {"Synthetic": "true", "Software": "FetalFlex training samples"}, force=True)
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.numbers.items())
         self.console.print(f"{progress.images} images, {progress.seconds / 60:.1f} min: {numbers}")
@@ -301,7 +301,7 @@ class Trainer:
             self.networks.eval()
             self.stage.finish()
             path = self.stage.components.save(self.folder / MODEL_FOLDER)
-        (self.folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        write_text(self.folder / "summary.json", json.dumps(summary, indent=2) + "\n")
         self.console.print(f"wrote {path}")
 
     @contextmanager

@@ -24,5 +24,5 @@ class CocoExporter:
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:
         """Write records and images; see `Exporter.write`."""
         info = {"description": f"exported by FetalFlex {__version__}"}
-        DatasetFolder.write(folder, items, options.registry, info, options.licenses)
+        DatasetFolder.write_into(folder, items, options.registry, info, options.licenses)
         return []

@@ -24,6 +24,7 @@ from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, sha
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.sampling import Callback, Transform, compose
 from fetalflex.diffusion.schedule import NoiseSchedule
+from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
@@ -72,10 +73,16 @@ class CanvasSampler:
             conditions: Those of each request.
             settings: How to sample.
             callback: Called after each sampling step.
+
+        Raises:
+            FetalFlexError: If a network gives values that are not finite; the message names it.
         """
         with computing_in(settings.precision, self.device):
             latents = self._latents(requests, conditions, settings, callback)
-            return grey_from_pixels(decode(self.components.vae, latents))
+            _check_finite(latents, "unet, controlnet or prealignment", "latents")
+            pixels = decode(self.components.vae, latents)
+            _check_finite(pixels, "vae", "images")
+            return grey_from_pixels(pixels)
 
     def latent_conditions(
         self, conditions: Sequence[Conditions], negative_prompts: Sequence[str] = ("",)
@@ -106,6 +113,9 @@ class CanvasSampler:
         config = self.components.config
         generators = sample_generators([request.seed for request in requests])
         latent = self.latent_conditions(conditions, [request.negative_prompt for request in requests])
+        _check_finite(latent.text, "text_encoder", "embeddings of prompts")
+        _check_finite(latent.layout, "vae", "latents of layout maps")
+        _check_finite(latent.background, "vae", "latents of the background")
         if settings.guidance.edit and any(request.before is not None for request in requests):
             latent = replace(latent, layout_before=self._earlier_layouts(requests, latent.layout))
         timesteps = settings.timesteps(self.schedule)
@@ -158,3 +168,12 @@ class CanvasSampler:
 
     def _encode(self, arrays: list[Image]) -> Tensor:
         return encode(self.components.vae, pixels_from_arrays(arrays).to(self.device))
+
+
+def _check_finite(values: Tensor, part: str, what: str) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise FetalFlexError(
+            f"{part}: the {what} are not finite (NaN or infinite), so they give no image: the model is damaged or has "
+            "diverged in training, or computes beyond its range; fetch or train it again, or try precision fp32 and "
+            "weaker guidance"
+        )

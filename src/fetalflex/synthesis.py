@@ -19,6 +19,8 @@ from fetalflex.provenance import NOTICE, SyntheticMark, append_to_list, picture_
 
 __all__ = ["NOTICE", "Synthesis", "picture_metadata", "says_already"]
 
+_BLACK = 1.0
+
 
 def picture_metadata(what: str) -> dict[str, str]:
     """Return text for a PNG that shows syntheses without being one; `what` ends its description."""
@@ -46,6 +48,11 @@ class Synthesis:
     seed: int
     model: str
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_black(self) -> bool:
+        """Say whether nothing can be seen where it is synthetic: less than one grey level on average."""
+        return bool(self.image[self.roi_mask].mean() < _BLACK)
 
     def metadata(self) -> dict[str, str]:
         """Return the text that goes into the PNG."""

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fetalflex.diffusion.noise import noise_like, sample_generators, sample_noise
 
@@ -44,3 +47,33 @@ def test_noise_takes_shape_and_dtype_of_its_reference(dtype: torch.dtype) -> Non
 def test_there_must_be_one_generator_per_sample(count: int) -> None:
     with pytest.raises(ValueError, match="generator"):
         noise_like(torch.zeros(2, 3), sample_generators(range(count)))
+
+
+@pytest.mark.parametrize("seed", [0, 5, 2**32 - 1])
+def test_short_seeds_give_what_torch_gives(seed: int) -> None:
+    [noise] = sample_noise((50,), sample_generators([seed]))
+    assert torch.equal(noise, torch.randn(50, generator=torch.Generator().manual_seed(seed)))
+
+
+def test_the_words_of_a_generator_lie_where_they_are_written() -> None:
+    state = torch.Generator().manual_seed(7).get_state()[24 : 24 + 8 * 624].view(torch.int64)
+    assert state.tolist() == np.random.RandomState(7).get_state()[1].tolist()  # the same algorithm, from the same seed
+
+
+@given(st.lists(st.integers(0, 2**63 - 1), min_size=2, max_size=6, unique=True), st.integers(0, 62))
+def test_different_seeds_give_different_noise(seeds: list[int], bit: int) -> None:
+    near = seeds[0] ^ (1 << bit)
+    seeds = [*seeds, near] if near not in seeds else seeds
+    noise = sample_noise((64,), sample_generators(seeds))
+    for i, first in enumerate(noise):
+        for second in noise[:i]:
+            assert not torch.allclose(first, second, atol=0.05)
+
+
+@pytest.mark.parametrize("seed", [2**32, 4294967301, 2**48 - 1, 2**63 - 1])
+def test_noise_of_long_seeds_is_standard_normal_and_repeatable(seed: int) -> None:
+    first, second = (sample_noise((100_000,), sample_generators([seed]))[0] for _ in range(2))
+    assert torch.equal(first, second)
+    assert abs(float(first.mean())) < 0.02
+    assert abs(float(first.std()) - 1) < 0.02
+    assert abs(float((first[1:] * first[:-1]).mean())) < 0.02

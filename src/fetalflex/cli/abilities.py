@@ -25,9 +25,9 @@ def abilities(
         bool, typer.Option("--into-model", help="Write abilities.json into the model's folder too, for other commands.")
     ] = False,
     split: Annotated[str, typer.Option("--split", help="Split to take images from: val or test.")] = "val",
-    variants: Annotated[int, typer.Option("--variants", min=1, help="Of each grade of each anomaly.")] = 5,
-    images: Annotated[int, typer.Option("--images", min=1, help="Unedited images of each plane.")] = 8,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
+    variants: Annotated[int, typer.Option("--variants", min=1, max=100_000, help="Of each grade of each anomaly.")] = 5,
+    images: Annotated[int, typer.Option("--images", min=1, max=100_000, help="Unedited images of each plane.")] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything.")] = 0,
     sampling: SamplingOptions = _DEFAULTS,
     device: options.Device = "auto",
     allow_synthetic: options.AllowSynthetic = False,

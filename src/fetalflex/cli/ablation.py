@@ -27,7 +27,7 @@ def ablation(
     ] = True,
     steps: options.Steps = 50,
     guidance_layout: options.GuidanceLayout = 1.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the syntheses.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the syntheses.")] = 0,
     device: Annotated[
         str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
     ] = None,

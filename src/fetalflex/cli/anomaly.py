@@ -102,7 +102,7 @@ def apply(
     severity: Annotated[
         str | None, typer.Option("--severity", help="Grade of the anomaly; else one is drawn.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of what is drawn.")] = 0,
     structure: Annotated[
         str | None,
         typer.Option(

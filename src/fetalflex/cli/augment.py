@@ -30,7 +30,9 @@ def augment(
     plan_file: Annotated[Path, typer.Option("--plan", metavar="PLAN.yaml", help="What to make.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new data set.")],
     model: options.Model = "mini",
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")
+    ] = 4,
     device: options.Device = "auto",
     anomalies: Annotated[
         Path | None,

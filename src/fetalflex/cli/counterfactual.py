@@ -10,6 +10,7 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.anomaly import AnomaliesFile
+from fetalflex.cli.black_images import tell_of_black
 from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
@@ -46,7 +47,9 @@ def counterfactual(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of what is drawn, and of the noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of what is drawn, and of the noise.")
+    ] = 0,
     margin: Annotated[
         float,
         typer.Option(
@@ -120,6 +123,8 @@ def counterfactual(
             story = write_pair(pair, folder, scan.name, registry, scan.is_synthetic)
             title = library.anomaly(anomaly).title
             write_pair_sheet(folder / "sheet.png", [pair], registry, title, scan.name, scan.is_synthetic)
+    made = {"normal.png": pair.normal, "abnormal.png": pair.abnormal}
+    tell_of_black(len(made), [out / name for name, synthesis in made.items() if synthesis.is_black])
     if as_json:
         typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))
         return

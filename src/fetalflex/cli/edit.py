@@ -88,7 +88,7 @@ def edit(
             help="Share of the steps that is gone: below 1 the source guides what is drawn in the region.",
         ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the noise.")] = 0,
     samples: options.Samples = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS_OF_EDITS,

@@ -93,7 +93,10 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="The image of record i, counted over all of DATA, has the seed SEED+i.")
+        int,
+        typer.Option(
+            "--seed", min=0, max=2**63 - 1, help="The image of record i, counted over all of DATA, has the seed SEED+i."
+        ),
     ] = 0,
     sampling: SamplingOptions = _DEFAULTS,
     batch_size: options.BatchSize = 4,

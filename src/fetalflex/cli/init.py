@@ -48,7 +48,7 @@ def init(
         typer.Option("--image-size", min=16, max=1024, help="Pixels; the U-Net's own by default.", show_default=False),
     ] = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=8, max=512, help="Length of prompts, in tokens.")] = 77,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the new weights.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of the new weights.")] = 0,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch from the hub what is not in the local cache.")
     ] = False,

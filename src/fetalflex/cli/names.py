@@ -26,14 +26,19 @@ def names(
     planes: options.Planes = None,
     min_quality: options.MinQuality = None,
     images_per_pair: Annotated[
-        int, typer.Option("--images-per-pair", min=1, help="Images on which a pair is exchanged, of as many patients.")
+        int,
+        typer.Option(
+            "--images-per-pair", min=1, max=100_000, help="Images on which a pair is exchanged, of as many patients."
+        ),
     ] = 8,
     all_pairs: Annotated[
         bool,
         typer.Option("--all-pairs", help="Exchange pairs that do not differ to the eye too; they are not scored."),
     ] = False,
     roi: options.RoiOfAll = options.Roi.AUTO,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The image of record i has the seed SEED+i.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**63 - 1, help="The image of record i has the seed SEED+i.")
+    ] = 0,
     sampling: SamplingOptions = _DEFAULTS,
     batch_size: options.BatchSize = 4,
     device: options.Device = "auto",

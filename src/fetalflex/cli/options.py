@@ -47,7 +47,7 @@ MinQuality = Annotated[
         "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
     ),
 ]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")]
 RoiOfAll = Annotated[
     Roi, typer.Option("--roi", help="Region to synthesise; auto, box, structures or full, as for fetalflex generate.")
 ]
@@ -124,7 +124,10 @@ FromDataset = Annotated[
 Samples = Annotated[
     int,
     typer.Option(
-        "--samples", min=1, help="Images, written as OUT-1.png, OUT-2.png, ...; image k has the seed SEED + 1000000 k."
+        "--samples",
+        min=1,
+        max=1_000_000,
+        help="Images, written as OUT-1.png, OUT-2.png, ...; image k has the seed SEED + 1000000 k.",
     ),
 ]
 Compare = Annotated[

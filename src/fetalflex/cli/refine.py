@@ -57,7 +57,7 @@ def refine(
     compare: options.Compare = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the noise.")] = 0,
     samples: options.Samples = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS,

@@ -276,7 +276,7 @@ class RunConfig(_Strict):
     ema_half_life: float = Field(10_000, gt=0, le=MOST_IMAGES)
     precision: Precision = "fp32"
     device: str = "auto"
-    seed: int = Field(0, ge=0, le=2**63 - 1)
+    seed: int = Field(0, ge=0, le=2**32 - 1)
     max_minutes: float | None = Field(None, gt=0, le=1e7)
     checkpoint_every: int = Field(5_000, ge=1, le=MOST_IMAGES)
     validate_every: int = Field(10_000, ge=1, le=MOST_IMAGES)

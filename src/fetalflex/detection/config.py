@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
+from fetalflex.field_errors import described
 
 CONFIG = "config.json"
 STRIDE = 4
 """Image pixels per cell of the map on which a detector places structures."""
 
+_FORMAT = "fetalflex/detector"
 _COARSEST = 32
 _LARGEST_FILE = 10_000_000
 
@@ -24,7 +26,7 @@ Blocks = Annotated[int, Field(ge=1, le=16)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NetworkConfig(_Strict):
@@ -68,7 +70,7 @@ class DetectorConfig(_Strict):
 
     format: Literal["fetalflex/detector"] = "fetalflex/detector"
     version: Literal[1] = 1
-    size: int = Field(..., ge=_COARSEST, le=2048, multiple_of=_COARSEST)
+    size: int = Field(..., ge=_COARSEST, le=1024, multiple_of=_COARSEST)
     planes: dict[Name, tuple[Name, ...]] = Field(..., min_length=1, max_length=200)
     typical_sizes: dict[Name, tuple[Fraction, Fraction]] = Field(..., min_length=1, max_length=500)
     network: NetworkConfig = NetworkConfig()
@@ -94,21 +96,16 @@ def read_detector_config(folder: Path) -> DetectorConfig:
         FetalFlexError: If the folder holds no detector, or the config is damaged.
     """
     path = folder / CONFIG
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise FetalFlexError(f"{path} is larger than {_LARGEST_FILE / 1e6:g} MB, so it is no detector's config")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    if not path.is_file():
         raise FetalFlexError(
-            f"{folder} holds no detector (no readable {CONFIG}); give the folder that `fetalflex train detector` wrote"
-        ) from error
-    if not re.search(r'"fetalflex/detector"', text):
+            f"{folder} holds no detector (no {CONFIG}); give the folder that `fetalflex train detector` wrote"
+        )
+    values = read_json(path, _LARGEST_FILE)
+    if not isinstance(values, dict) or values.get("format") != _FORMAT:
         raise FetalFlexError(
             f"{path} is not a detector's; give the folder that `fetalflex train detector` wrote, not another model"
         )
     try:
-        return DetectorConfig.model_validate_json(text)
+        return DetectorConfig.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"])) or "the file"
-        raise FetalFlexError(f"{path}: {field}: {problem['msg'].removeprefix('Value error, ')}") from error
+        raise FetalFlexError(f"{path}: {described(error)}") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -72,8 +72,9 @@ class Detector:
         """
         folder = find_model(name_or_folder, marker=CONFIG, remedy=_REMEDY)
         config = read_detector_config(folder)
-        network = DetectorNetwork(config)
         path = folder / WEIGHTS
+        _check_sizes(path, config)
+        network = DetectorNetwork(config)
         try:
             network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -171,11 +172,20 @@ class Detector:
 
     @torch.no_grad()
     def decode(self, pixels: Tensor) -> DecodedBoxes:
-        """Return the boxes on the canvas of images, (B, 1, S, S) float in [-1, 1]; on the CPU."""
+        """Return the boxes on the canvas of images, (B, 1, S, S) float in [-1, 1]; on the CPU.
+
+        Raises:
+            FetalFlexError: If the network gives values that are not finite.
+        """
         was_training = self.network.training
         self.network.eval()
         decoded = decode(self.network(pixels.to(self.device)), typical_sizes(self.config).to(self.device))
         self.network.train(was_training)
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in decoded):
+            raise FetalFlexError(
+                "the detector gives values that are not finite (NaN or infinite): it is damaged or has diverged in "
+                "training; train or copy it again"
+            )
         return DecodedBoxes(*(tensor.cpu() for tensor in decoded))
 
     def _detection(self, decoded: DecodedBoxes, index: int, canvas: Canvas, plane: str | None) -> Detection:
@@ -197,6 +207,27 @@ class Detector:
                 placed.append(PlacedStructure(name, box))
                 scores.append(float(decoded.scores[index, structure]))
         return Detection(layout.with_structures(placed), tuple(scores), plane_score)
+
+
+def _check_sizes(path: Path, config: DetectorConfig) -> None:
+    """Check by the header of a file of weights that they are those that a config describes; nothing is built.
+
+    Raises:
+        FetalFlexError: If they are not, or the file cannot be read.
+    """
+    with torch.device("meta"):
+        wanted = {name: tuple(tensor.shape) for name, tensor in DetectorNetwork(config).state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            came = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError) as error:
+        raise FetalFlexError(f"{path}: cannot be loaded ({error}); train or copy the detector again") from error
+    for name in sorted(wanted.keys() | came.keys()):
+        if wanted.get(name) != came.get(name):
+            raise FetalFlexError(
+                f"{path}: cannot be loaded ({name} is {came.get(name, 'missing')}, {CONFIG} asks for "
+                f"{wanted.get(name, 'none')}); train or copy the detector again"
+            )
 
 
 def pixels_of(images: NDArray[np.uint8]) -> Tensor:

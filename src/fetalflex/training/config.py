@@ -109,7 +109,7 @@ class CropPhase(_Strict):
     """Train on crops of `size` pixels until a share of the run is done."""
 
     until: float = Field(..., gt=0, le=1)
-    size: int = Field(..., ge=16, le=2048)
+    size: int = Field(..., ge=16, le=1024)
 
 
 class AutoencoderStage(_Strict):
@@ -223,7 +223,7 @@ class DetectorStage(_Strict):
         shown_score: Boxes that score less are not drawn on sample sheets.
     """
 
-    size: int = Field(256, ge=32, le=2048, multiple_of=32)
+    size: int = Field(256, ge=32, le=1024, multiple_of=32)
     network: NetworkConfig = NetworkConfig()
     absence_weight: float = Field(0.5, ge=0, le=1)
     box_weight: float = Field(1.0, gt=0, le=100)

@@ -162,6 +162,7 @@ class TestFolder:
             "images": 3,
             "boxes": 6,
             "splits": {"train": 1, "val": 1, "unsplit": 1},
+            "synthetic": 0,
             "notes": ["rotated boxes written as the upright box around them: 3"],
         }
         json.dumps(result.to_dict())

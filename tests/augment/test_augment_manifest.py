@@ -115,7 +115,7 @@ def test_a_process_killed_while_it_wrote_the_manifest_is_no_hindrance(heads: Dat
 
 def test_other_folders_are_left_alone(heads: DatasetFolder, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
-    with pytest.raises(FetalFlexError, match=r"is not empty and holds no manifest\.json; give a new folder"):
+    with pytest.raises(FetalFlexError, match=r"is not empty \(thesis\.txt\) and is not an augmented data set"):
         check_folder(tmp_path, manifest(heads))
     with pytest.raises(FetalFlexError, match=r"thesis\.txt is a file; give a folder"):
         check_folder(tmp_path / "thesis.txt", manifest(heads))

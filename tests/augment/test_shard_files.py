@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from augment_helpers import HEADS, plan_of, planned
 
+from dead_processes import leave_file, leave_folder
 from fetalflex.augment.progress import Finished, Progress, Rejection
 from fetalflex.augment.shard_files import (
     Shard,
@@ -58,7 +59,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, shard: Shard) -> None:
     assert Rejection(**third["rejected"][0]) == Rejection("empty", "mean grey 0", shard.samples[2].record.file_name)
     assert is_whole(tmp_path, shard)
     assert seconds_of(tmp_path, shard) == 1.5
-    assert len(list((tmp_path / shard.folder).iterdir())) == 4
+    assert len(list((tmp_path / shard.folder).iterdir())) == 5
 
 
 def test_an_older_shard_is_replaced(tmp_path: Path, shard: Shard) -> None:
@@ -91,10 +92,9 @@ def test_damaged_shards_and_remains_are_cleared(
     tmp_path: Path, shard: Shard, name: str, damage: Callable[[Path], None]
 ) -> None:
     write_shard(tmp_path, shard, progress_of(shard), 0, 1)
-    for remains in ("shards/.0f.partial", "shards/.0f.replaced", "rounds/.0f.partial"):
-        (tmp_path / remains).mkdir(parents=True)
-        (tmp_path / remains / "1.png").touch()
-    (tmp_path / ".0f.partial").touch()
+    for folder in ("shards", "rounds"):
+        leave_folder(tmp_path / folder)
+    leave_file(tmp_path)
     (tmp_path / "annotations.json").touch()
     clear_remains(tmp_path, [shard])
     assert is_whole(tmp_path, shard)

@@ -12,6 +12,7 @@ from fetalflex.anatomy import Layout, Recipe, default_registry
 from fetalflex.counterfactuals import PAIR, CounterfactualPair, draw_difference, save_pair
 from fetalflex.data import read_image, read_png_text
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import MARKER
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def folder(pair: CounterfactualPair, tmp_path: Path) -> Path:
 
 def test_every_part_is_there_and_reads_back(pair: CounterfactualPair, folder: Path) -> None:
     story = json.loads((folder / PAIR).read_text(encoding="utf-8"))
-    assert {path.name for path in folder.iterdir()} == {PAIR, *story["files"].values()}
+    assert {path.name for path in folder.iterdir()} == {MARKER, PAIR, *story["files"].values()}
     assert np.array_equal(read_image(folder / "normal.png"), pair.normal.image)
     assert np.array_equal(read_image(folder / "abnormal.png"), pair.abnormal.image)
     assert np.array_equal(read_image(folder / "may-differ.png") > 0, pair.may_differ)
@@ -82,6 +83,6 @@ def test_a_folder_is_replaced_only_if_it_holds_a_pair_and_that_is_wanted(
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("mine")
-    with pytest.raises(FetalFlexError, match=r"holds no pair\.json"):
+    with pytest.raises(FetalFlexError, match="is not a counterfactual pair"):
         save_pair(pair, other, force=True)
     assert (other / "mine.txt").read_text() == "mine"

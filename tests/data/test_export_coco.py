@@ -10,12 +10,14 @@ from pycocotools.coco import COCO
 
 from fetalflex.data.dataset import DatasetFolder
 from fetalflex.data.records import Record
+from fetalflex.files import MARKER
 
 
 def test_it_is_a_data_set_folder_with_class_labels_in_extra_fields(tmp_path):
     other = replace(SCAN, file_name="images/b.png", extra={"class": "double bubble", "seed": 3})
     export_records([SCAN, other], "coco", tmp_path / "out")
-    assert sorted(files_in(tmp_path / "out")) == ["README.md", "annotations.json", "images/b.png", "images/scan.png"]
+    files = [MARKER, "README.md", "annotations.json", "images/b.png", "images/scan.png"]
+    assert sorted(files_in(tmp_path / "out")) == files
     assert all(same(one, two) for one, two in zip(DatasetFolder(tmp_path / "out"), [SCAN, other], strict=True))
 
 

@@ -9,6 +9,7 @@ from export_helpers import SCAN, export_records, files_in, read_back
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import PlacedStructure
+from fetalflex.files import MARKER
 
 
 def annotation(out, stem="scan"):
@@ -24,6 +25,7 @@ def test_the_tree_is_that_of_pascal_voc(tmp_path):
     export_records(records, "voc", tmp_path / "out")
     files = files_in(tmp_path / "out")
     assert sorted(files) == [
+        MARKER,
         *("Annotations/b.xml", "Annotations/c.xml", "Annotations/scan.xml"),
         *("ImageSets/Main/train.txt", "ImageSets/Main/unsplit.txt"),
         *("JPEGImages/b.png", "JPEGImages/c.png", "JPEGImages/scan.png"),

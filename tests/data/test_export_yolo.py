@@ -10,6 +10,7 @@ from export_helpers import SCAN, export_records, files_in
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import PlacedStructure
 from fetalflex.anatomy.registry import default_registry
+from fetalflex.files import MARKER
 
 NAMES = [structure.name for structure in default_registry().structures]
 
@@ -27,6 +28,7 @@ def test_the_tree_is_the_one_that_trainers_expect(tmp_path):
     records = [SCAN, replace(SCAN, file_name="b.png", split="val"), replace(SCAN, file_name="c.png", split=None)]
     export_records(records, "yolo", tmp_path / "out")
     assert sorted(files_in(tmp_path / "out")) == [
+        MARKER,
         "README.md",
         "data.yaml",
         "images/train/scan.png",

@@ -192,7 +192,7 @@ class TestWritePng:
             raise OSError("disk full")
 
         monkeypatch.setattr(Image.Image, "save", fail)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(FetalFlexError, match=r"a\.png cannot be written: disk full"):
             write_png(tmp_path / "a.png", GREY, {})
         assert list(tmp_path.iterdir()) == []
 

@@ -21,6 +21,7 @@ from fetalflex.data.importers import ImportOptions
 from fetalflex.data.preparation import prepare
 from fetalflex.data.report import PrepareReport
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import MARKER
 
 HEADER = "file,label,x0,y0,x1,y1,plane,patient,split"
 TABLE = "boxes.csv"
@@ -95,6 +96,7 @@ class TestFolder:
         report = prepare_table(source)
         files = files_in(source.parent / "out")
         assert files.keys() - {name for name in files if name.startswith("images/")} == {
+            MARKER,
             "annotations.json",
             "report.json",
             "report.md",
@@ -384,7 +386,7 @@ class TestWriting:
 
     def test_what_is_no_data_set_is_never_replaced(self, source):
         save_text(source.parent / "out" / "thesis.txt", "years of work")
-        with pytest.raises(FetalFlexError, match=r"holds no annotations\.json, so it is not replaced"):
+        with pytest.raises(FetalFlexError, match="is not a data set that FetalFlex wrote, so it is not replaced"):
             prepare_table(source, force=True)
         assert (source.parent / "out" / "thesis.txt").exists()
 

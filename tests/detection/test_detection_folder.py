@@ -94,7 +94,7 @@ def test_only_detections_are_replaced(detector: Detector, scans: Path, phantom_f
     with pytest.raises(FetalFlexError, match="already there"):
         detect_into_folder(detector, sources, tmp_path / "out")
     detect_into_folder(detector, sources, tmp_path / "out", force=True)
-    with pytest.raises(FetalFlexError, match=r"holds no detections\.json"):
+    with pytest.raises(FetalFlexError, match="is not a folder of detections"):
         detect_into_folder(detector, sources, phantom_folder, force=True)
 
 

@@ -112,7 +112,7 @@ def test_of_a_wrong_plane_only_the_structures_count_that_both_planes_have() -> N
 def test_a_report_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text('{"format": "fetalflex/evaluation-report", "version": 1}')
-    with pytest.raises(FetalFlexError, match=r"report\.json is no report on a detector"):
+    with pytest.raises(FetalFlexError, match=r"\(report\.json\) and is not a report on a detector"):
         check_report_folder(tmp_path)
     path.write_text('{"format": "fetalflex/detector-report", "version": 1}')
     check_report_folder(tmp_path)

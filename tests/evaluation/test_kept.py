@@ -53,7 +53,7 @@ def test_settings_without_any_finished_image_bind_nobody(tmp_path: Path) -> None
 
 def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all I have")
-    with pytest.raises(FetalFlexError, match="is not empty and holds no evaluation"):
+    with pytest.raises(FetalFlexError, match=r"is not empty \(thesis\.txt\) and is not an evaluation"):
         KeptSyntheses(tmp_path, SETTINGS)
     with pytest.raises(FetalFlexError, match="is a file; give a folder"):
         KeptSyntheses(tmp_path / "thesis.txt", SETTINGS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 from training_helpers import same_weights, weights
 
+from dead_processes import leave_folder
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.ema import MovingAverage
@@ -102,10 +104,67 @@ def test_a_damaged_checkpoint_is_passed_over(store: CheckpointStore, name: str, 
     assert "images-0000000016: damaged checkpoint passed over" in passed_over[0]
 
 
+_PROGRESS = {"images": 24, "steps": 3, "seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"progress": _PROGRESS | {"images": "x"}},
+        {"progress": _PROGRESS | {"images": {}}},
+        {"progress": _PROGRESS | {"images": 1e400}},
+        {"progress": _PROGRESS | {"images": -1}},
+        {"progress": _PROGRESS | {"images": 10**30}},
+        {"progress": _PROGRESS | {"images": 16}},
+        {"progress": _PROGRESS | {"steps": 2.5}},
+        {"progress": _PROGRESS | {"seconds": -1}},
+        {"progress": _PROGRESS | {"more": 1}},
+        {"progress": [1, 2, 3]},
+        {"sha256": "x"},
+        {"digest": "x"},
+    ],
+)
+def test_numbers_that_are_none_or_not_those_that_were_written_are_passed_over(
+    store: CheckpointStore, change: dict[str, object]
+) -> None:
+    training = Training(0)
+    training.step(0)
+    path = store.save(Progress(24, 3, 1.5), *training.parts) / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    progress, [line] = store.restore(*training.parts)
+    assert progress == Progress()
+    assert "damaged checkpoint passed over" in line
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "null", "[]", '{"progress": 1, "progress": 2}'])
+def test_a_state_that_is_none_is_passed_over(store: CheckpointStore, text: str) -> None:
+    training = Training(0)
+    training.step(0)
+    (store.save(Progress(24, 3, 1.5), *training.parts) / "state.json").write_text(text)
+    assert store.restore(*training.parts)[0] == Progress()
+
+
+def test_a_checkpoint_of_before_the_digest_of_numbers_is_taken(store: CheckpointStore) -> None:
+    training = Training(0)
+    training.step(0)
+    path = store.save(Progress(24, 3, 1.5), *training.parts) / "state.json"
+    state = json.loads(path.read_text())
+    del state["digest"]
+    path.write_text(json.dumps(state))
+    assert store.restore(*training.parts) == (Progress(24, 3, 1.5), [])
+
+
+def test_best_weights_that_are_damaged_are_named(store: CheckpointStore) -> None:
+    training = Training(0)
+    store.save_best(Progress(8, 1, 1.0), training.average, 0.5)
+    path = store.folder / "best.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(FetalFlexError, match=r"best\.safetensors: these weights cannot be read; remove the file"):
+        store.load_best(training.average)
+
+
 def test_leftovers_of_a_killed_save_are_removed(store: CheckpointStore) -> None:
-    leftover = store.folder / ".abc.partial"
-    leftover.mkdir(parents=True)
-    (leftover / "networks.safetensors").write_bytes(b"half")
+    leftover = leave_folder(store.folder)
     assert store.restore(*Training(0).parts) == (Progress(), [])
     assert not leftover.exists()
 

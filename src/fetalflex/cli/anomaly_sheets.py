@@ -18,7 +18,7 @@ def anomalies(
     examples: Annotated[
         Path, typer.Option("--examples", help="Data set folder or packed file to take images from.")
     ] = Path("examples"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every variant and image.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of every variant and image.")] = 0,
     steps: options.Steps = 20,
     device: options.Device = "auto",
     force: options.Force = False,
@@ -31,10 +31,10 @@ def anomalies(
     from fetalflex.abilities import abilities_of_named
     from fetalflex.anatomy.anomalies import default_library
     from fetalflex.cli.inputs import load_pipeline, load_registry
-    from fetalflex.cli.jobs import check_outputs
     from fetalflex.data import open_dataset
     from fetalflex.experiments.anomaly_plan import image_count, plan_sheets, sheet_files
     from fetalflex.experiments.anomaly_sheets import make_sheets
+    from fetalflex.files import check_outputs
 
     if not examples.exists():
         raise FetalFlexError(f"there is no {examples}; run this in FetalFlex's source folder, or give --examples")

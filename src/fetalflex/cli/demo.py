@@ -17,7 +17,7 @@ def demo(
     examples: Annotated[
         Path, typer.Option("--examples", help="Data set folder or packed file to take images from.")
     ] = Path("examples"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every image.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of every image.")] = 0,
     steps: options.Steps = 20,
     per_plane: Annotated[int, typer.Option("--per-plane", min=1, help="Sheets per plane, at most.")] = 1,
     device: options.Device = "auto",
@@ -30,10 +30,10 @@ def demo(
     in OUT/images, with its layout and the recipe of its edit.
     """
     from fetalflex.cli.inputs import load_pipeline, load_registry
-    from fetalflex.cli.jobs import check_outputs
     from fetalflex.cli.show import progress_bar
     from fetalflex.data import open_dataset
     from fetalflex.experiments.gallery import gallery_files, image_count, make_gallery, plan_gallery
+    from fetalflex.files import check_outputs
 
     if not examples.exists():
         raise FetalFlexError(f"there is no {examples}; run the demo in FetalFlex's source folder, or give --examples")

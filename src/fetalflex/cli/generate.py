@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.black_images import tell_of_black
 from fetalflex.cli.sampling_options import DEFAULTS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
@@ -57,14 +58,19 @@ def generate(
         typer.Option(
             "--seed",
             min=0,
+            max=2**63 - 1,
             help="Sample k of layout i has the seed SEED + i + 1000000 k, both counted from 0; in a data set, i counts "
             "all records. So an image does not depend on --limit, --samples, --batch-size or the choice of records.",
         ),
     ] = 0,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Images per layout, named NAME-1, NAME-2, ...")] = 1,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, max=1_000_000, help="Images per layout, named NAME-1, NAME-2, ...")
+    ] = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images that are computed together.")] = 4,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")
+    ] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -77,8 +83,9 @@ def generate(
     synthesise changes; every pixel outside stays as it was.
     """
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
-    from fetalflex.cli.jobs import check_outputs, items_from_dataset, items_from_layouts, items_with_region, plan_jobs
+    from fetalflex.cli.jobs import items_from_dataset, items_from_layouts, items_with_region, plan_jobs
     from fetalflex.cli.prompt_notes import tell_of_prompts
+    from fetalflex.files import check_outputs
 
     settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
@@ -104,6 +111,7 @@ def generate(
     pipeline = load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
     rows = _make(pipeline, jobs, batch_size, force, {"roi": region, **settings})
+    tell_of_black(len(rows), [Path(row["image"]) for row in rows if row["black"]])
     if as_json:
         typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))
     else:
@@ -128,7 +136,7 @@ def _make(
     """Synthesise and write batch by batch, so that an interruption keeps what is finished.
 
     Returns:
-        For each image its files, its origin, seed and prompt.
+        For each image its files, its origin, seed and prompt, and whether it shows nothing.
     """
     rows: list[dict[str, Any]] = []
     with progress_bar("synthesising", len(jobs)) as show:
@@ -158,4 +166,5 @@ def _write(job: Job, synthesis: Synthesis, force: bool) -> dict[str, Any]:
         "origin": job.item.origin,
         "seed": synthesis.seed,
         "prompt": synthesis.prompt,
+        "black": synthesis.is_black,
     }

@@ -50,8 +50,8 @@ def grow(
     """
     from fetalflex.anatomy import biometry_recipe, measure_all, parse_growth_target
     from fetalflex.cli.inputs import load_registry, with_spacing
-    from fetalflex.cli.jobs import check_outputs
     from fetalflex.cli.scans import read_layout
+    from fetalflex.files import check_outputs
 
     wanted = [parse_growth_target(target) for target in targets]
     registry = load_registry(registry_file)

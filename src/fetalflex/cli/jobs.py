@@ -17,6 +17,10 @@ from fetalflex.data import DatasetFolder, open_dataset, read_image
 from fetalflex.errors import FetalFlexError
 
 SEEDS_PER_SAMPLE = 1_000_000
+MOST_IMAGES = 1_000_000
+"""Images that one command makes."""
+
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,10 @@ def plan_jobs(items: Sequence[Item], out: Path, seed: int, samples: int) -> list
         samples: Images per item, >= 1.
 
     Raises:
-        FetalFlexError: If two images would have the same name.
+        FetalFlexError: If two images would have the same name, there are too many, or a seed is too large.
     """
+    check_count(len(items), samples)
+    check_seeds(seed, max((item.position for item in items), default=0), samples)
     jobs: dict[Path, Job] = {}
     for item in items:
         for sample in range(samples):
@@ -184,39 +190,17 @@ def plan_jobs(items: Sequence[Item], out: Path, seed: int, samples: int) -> list
     return list(jobs.values())
 
 
-def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], force: bool) -> None:
-    """Check that files can be written without harm, before anything is computed.
-
-    Args:
-        outputs: Files to write.
-        inputs: Files that the command reads; they are never replaced.
-        force: Allow replacing other files.
-
-    Raises:
-        FetalFlexError: If a folder is a file or a file is a folder, two outputs are one file, an output is an input,
-            or it is there and `force` is not set.
-    """
-    for folder in {path.parent for path in outputs}:
-        if folder.exists() and not folder.is_dir():
-            raise FetalFlexError(f"{folder} is a file; give a folder to write to")
-    sources = {path.resolve() for path in inputs}
-    taken: set[Path] = set()
-    for path in outputs:
-        if path.is_dir():
-            raise FetalFlexError(f"{path} is a folder; give another name for the file to write")
-        if path.resolve() in taken:
-            raise FetalFlexError(f"{path} would be written twice; give the files different names")
-        taken.add(path.resolve())
-        if path.resolve() in sources:
-            raise FetalFlexError(f"{path} is read by this command and would be replaced; write somewhere else")
-    existing = [path for path in outputs if path.exists()]
-    if existing and not force:
-        others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise FetalFlexError(f"{existing[0]} is already there{others}; write somewhere else, or pass --force")
+def check_count(items: int, samples: int) -> None:
+    """Raise a FetalFlexError if several images of each item are more than one command makes."""
+    if items * samples > MOST_IMAGES:
+        raise FetalFlexError(
+            f"--samples {samples} of {items} layouts are {items * samples:,} images; one command makes at most "
+            f"{MOST_IMAGES:,}, so give fewer samples or a --limit"
+        )
 
 
-def check_not_inside(inputs: Sequence[Path], folder: Path) -> None:
-    """Raise a FetalFlexError if a folder that is to be replaced holds, or is, something that the command reads."""
-    for path in inputs:
-        if folder.resolve() in (path.resolve(), *path.resolve().parents):
-            raise FetalFlexError(f"{path} is read by this command and would be replaced with {folder}; write elsewhere")
+def check_seeds(seed: int, last_position: int, samples: int) -> None:
+    """Raise a FetalFlexError if the last of several images would have a seed that noise cannot be drawn from."""
+    last = seed + last_position + SEEDS_PER_SAMPLE * (samples - 1)
+    if not 0 <= seed <= last <= LARGEST_SEED:
+        raise FetalFlexError(f"--seed {seed} leads to the seed {last} of the last image; seeds go up to {LARGEST_SEED}")

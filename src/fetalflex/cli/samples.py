@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetalflex.anatomy import Layout
-from fetalflex.cli.jobs import SEEDS_PER_SAMPLE, check_outputs
+from fetalflex.cli.black_images import tell_of_black
+from fetalflex.cli.jobs import SEEDS_PER_SAMPLE, check_count, check_seeds
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import check_outputs
 from fetalflex.synthesis import says_already
 
 if TYPE_CHECKING:
@@ -38,8 +40,10 @@ def plan_samples(out: Path, seed: int, samples: int) -> list[Sampled]:
     """Return the images to make: OUT.png, or OUT-1.png, OUT-2.png, ... with a seed of its own for each.
 
     Raises:
-        FetalFlexError: If `out` does not end in .png.
+        FetalFlexError: If `out` does not end in .png, there are too many images, or a seed is too large.
     """
+    check_count(1, samples)
+    check_seeds(seed, 0, samples)
     if out.suffix.lower() != ".png":
         raise FetalFlexError(f"--out {out} does not end in .png")
     if samples == 1:
@@ -99,6 +103,7 @@ def make_samples(
             for one, synthesis in zip(batch, syntheses, strict=True):
                 synthesis.save(one.path, force=force)
             made += syntheses
+    tell_of_black(len(made), [one.path for one, synthesis in zip(planned, made, strict=True) if synthesis.is_black])
     return made
 
 

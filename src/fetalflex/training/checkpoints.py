@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from fetalflex.anatomy.checks import finite_number, mapping_with_keys, whole_number
+from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import (
     FolderKind,
@@ -25,17 +28,19 @@ from fetalflex.files import (
     replacing_file,
     write_text,
 )
+from fetalflex.training.config import MOST_IMAGES
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.memory_layout import in_layout_of
 
 _FILES = ("networks", "average", "optimizer")
+_STATE = "state.json"
 _BEST = "best.safetensors"
 _NAME = re.compile("images-[0-9]{10}")
 
 
 def _names(folder: Path) -> set[str] | None:
     """Return the files of a checkpoint of before there were markers: it holds nothing else."""
-    names = {"state.json", *(f"{name}.safetensors" for name in _FILES)}
+    names = {_STATE, *(f"{name}.safetensors" for name in _FILES)}
     return names if {path.name for path in folder.iterdir()} <= names else None
 
 
@@ -86,7 +91,7 @@ class CheckpointStore:
             for name, values in tensors.items():
                 save_file({k: v.contiguous() for k, v in values.items()}, partial / f"{name}.safetensors")
             state = {"progress": asdict(progress), "sha256": {name: _digest(partial, name) for name in _FILES}}
-            write_text(partial / "state.json", json.dumps(state, indent=2) + "\n")
+            write_text(partial / _STATE, json.dumps(state | {"digest": _digest_of(state)}, indent=2) + "\n")
         for old in self.found()[self.keep :]:
             if not foreign_in(old, CHECKPOINT):
                 shutil.rmtree(old, ignore_errors=True)
@@ -106,13 +111,23 @@ class CheckpointStore:
             images, loss = int(metadata["images"]), float(metadata["loss"])
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             return None
-        return images, loss
+        return (images, loss) if images >= 0 and math.isfinite(loss) else None
 
     def load_best(self, average: MovingAverage) -> None:
-        """Put the best weights in the place of the averaged ones."""
-        tensors = load_file(self.folder / _BEST)
-        for i, tensor in enumerate(average.average):
-            tensor.copy_(tensors[str(i)])
+        """Put the best weights in the place of the averaged ones.
+
+        Raises:
+            FetalFlexError: If they are damaged, or not of these networks.
+        """
+        path = self.folder / _BEST
+        try:
+            tensors = load_file(path)
+            for i, tensor in enumerate(average.average):
+                tensor.copy_(tensors[str(i)])
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            raise FetalFlexError(
+                f"{path}: these weights cannot be read; remove the file to go on without them"
+            ) from error
 
     def found(self) -> list[Path]:
         """Return the checkpoint folders, newest first."""
@@ -149,11 +164,8 @@ class CheckpointStore:
         passed_over = []
         for path in self.found():
             try:
-                state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-                if any(_digest(path, name) != state["sha256"][name] for name in _FILES):
-                    raise ValueError("a file does not match its digest")
-                progress = Progress(**state["progress"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                progress = _progress(path)
+            except (OSError, FetalFlexError) as error:
                 passed_over.append(f"{path}: damaged checkpoint passed over ({error})")
                 continue
             self._load(path, networks, average, optimizer)
@@ -181,6 +193,35 @@ class CheckpointStore:
         for i, tensor in enumerate(average.average):
             tensor.copy_(averages[str(i)])
         _load_optimizer(optimizer, load_file(path / "optimizer.safetensors"))
+
+
+def _progress(folder: Path) -> Progress:
+    """Return what a checkpoint says of itself, all of it checked.
+
+    Raises:
+        FetalFlexError: If the files, or the numbers themselves, do not match their digests, or a number is none.
+    """
+    state = mapping_with_keys(read_json(folder / _STATE), _STATE, ("progress", "sha256"), ("digest",))
+    digests = mapping_with_keys(state["sha256"], "sha256", _FILES)
+    counts = mapping_with_keys(state["progress"], "progress", [one.name for one in fields(Progress)])
+    seconds = finite_number(counts["seconds"], "seconds")
+    if seconds < 0:
+        raise FetalFlexError(f"seconds is {seconds:g}")
+    progress = Progress(
+        whole_number(counts["images"], "images", 0, MOST_IMAGES),
+        whole_number(counts["steps"], "steps", 0, MOST_IMAGES),
+        seconds,
+    )
+    # Checkpoints of before there was a digest of the numbers have none.
+    if "digest" in state and state["digest"] != _digest_of({name: state[name] for name in ("progress", "sha256")}):
+        raise FetalFlexError(f"{_STATE} does not match its digest")
+    if any(_digest(folder, name) != digests[name] for name in _FILES):
+        raise FetalFlexError("a file does not match its digest")
+    return progress
+
+
+def _digest_of(state: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -278,7 +278,7 @@ def _read_shard(path: Path) -> tuple[dict[str, Tensor], list[str]] | None:
         if metadata["name"] != path.name or metadata["sha256"] != _digest(tensors, prompts):
             return None
         return tensors, prompts
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -65,13 +65,7 @@ class RunLog:
     def _cut_after(self, images: int) -> None:
         if not self.path.exists():
             return
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(line)["images"] <= images:
-                    kept.append(line)
-            except (ValueError, KeyError, TypeError):
-                continue  # a line cut short by a kill
+        kept = [json.dumps(entry) for entry in _entries(self.path) if entry["images"] <= images]
         write_text(self.path, "".join(line + "\n" for line in kept))
 
 
@@ -86,9 +80,17 @@ def best_validation(folder: Path) -> dict[str, Any]:
 
 
 def _entries(path: Path) -> Iterator[dict[str, Any]]:
-    if path.exists():
-        with path.open(encoding="utf-8") as lines:
-            yield from map(json.loads, lines)
+    """Yield the lines of a log; what is no entry, such as a line cut short by a kill, is left out."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("images"), int):
+                yield entry
 
 
 def _tensorboard_writer(folder: Path, images: int) -> SummaryWriter:

@@ -37,7 +37,7 @@ class TestValues:
         with pytest.raises(FetalFlexError, match="layout height must be a whole number from 1 to 16384"):
             Layout("femur", 10, size)
 
-    @pytest.mark.parametrize("spacing", [0, -1, math.nan, math.inf, "1", True])
+    @pytest.mark.parametrize("spacing", [0, -1, math.nan, math.inf, "1", True, 1e308, 1e-320])
     def test_spacing_is_checked(self, spacing):
         with pytest.raises(FetalFlexError, match="layout pixel_spacing_mm must be"):
             Layout("femur", 10, 10, (), spacing)

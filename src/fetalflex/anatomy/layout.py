@@ -21,6 +21,7 @@ LAYOUT_FORMAT = "fetalflex/layout"
 LAYOUT_VERSION = 1
 MAX_IMAGE_SIDE = 16384
 MAX_STRUCTURES = 1000
+_FINEST_MM, _COARSEST_MM = 1e-6, 1e6  # wide enough for any scaled copy of a scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Layout:
         width: image width, pixels, 1 to 16384.
         height: image height, pixels, 1 to 16384.
         structures: at most 1000, also several of one name. Each box overlaps the image.
-        pixel_spacing_mm: side of a (square) pixel in mm, > 0, or None if unknown.
+        pixel_spacing_mm: side of a (square) pixel in mm, 1e-6 to 1e6, or None if unknown.
 
     Raises:
         FetalFlexError: a value is out of range, or a box lies wholly outside the image.
@@ -64,6 +65,11 @@ class Layout:
         object.__setattr__(self, "structures", _placed_structures(self.structures))
         if self.pixel_spacing_mm is not None:
             spacing = positive_number(self.pixel_spacing_mm, "layout pixel_spacing_mm")
+            if not _FINEST_MM <= spacing <= _COARSEST_MM:
+                raise FetalFlexError(
+                    f"layout pixel_spacing_mm must be the side of a pixel in mm, from {_FINEST_MM:g} to "
+                    f"{_COARSEST_MM:g}, got {shown(self.pixel_spacing_mm)}"
+                )
             object.__setattr__(self, "pixel_spacing_mm", spacing)
         for structure in self.structures:
             if structure.box.inside_fraction(self.width, self.height) == 0:

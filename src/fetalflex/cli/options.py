@@ -142,7 +142,12 @@ Compare = Annotated[
 PixelSpacing = Annotated[
     float | None,
     typer.Option(
-        "--pixel-spacing", metavar="MM", help="Side of a pixel, for layouts that do not state it.", show_default=False
+        "--pixel-spacing",
+        metavar="MM",
+        min=1e-4,
+        max=100,
+        help="Side of a pixel, for layouts that do not state it.",
+        show_default=False,
     ),
 ]
 AllowSynthetic = Annotated[

@@ -27,15 +27,18 @@ def pack(
 
     from fetalflex.cli.inputs import load_registry
     from fetalflex.data.opening import open_dataset
+    from fetalflex.data.packed import check_packed_place
     from fetalflex.data.packed import pack as pack_datasets
+    from fetalflex.files import check_outputs, locked
 
     if out.suffix != _SUFFIX:
         raise FetalFlexError(f"--out {out} must end in {_SUFFIX}")
-    if out.exists() and not force:
-        raise FetalFlexError(f"{out} is already there; choose another name or replace it with --force")
-    planes_and_structures = load_registry(registry)
-    opened = [open_dataset(path, planes_and_structures) for path in datasets]
-    written = pack_datasets(opened, out, size, quality, planes_and_structures)
+    with locked(out):
+        check_outputs([out], datasets, force)
+        check_packed_place(out)
+        planes_and_structures = load_registry(registry)
+        opened = [open_dataset(path, planes_and_structures) for path in datasets]
+        written = pack_datasets(opened, out, size, quality, planes_and_structures)
     images = sum(len(dataset) for dataset in opened)
     if as_json:
         typer.echo(json.dumps({"file": str(out), "images": images, "bytes": written}))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
@@ -49,7 +50,7 @@ class DatasetFolder(Dataset):
         coco = read_annotation_json(annotations)
         super().__init__(records_from_coco(coco, registry or default_registry(), str(annotations)))
         self.root = root
-        self.info: dict[str, Any] = coco.get("info") or {}
+        self.info: dict[str, Any] = _info_of(coco, str(annotations))
         self.licenses = licenses_of(coco, str(annotations))
         self._known_synthetic = KnownSynthetic(root)
 
@@ -131,6 +132,13 @@ class DatasetFolder(Dataset):
         coco = coco_from_records(records, registry, info, licenses)
         write_text(folder / ANNOTATIONS, json.dumps(coco, indent=1, allow_nan=False))
         return cls(folder, registry)
+
+
+def _info_of(coco: Mapping[str, Any], where: str) -> dict[str, Any]:
+    info = coco.get("info") or {}
+    if not isinstance(info, dict):
+        raise FetalFlexError(f"{where}: info is {shown(info)}; it must be a JSON object")
+    return info
 
 
 def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8], listed: SyntheticList) -> Record:

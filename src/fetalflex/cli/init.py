@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from fetalflex.cli.show import progress_console
 from fetalflex.errors import FetalFlexError
 
 
-class Preset(str, Enum):
+class Preset(StrEnum):
     """The presets that are made of published parts; the others are trained from nothing by `fetalflex train`."""
 
     SD15 = "sd15"

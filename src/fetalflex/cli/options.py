@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
-class Roi(str, Enum):
+class Roi(StrEnum):
     """How the region to synthesise follows from a layout."""
 
     AUTO = "auto"
@@ -19,7 +19,7 @@ class Roi(str, Enum):
     FULL = "full"
 
 
-class EditRoi(str, Enum):
+class EditRoi(StrEnum):
     """How the region to synthesise follows from an edit."""
 
     CHANGED = "changed"

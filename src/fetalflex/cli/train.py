@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fetalflex.training.estimate import Estimate
 
 
-class Stage(str, Enum):
+class Stage(StrEnum):
     """The stages of a model, in the order in which it is trained; the detector, which stands for itself; a recipe."""
 
     AUTOENCODER = "autoencoder"

@@ -29,3 +29,8 @@ def leave_folder(folder: Path, owner: Owner = NOBODY) -> Path:
     (path / "inner").mkdir(parents=True)
     (path / "inner" / "file").write_bytes(b"half")
     return path
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of all that lies in a folder, hidden files included, sorted."""
+    return sorted(path.name for path in folder.iterdir())

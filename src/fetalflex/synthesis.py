@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Layout
 from fetalflex.anatomy.changed import says_the_same
 from fetalflex.data import write_png
+from fetalflex.data.image_files import check_png_place
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import NOTICE, SyntheticMark, append_to_list, picture_text
 
@@ -89,10 +90,11 @@ class Synthesis:
         is_said = says_already(layout_path, self.layout)
         if layout_path.exists() and not force and not is_said:
             raise FetalFlexError(f"{layout_path}: exists already; choose another name or pass --force")
+        check_png_place(path, force)
+        if not is_said:  # before the image, so that what a kill leaves here stops nobody from making it again
+            self.layout.save(layout_path)
         write_png(path, self.image, self.metadata() | dict(extra or {}), force=force)
         append_to_list(path, self.image, SyntheticMark({"seed": self.seed, "model": self.model}))
-        if not is_said:
-            self.layout.save(layout_path)
         return layout_path
 
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fetalflex.anatomy import default_registry
-from fetalflex.cli.jobs import Item, check_not_inside, check_outputs, items_from_dataset, plan_jobs
+from fetalflex.cli.jobs import Item, items_from_dataset, plan_jobs
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import check_not_inside, check_outputs
 
 
 def item(position: int) -> Item:

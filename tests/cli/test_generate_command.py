@@ -12,6 +12,7 @@ from PIL import Image
 
 from fetalflex.anatomy import Layout, default_registry, draw_roi_mask
 from fetalflex.data import DatasetFolder, Record, pack, read_image, read_png_text
+from fetalflex.provenance import SYNTHETIC_LIST
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ def dataset(workplace: Path) -> Path:
 
 
 def written(folder: str = "out") -> list[str]:
-    return sorted(path.name for path in Path(folder).iterdir()) if Path(folder).exists() else []
+    """Return the names of what is in a folder, without the product's own notes."""
+    names = sorted(path.name for path in Path(folder).iterdir()) if Path(folder).exists() else []
+    return [name for name in names if not name.startswith(".") and name != SYNTHETIC_LIST]
 
 
 def seed_of(path: str) -> int:

@@ -136,7 +136,7 @@ def apply(
     stem = out.name.removesuffix(".json").removesuffix(".layout")
     recipe_file, mask_file = out.with_name(f"{stem}.recipe.json"), out.with_name(f"{stem}.organs.png")
     check_outputs([out, recipe_file, mask_file], files, force)
-    _write(variant, registry, out, recipe_file, mask_file, force)
+    _write(variant, registry, out, recipe_file, mask_file)
     if as_json:
         written = {"layout": str(out), "recipe": str(recipe_file), "organs": str(mask_file)}
         typer.echo(json.dumps({"files": written} | variant.to_dict(registry), indent=2, ensure_ascii=False))
@@ -166,19 +166,19 @@ def _read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[L
     return layout, list(files)
 
 
-def _write(
-    variant: Variant, registry: Registry, layout_file: Path, recipe_file: Path, mask_file: Path, force: bool
-) -> None:
+def _write(variant: Variant, registry: Registry, layout_file: Path, recipe_file: Path, mask_file: Path) -> None:
+    """Write the three files of a variant, all or none."""
     import numpy as np
 
-    from fetalflex.data import write_png
+    from fetalflex.data.image_files import encode_png
+    from fetalflex.files import writing_together
     from fetalflex.provenance import picture_text
 
-    layout_file.parent.mkdir(parents=True, exist_ok=True)
-    variant.after.save(layout_file)
-    variant.recipe.save(recipe_file)
     mask = variant.organ_mask(registry).astype(np.uint8) * 255
-    write_png(mask_file, mask, picture_text("mask of organs", synthetic=False), force)
+    with writing_together() as files:
+        files.add(layout_file, variant.after.to_json())
+        files.add(recipe_file, variant.recipe.to_json())
+        files.add(mask_file, encode_png(mask, picture_text("mask of organs", synthetic=False)))
 
 
 def _summary(entry: Anomaly, abilities: Abilities | None = None) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,11 +32,20 @@ from fetalflex.cli.pack import pack
 from fetalflex.cli.planes import planes
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
+from fetalflex.cli.stopping import terminated_as_interrupted
 from fetalflex.cli.train import train
 from fetalflex.errors import FetalFlexError, OtherProcessFailed
 
-_SURROUNDINGS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG})
-"""What the machine may refuse without anybody's mistake in the code: permissions, read-only and full disks."""
+_SURROUNDINGS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EACCES", "EPERM", "EROFS"),
+        *("ENOSPC", "EDQUOT", "EFBIG", "EIO", "ESTALE", "EMFILE", "ENFILE"),
+        *("ENAMETOOLONG", "ENOTDIR", "EISDIR", "EEXIST", "ELOOP"),
+    )
+    if hasattr(errno, name)
+)
+"""What the machine may refuse without anybody's mistake in the code: permissions, full and broken disks, names."""
 
 
 class _Commands(TyperGroup):
@@ -42,7 +53,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with terminated_as_interrupted():
+                return super().invoke(ctx)
         except FetalFlexError as error:
             _stop(f"error: {error}", ExitCode.BAD_INPUT, error)
         except FloatingPointError as error:
@@ -51,11 +63,23 @@ class _Commands(TyperGroup):
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             _stop("interrupted", ExitCode.INTERRUPTED, error)
+        except MemoryError as error:
+            _stop("error: there is not enough memory for this; give smaller or fewer files", ExitCode.BAD_INPUT, error)
         except OSError as error:
+            if error.errno == errno.ENOENT and not _has_working_directory():
+                told = "error: the working directory is gone; change to one that exists"
+                _stop(told, ExitCode.BAD_INPUT, error)
             if error.errno not in _SURROUNDINGS:
                 raise
             where = f"{error.filename}: " if error.filename else ""
             _stop(f"error: {where}{error.strerror}", ExitCode.BAD_INPUT, error)
+
+
+def _has_working_directory() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except OSError:
+        return False
 
 
 def _stop(message: str, exit_code: ExitCode, cause: BaseException) -> None:
@@ -113,4 +137,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: Arguments without the program's name; those of the process if None.
     """
-    typer.main.get_command(app).main(args=None if argv is None else list(argv), prog_name="fetalflex")
+    try:
+        typer.main.get_command(app).main(args=None if argv is None else list(argv), prog_name="fetalflex")
+    except KeyboardInterrupt:  # between the commands' own blocks
+        typer.echo("interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)

@@ -32,8 +32,8 @@ def demo(
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.cli.show import progress_bar
     from fetalflex.data import open_dataset
-    from fetalflex.experiments.gallery import gallery_files, image_count, make_gallery, plan_gallery
-    from fetalflex.files import check_outputs
+    from fetalflex.experiments.gallery import GALLERY, gallery_files, image_count, make_gallery, plan_gallery
+    from fetalflex.files import check_claimable, check_outputs, locked
 
     if not examples.exists():
         raise FetalFlexError(f"there is no {examples}; run the demo in FetalFlex's source folder, or give --examples")
@@ -41,9 +41,11 @@ def demo(
     dataset = open_dataset(examples, registry)
     scenes = plan_gallery(dataset, registry, per_plane)
     inputs = [examples] if examples.is_file() else [examples / scene.record.file_name for scene in scenes]
-    check_outputs(gallery_files(scenes, out), inputs, force)
-    pipeline = load_pipeline(model, registry, device)
     count = image_count(scenes)
-    with progress_bar("synthesising", count) as show:
-        page = make_gallery(pipeline, scenes, out, seed, steps, force, show)
+    with locked(out):
+        check_outputs(gallery_files(scenes, out), inputs, force)
+        check_claimable(out, GALLERY)
+        pipeline = load_pipeline(model, registry, device)
+        with progress_bar("synthesising", count) as show:
+            page = make_gallery(pipeline, scenes, out, seed, steps, force, show)
     typer.echo(f"wrote {count} synthetic images; open {page}")

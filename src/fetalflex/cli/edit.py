@@ -140,7 +140,6 @@ def edit(
         "synthesising",
     )
     if save_recipe is not None:
-        save_recipe.parent.mkdir(parents=True, exist_ok=True)
         edits.save(save_recipe)
     if compare is not None:
         write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force, scan.is_synthetic)

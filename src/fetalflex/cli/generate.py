@@ -15,10 +15,12 @@ from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
+    from fetalflex.cli.generated import GeneratedImages
     from fetalflex.cli.jobs import Job
     from fetalflex.diffusion.sampling import Step
     from fetalflex.pipeline import FetalFlexPipeline
-    from fetalflex.synthesis import Synthesis
+
+_SHOWN_DIFFERENCES = 5
 
 
 @with_sampling_options
@@ -80,12 +82,13 @@ def generate(
 
     The layouts come from files or, with --dataset, from the records of a data set. Each image is written as NAME.png,
     with NAME.layout.json beside it. With a source image (--image, or the images of a data set) only the region to
-    synthesise changes; every pixel outside stays as it was.
+    synthesise changes; every pixel outside stays as it was. The same command goes on where it was interrupted.
     """
+    from fetalflex.cli.generated import GeneratedImages
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
     from fetalflex.cli.jobs import items_from_dataset, items_from_layouts, items_with_region, plan_jobs
     from fetalflex.cli.prompt_notes import tell_of_prompts
-    from fetalflex.files import check_outputs
+    from fetalflex.files import check_not_read, check_outputs, locked
 
     settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
@@ -102,20 +105,25 @@ def generate(
     items = items_with_region(items, region, registry, may_leave_out=dataset is not None)
     jobs = plan_jobs(items[:limit], out, seed, samples)
     inputs = [file for job in jobs for file in job.item.files] + ([] if mask is None else [mask])
-    check_outputs([path for job in jobs for path in job.outputs], inputs, force)
-    if len(items) < found:
-        typer.echo(
-            f"left out {found - len(items)} of {found} records: their layouts give no region to synthesise", err=True
-        )
-
-    pipeline = load_pipeline(model, registry, device)
-    tell_of_prompts(pipeline, model, prompt, negative_prompt)
-    rows = _make(pipeline, jobs, batch_size, force, {"roi": region, **settings})
+    with locked(out):
+        known = GeneratedImages(out)
+        check_outputs([path for job in jobs if not known.knows(job) for path in job.outputs], inputs, force)
+        check_not_read([path for job in jobs for path in job.outputs], inputs)
+        if len(items) < found:
+            typer.echo(
+                f"left out {found - len(items)} of {found} records: their layouts give no region to synthesise",
+                err=True,
+            )
+        pipeline = load_pipeline(model, registry, device)
+        tell_of_prompts(pipeline, model, prompt, negative_prompt)
+        rows = _make(pipeline, jobs, known, batch_size, force, {"roi": region, **settings})
     tell_of_black(len(rows), [Path(row["image"]) for row in rows if row["black"]])
     if as_json:
         typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))
     else:
-        typer.echo(f"wrote {len(rows)} {'image' if len(rows) == 1 else 'images'} to {out}")
+        there = sum(row["finished_before"] for row in rows)
+        told = f"; {there} of them were finished before" if there else ""
+        typer.echo(f"wrote {len(rows)} {'image' if len(rows) == 1 else 'images'} to {out}{told}")
 
 
 def _check_layout_options(layouts: list[Path] | None, dataset_options: dict[str, Any]) -> None:
@@ -131,13 +139,25 @@ def _check_dataset_options(layout_options: dict[str, Any]) -> None:
 
 
 def _make(
-    pipeline: FetalFlexPipeline, jobs: list[Job], batch_size: int, force: bool, settings: dict[str, Any]
+    pipeline: FetalFlexPipeline,
+    jobs: list[Job],
+    known: GeneratedImages,
+    batch_size: int,
+    force: bool,
+    settings: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Synthesise and write batch by batch, so that an interruption keeps what is finished.
 
+    A batch of which something is missing is computed as a whole, so that its images are those of a run that was not
+    interrupted, up to the last bit.
+
     Returns:
-        For each image its files, its origin, seed and prompt, and whether it shows nothing.
+        For each image its files, its origin, seed and prompt, whether it was there, and whether it shows nothing.
     """
+    from fetalflex.cli.generated import prompt_of
+
+    facts = _facts(pipeline, jobs, settings)
+    finished = set() if force else _finished(jobs, known, facts)
     rows: list[dict[str, Any]] = []
     with progress_bar("synthesising", len(jobs)) as show:
 
@@ -146,6 +166,10 @@ def _make(
 
         for start in range(0, len(jobs), batch_size):
             batch = jobs[start : start + batch_size]
+            if finished.issuperset(range(start, start + len(batch))):
+                rows += [_row(job, prompt_of(job)) for job in batch]
+                continue
+            known.note(list(zip(batch, facts[start : start + batch_size], strict=True)))
             made = pipeline(
                 [job.item.layout for job in batch],
                 image=[job.item.read_source and job.item.read_source() for job in batch],
@@ -154,17 +178,52 @@ def _make(
                 callback=after_step,
                 **settings,
             )
-            rows += [_write(job, synthesis, force) for job, synthesis in zip(batch, made, strict=True)]
+            for number, (job, synthesis) in enumerate(zip(batch, made, strict=True), start):
+                if number not in finished:
+                    synthesis.save(job.path, force=True)
+                rows.append(_row(job, synthesis.prompt, number in finished, synthesis.is_black))
     return rows
 
 
-def _write(job: Job, synthesis: Synthesis, force: bool) -> dict[str, Any]:
-    layout_path = synthesis.save(job.path, force=force)
+def _facts(pipeline: FetalFlexPipeline, jobs: list[Job], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what each image depends on."""
+    from fetalflex.cli.generated import facts_of
+    from fetalflex.sampling_settings import SamplingSettings
+
+    others = {name: settings[name] for name in ("prompt", "negative_prompt")}
+    sampling = SamplingSettings(**{name: value for name, value in settings.items() if name not in {"roi", *others}})
+    record = sampling.record() | others
+    return [facts_of(job, pipeline.identity, pipeline.registry, record, settings["roi"]) for job in jobs]
+
+
+def _finished(jobs: list[Job], known: GeneratedImages, facts: list[dict[str, Any]]) -> set[int]:
+    """Return the positions of the images that are there.
+
+    Raises:
+        FetalFlexError: If one was made of something else.
+    """
+    finished = set()
+    for number, (job, now) in enumerate(zip(jobs, facts, strict=True)):
+        if not known.knows(job) or not any(path.exists() for path in job.outputs):
+            continue
+        if differences := known.differences(job, now):
+            raise FetalFlexError(
+                f"{job.path} was made with other settings ({'; '.join(differences[:_SHOWN_DIFFERENCES])}); give "
+                "another folder, the same settings to go on, or --force to make it anew"
+            )
+        if known.is_finished(job):
+            finished.add(number)
+    return finished
+
+
+def _row(job: Job, prompt: str, finished_before: bool = True, black: bool = False) -> dict[str, Any]:
+    image, layout = job.outputs
     return {
-        "image": str(job.path),
-        "layout": str(layout_path),
+        "image": str(image),
+        "layout": str(layout),
         "origin": job.item.origin,
-        "seed": synthesis.seed,
-        "prompt": synthesis.prompt,
-        "black": synthesis.is_black,
+        "seed": job.seed,
+        "prompt": prompt,
+        "finished_before": finished_before,
+        "black": black,
     }

@@ -51,7 +51,7 @@ def grow(
     from fetalflex.anatomy import biometry_recipe, measure_all, parse_growth_target
     from fetalflex.cli.inputs import load_registry, with_spacing
     from fetalflex.cli.scans import read_layout
-    from fetalflex.files import check_outputs
+    from fetalflex.files import check_outputs, writing_together
 
     wanted = [parse_growth_target(target) for target in targets]
     registry = load_registry(registry_file)
@@ -61,11 +61,10 @@ def grow(
     after = recipe.apply(before, registry)
     outputs = [out, *([] if save_recipe is None else [save_recipe])]
     check_outputs(outputs, files, force)
-    for path in outputs:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    after.save(out)
-    if save_recipe is not None:
-        recipe.save(save_recipe)
+    with writing_together() as together:
+        together.add(out, after.to_json())
+        if save_recipe is not None:
+            together.add(save_recipe, recipe.to_json())
     for old, new in zip(measure_all(before, registry), measure_all(after, registry), strict=True):
         typer.echo(f"{old.measure.name:3}  {old.mm:6.1f} -> {new.mm:6.1f} mm")
     typer.echo(f"wrote {', '.join(map(str, outputs))}")

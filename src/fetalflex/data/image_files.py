@@ -155,10 +155,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8], text: Mapping[str, str], fo
     Raises:
         FetalFlexError: If the name, pixels or text do not fit, or the file exists and `force` is false.
     """
-    if path.suffix.lower() != ".png":
-        raise FetalFlexError(f"{path} does not end in .png")
-    if path.exists() and not force:
-        raise FetalFlexError(f"{path} is already there; choose another name or allow replacing it (force)")
+    check_png_place(path, force)
     is_shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype != np.uint8 or not is_shaped or pixels.size == 0:
         raise FetalFlexError(
@@ -167,6 +164,14 @@ def write_png(path: Path, pixels: NDArray[np.uint8], text: Mapping[str, str], fo
     fields = _png_fields(path, text)
     with replacing(path) as file:
         Image.fromarray(pixels).save(file, format="PNG", pnginfo=fields, optimize=False)
+
+
+def check_png_place(path: Path, force: bool) -> None:
+    """Raise a FetalFlexError if a path does not end in ".png", or is there and `force` is false."""
+    if path.suffix.lower() != ".png":
+        raise FetalFlexError(f"{path} does not end in .png")
+    if path.exists() and not force:
+        raise FetalFlexError(f"{path} is already there; choose another name or allow replacing it (force)")
 
 
 def write_jpeg(path: Path, pixels: NDArray[np.uint8], comment: str, quality: int = 85, force: bool = False) -> None:

@@ -51,7 +51,7 @@ def pack(
 
     Args:
         datasets: Data sets, one after the other; their file names must be distinct.
-        out_path: File to write; one that is there is replaced.
+        out_path: File to write; a packed file that is there is replaced.
         size: Longer side at most, pixels.
         quality: JPEG quality, 1 to 95.
         registry: Registry that knows the planes and structures; the built-in one by default.
@@ -61,12 +61,14 @@ def pack(
         Size of the file in bytes.
 
     Raises:
-        FetalFlexError: If a number is out of range, file names clash, an image is damaged, or the file gets too large.
+        FetalFlexError: If a number is out of range, file names clash, an image is damaged, the file gets too large, or
+            another kind of file is in its place.
     """
     if not 8 <= size <= 16384:
         raise FetalFlexError(f"size is {size}; give the longer side in pixels, 8 to 16384")
     if not 1 <= quality <= 95:
         raise FetalFlexError(f"quality is {quality}; give a JPEG quality from 1 to 95")
+    check_packed_place(out_path)
     records: list[Record] = []
     jpegs: list[bytes] = []
     table = LicenseTable(datasets)
@@ -84,6 +86,19 @@ def pack(
     with replacing(out_path) as file:
         file.write(content)
     return len(content)
+
+
+def check_packed_place(path: Path) -> None:
+    """Raise a FetalFlexError if another file than a packed one is where one is to be written, such as a model's."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = (file.metadata() or {}).get("format")
+    except (SafetensorError, OSError):
+        found = None
+    if found != FORMAT:
+        raise FetalFlexError(f"{path} is not a packed data set, so it is not replaced; give another name, or remove it")
 
 
 class PackedDataset(Dataset):
@@ -176,7 +191,7 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], dict[str, s
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             images, offsets = file.get_tensor("images"), file.get_tensor("offsets")
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, AttributeError, TypeError, ValueError) as error:  # of types that numpy lacks
         raise FetalFlexError(f"{path} is no packed data set: {error}") from error
     fits = images.dtype == np.uint8 and images.ndim == 1 and offsets.dtype == np.int64 and offsets.ndim == 1
     if not fits or len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(images) or (np.diff(offsets) < 0).any():

@@ -68,7 +68,6 @@ def write_comparison(
         raise FetalFlexError(f"{path} is already there; write somewhere else, or pass --force")
     frames = [_frame(source, f"Source image, {kind}")]
     frames += [_frame(one.image, f"SYNTHETIC, seed {one.seed}. Not for diagnosis") for one in syntheses]
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         frames[0].save(
             file,

@@ -18,7 +18,7 @@ from fetalflex.experiments.page import Row, Section, gallery_page
 from fetalflex.experiments.panels import PanelPainter
 from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.experiments.shown_edits import SHOWN_EDITS
-from fetalflex.files import write_text
+from fetalflex.files import FolderKind, claim, write_text
 
 if TYPE_CHECKING:
     from fetalflex.diffusion.sampling import Callback
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PAGE = "index.html"
 _BATCH_SIZE = 3
+_TITLE = "FetalFlex gallery"
 _ROW_LABELS = ("Layout", "Layout on the source", "Image", "Layout on the image")
 _INTRODUCTION = (
     "Each sheet starts with a real image and the layout that describes it. The next column is a synthesis from that "
@@ -37,6 +38,16 @@ _INTRODUCTION = (
     "layout, and the recipe of the edit beside it: `fetalflex edit` with that recipe, seed and number of steps makes "
     "the same image. Source images keep the licence of the data set that they come from.",
 )
+
+
+def _is_gallery(folder: Path) -> set[str] | None:
+    try:
+        return set() if f"<title>{_TITLE}</title>" in (folder / PAGE).read_text(encoding="utf-8") else None
+    except (OSError, ValueError):
+        return None
+
+
+GALLERY = FolderKind("gallery", written_before=_is_gallery)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,7 @@ def make_gallery(
     page = out / PAGE
     if page.exists() and not force:
         raise FetalFlexError(f"{page} is already there; choose another folder or allow replacing it (force)")
+    claim(out, GALLERY)
     sections = []
     for number, scene in enumerate(scenes):
         done = image_count(scenes[:number])
@@ -169,7 +181,7 @@ def make_gallery(
         text = {"Synthetic": "true", "Description": f"{NOTICE}; real: the source image", "Software": "FetalFlex"}
         write_png(out / f"{scene.name}.png", draw_sheet(sheet), text, force=force)
         sections.append(_section(scene, sheet))
-    write_text(page, gallery_page("FetalFlex gallery", NOTICE, _INTRODUCTION, sections))
+    write_text(page, gallery_page(_TITLE, NOTICE, _INTRODUCTION, sections))
     return page
 
 

@@ -13,7 +13,7 @@ from fetalflex.files.folders import FolderKind, check_no_file_in_the_way, check_
 from fetalflex.files.leftovers import is_leftover, remove_leftovers
 from fetalflex.files.locks import locked
 from fetalflex.files.markers import MARKER, check_claimable, claim, foreign_in, is_empty, kind_at
-from fetalflex.files.outputs import check_not_inside, check_outputs
+from fetalflex.files.outputs import check_not_inside, check_not_read, check_outputs
 from fetalflex.files.together import writing_together
 from fetalflex.files.writing import naming_failures, replacing, replacing_file, write_bytes, write_text
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_claimable",
     "check_no_file_in_the_way",
     "check_not_inside",
+    "check_not_read",
     "check_outputs",
     "check_replaceable",
     "claim",

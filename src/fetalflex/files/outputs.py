@@ -27,7 +27,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], force: bool) 
         if folder.exists() and not folder.is_dir():
             raise FetalFlexError(f"{folder} is a file; give a folder to write to")
         remove_leftovers(folder)
-    sources = {path.resolve() for path in inputs}
+    check_not_read(outputs, inputs)
     taken: set[Path] = set()
     for path in outputs:
         if path.is_dir():
@@ -35,12 +35,18 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], force: bool) 
         if path.resolve() in taken:
             raise FetalFlexError(f"{path} would be written twice; give the files different names")
         taken.add(path.resolve())
-        if path.resolve() in sources:
-            raise FetalFlexError(f"{path} is read by this command and would be replaced; write somewhere else")
     existing = [path for path in outputs if path.exists()]
     if existing and not force:
         others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise FetalFlexError(f"{existing[0]} is already there{others}; write somewhere else, or pass --force")
+
+
+def check_not_read(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Raise a FetalFlexError if a file that is to be written is one that the command reads."""
+    sources = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in sources:
+            raise FetalFlexError(f"{path} is read by this command and would be replaced; write somewhere else")
 
 
 def check_not_inside(inputs: Sequence[Path], folder: Path) -> None:

@@ -216,7 +216,9 @@ def test_without_pairs_that_differ_no_names_are_exchanged(
 def test_a_single_image_has_no_intervals_and_no_kid(
     pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path
 ) -> None:
-    plane = evaluate(pipeline, [phantoms], tmp_path, replace(SETTINGS, limit=1)).planes["thalamic_transverse"]
+    found = evaluate(pipeline, [phantoms], tmp_path, replace(SETTINGS, limit=1))
+    plane = found.planes["thalamic_transverse"]
+    assert not any("FID" in note for note in found.notes if "Inception" not in note)
     assert "kid" not in plane.metrics
     assert plane.metrics["psnr"].estimate.low is None
 

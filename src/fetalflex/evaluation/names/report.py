@@ -156,7 +156,7 @@ def _row(one: PairResult, place: int, kept: KeptSyntheses, registry: Registry) -
         for index, (image, shown_layout) in enumerate(zip(images, layouts, strict=True))
     )
     greys = (measures.real, measures.own, measures.exchanged, measures.without)
-    notes = tuple(f"grey {grey[0]:.0f} in {pair.first}'s box, {grey[1]:.0f} in the other" for grey in greys)
+    notes = tuple(f"grey {grey[0]:.0f} and {grey[1]:.0f}" for grey in greys)  # in the order of the row's title
     way = f"way {one.ways[place]:.2f}" if one.real.differs else "do not differ to the eye"
     return PictureRow(
         pictures, notes, f"{pair.plane}, {' <-> '.join(pair.names)}, {exchange.sample.record.file_name}: {way}"

@@ -13,6 +13,7 @@ from fetalflex.anatomy import Layout, Registry, changed_structures
 from fetalflex.cli.inputs import check_known, check_shape, load_layout
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
 from fetalflex.data.image_files import SUFFIXES
+from fetalflex.data.utf8_text import displayable
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import mark_of_image
 
@@ -69,7 +70,7 @@ def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: R
     if (doubt := _doubt(Path(image), layout, shown)) is not None:
         typer.echo(f"warning: {doubt}", err=True)
     is_synthetic = mark_of_image(Path(image), pixels) is not None
-    return Scan(Path(image).name, pixels, shown, str(layout), (Path(image), layout), is_synthetic)
+    return Scan(displayable(Path(image).name), pixels, shown, str(layout), (Path(image), layout), is_synthetic)
 
 
 def read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[Layout, str, tuple[Path, ...]]:

@@ -17,6 +17,7 @@ from fetalflex.anatomy.checks import finite_number, shown, whole_number
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.data.records import IMAGE_FIELDS, Record
+from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance.mark import NOTICE, mark_of_fields
 
@@ -227,6 +228,7 @@ def record_of_entry(
         FetalFlexError: If a field is missing or wrong.
     """
     try:
+        check_text({key: value for key, value in entry.items() if key != "file_name"}, "the entry")
         layout = Layout(
             plane=registry.plane(_text(entry.get("plane"), "plane")).name,
             width=whole_number(entry.get("width"), "width", 1, 16384),

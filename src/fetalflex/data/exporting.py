@@ -16,6 +16,7 @@ from fetalflex.data.exporters import ExportOptions, Item, get_exporter
 from fetalflex.data.exporters.base import UNSPLIT, split_name
 from fetalflex.data.folder_kinds import export_kind
 from fetalflex.data.records import SPLITS, Record, check_size
+from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
 from fetalflex.provenance import NOTICE, SYNTHETIC_LIST, mark_of_fields
@@ -178,6 +179,7 @@ class _Counted:
         try:
             record.layout.validate(self._registry, strict=False)
             json.dumps(dict(record.extra), allow_nan=False)
+            check_text(dict(record.extra), "its extra fields")
         except FetalFlexError as error:
             raise FetalFlexError(f"{where}: {error}") from error
         except (TypeError, ValueError) as error:

@@ -14,6 +14,7 @@ from fetalflex.anatomy.json_files import parse_json
 from fetalflex.anatomy.registry import Registry
 from fetalflex.data.coco_records import image_entry, record_of_entry
 from fetalflex.data.records import Record
+from fetalflex.data.utf8_text import displayable, encodable, tolerant
 from fetalflex.errors import FetalFlexError
 
 RECORD_LINES = "records.jsonl"
@@ -30,12 +31,14 @@ def record_line(record: Record, exported_from: str) -> str:
     return json.dumps({"exported_from": exported_from, "image": image_entry(record)}, allow_nan=False) + "\n"
 
 
-def read_record_lines(path: Path, registry: Registry) -> dict[str, Record]:
+def read_record_lines(path: Path, registry: Registry, odd: dict[str, str] | None = None) -> dict[str, Record]:
     """Return file name to record, without structures.
 
     Args:
         path: File of lines as `record_line` makes them, at most `MAX_LINE_BYTES` each.
         registry: Registry that knows the planes.
+        odd: Gets the file name of each line with text that is not UTF-8, and what to say of it; without it such a line
+            is an error like others.
 
     Raises:
         FetalFlexError: If the file cannot be read or a line is wrong; the message names the line.
@@ -46,13 +49,30 @@ def read_record_lines(path: Path, registry: Registry) -> dict[str, Record]:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), start=1):
                 if not line.strip():
                     continue
-                record = _record(line, registry, f"{path.name} line {number}")
+                place = f"{path.name} line {number}"
+                if odd is not None and (name := _odd_name(line)) is not None:
+                    odd[name] = f"{place} holds text that is not UTF-8; correct it"
+                    continue
+                record = _record(line, registry, place)
                 if record.file_name in records:
                     raise FetalFlexError(f"{path.name} line {number}: the file name {record.file_name} is used twice")
                 records[record.file_name] = record
     except OSError as error:
         raise FetalFlexError(f"{path} cannot be read: {error.strerror or error}") from error
     return records
+
+
+def _odd_name(line: bytes) -> str | None:
+    """Return the file name in a line with text that is not UTF-8; None if all of it is, or there is no such name."""
+    if line.isascii() and rb"\u" not in line:
+        return None
+    try:
+        values = json.loads(tolerant(line))
+        if encodable(json.dumps(values, ensure_ascii=False)):
+            return None
+        return displayable(str(values["image"]["file_name"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _record(line: bytes, registry: Registry, place: str) -> Record:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.layout import Layout
 from fetalflex.data.paths import safe_relative
+from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance.mark import SyntheticMark, mark_of_fields
 
@@ -40,8 +41,8 @@ class Record:
         extra: Other fields of the image entry, JSON values only.
 
     Raises:
-        FetalFlexError: If the file name is no safe relative path, the split is unknown, the quality is negative, or
-            `extra` holds a field that has a place of its own.
+        FetalFlexError: If the file name is no safe relative path, a text is not UTF-8, the split is unknown, the
+            quality is negative, or `extra` holds a field that has a place of its own.
     """
 
     file_name: str
@@ -54,6 +55,8 @@ class Record:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file_name", safe_relative(self.file_name).as_posix())
+        for name in ("file_name", "patient", "source"):
+            check_text(getattr(self, name) or "", name)
         if self.split is not None and self.split not in SPLITS:
             raise FetalFlexError(
                 f"{self.file_name}: split {self.split!r} is unknown; choose one of {', '.join(SPLITS)}"

@@ -15,6 +15,7 @@ from fetalflex.anatomy import Canvas
 from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import DatasetFolder, Record, write_png
 from fetalflex.data.file_names import FileNames
+from fetalflex.data.utf8_text import displayable
 from fetalflex.detection.detector import MIN_SCORE, Detector
 from fetalflex.detection.folder_kinds import DETECTED_SET
 from fetalflex.detection.found import REVIEW_BELOW, Detection
@@ -181,7 +182,7 @@ class _Detecting:
             try:
                 batch.append((source, self._read(source)))
             except FetalFlexError as error:
-                self.refused.append((source.origin, str(error)))
+                self.refused.append((source.origin, displayable(str(error))))
             if len(batch) == self.settings.batch_size:
                 yield from self._detected(batch)
                 batch = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from fetalflex.anatomy import Registry
 from fetalflex.data import Dataset, Record, open_dataset, read_image
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.image_files import is_image_file
+from fetalflex.data.utf8_text import displayable, encodable
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import KnownSynthetic, SyntheticMark, mark_of_image
 
@@ -74,14 +76,20 @@ def _sources_at(path: Path, registry: Registry, leave_out: Path | None) -> Itera
         for record in dataset:
             stem = PurePosixPath(record.file_name).stem
             read, mark = partial(dataset.image, record), partial(_mark_of_record, dataset, record)
-            yield ImageSource(f"{path}: {record.file_name}", stem, read, record, None, mark)
+            yield ImageSource(displayable(f"{path}: {record.file_name}"), stem, read, record, None, mark)
         return
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_wanted(file, path))
     if leave_out is not None and path.is_dir():
         files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
     known = KnownSynthetic(path if path.is_dir() else path.parent)
     for file in files:
-        yield ImageSource(str(file), file.stem, partial(read_image, file), None, file, partial(_mark_of, file, known))
+        is_odd = not encodable(file.relative_to(path if path.is_dir() else path.parent).as_posix())
+        read: Callable[[], NDArray[np.uint8]] = _refuse_name if is_odd else partial(read_image, file)
+        yield ImageSource(displayable(str(file)), file.stem, read, None, file, partial(_mark_of, file, known))
+
+
+def _refuse_name() -> NoReturn:
+    raise FetalFlexError("the file's name is not UTF-8; rename it")
 
 
 def _mark_of_record(dataset: Dataset, record: Record, _pixels: NDArray[np.uint8]) -> SyntheticMark | None:

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.data.importers.units import FORMS, UNITS, Form, Unit
+from fetalflex.data.utf8_text import check_text, displayable, encodable
 from fetalflex.errors import FetalFlexError
 
 _CHOICES = {
@@ -48,7 +50,7 @@ class Refusal:
     def __post_init__(self) -> None:
         for field_name in ("where", "reason"):
             text = getattr(self, field_name)
-            object.__setattr__(self, field_name, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+            object.__setattr__(self, field_name, displayable(text))
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ class ImportOptions:
     exif: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("plane", "label_map", "columns", "patient_pattern"):
+            value = getattr(self, name)
+            check_text(dict(value) if isinstance(value, Mapping) else value, name)
         if self.plane is not None:
             self.registry.plane(self.plane)
         for structure in self.label_map.values():
@@ -184,6 +189,8 @@ class ImportOptions:
         Raises:
             FetalFlexError: If the label is mapped to "ignore" or unknown, or its structure is none of the plane's.
         """
+        if not encodable(label):
+            raise FetalFlexError(f"the label {shown(label)} is not UTF-8; correct it")
         wanted = self.label_map.get(label, label)
         if wanted == IGNORED:
             raise FetalFlexError(f"label {label!r} is left out, as label_map says")

@@ -14,6 +14,7 @@ from fetalflex.anatomy.checks import shown
 from fetalflex.data.image_files import is_image_file
 from fetalflex.data.importers.splits_in_paths import split_of_folder
 from fetalflex.data.paths import inside
+from fetalflex.data.utf8_text import encodable
 from fetalflex.errors import FetalFlexError
 
 _OF_IMAGES = "images image imgs img jpegimages obj_train_data data frames photos default"
@@ -126,6 +127,8 @@ class ImageNames:
         return _without_doubles(references, results, self._name)
 
     def _tried(self, reference: Reference) -> Match | FetalFlexError | None:
+        if not encodable(reference.text):
+            return FetalFlexError(f"the image's name {shown(reference.text, 200)} is not UTF-8; correct it")
         try:
             return self._by_path(reference)
         except FetalFlexError as error:
@@ -396,12 +399,3 @@ def _common(folders: set[str]) -> str:
 def _is_part(short: list[str], long: list[str]) -> bool:
     rest = iter(long)
     return all(part in rest for part in short)
-
-
-def encodable(text: str) -> bool:
-    """Tell whether a text can be written as UTF-8."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,6 +25,7 @@ from fetalflex.data.limits import (
     MAX_XML_BYTES,
     MAX_YAML_BYTES,
 )
+from fetalflex.data.utf8_text import tolerant
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -30,16 +33,22 @@ if TYPE_CHECKING:
 
 __all__ = ["child_text", "files_ending", "number", "read_annotations", "read_names_yaml", "read_text", "read_xml"]
 
+_XML_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Return the text of a UTF-8 file, or of a UTF-16 one with a byte order mark; the mark is dropped.
 
+    A byte that is no UTF-8 becomes a lone surrogate, so that only what it stands in is refused; see `utf8_text`.
+
     Raises:
-        FetalFlexError: If the file is missing, larger than `max_bytes`, or written otherwise.
+        FetalFlexError: If the file is missing, larger than `max_bytes`, or no text.
     """
     data = _bytes(path, max_bytes)
+    if not data.startswith(_UTF16) and b"\0" not in data:
+        return tolerant(data.removeprefix(codecs.BOM_UTF8))
     encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
     try:
         return data.decode(encoding)
@@ -57,12 +66,25 @@ def read_xml(path: Path, max_bytes: int = MAX_XML_BYTES) -> Element:
     if (tags := data.count(b"<")) > MAX_ELEMENTS:
         raise FetalFlexError(f"{path} has {tags:,} tags; at most {MAX_ELEMENTS:,} are read, so divide it")
     try:
-        root: Element = fromstring(data)
+        root: Element = fromstring(_without_odd_bytes(data))
     except DefusedXmlException as error:
         raise FetalFlexError(f"{path} defines entities, which annotation files do not need") from error
     except (ParseError, ValueError, LookupError) as error:
         raise FetalFlexError(f"{path} is no valid XML: {error}") from error
     return root
+
+
+def _without_odd_bytes(data: bytes) -> bytes:
+    """Return XML that is or should be UTF-8 with a replacement character for each byte that is not.
+
+    The parser takes no lone surrogates. A name with a replacement character is no image's and no label's.
+    """
+    declared = _XML_ENCODING.match(data)
+    if declared is not None and declared.group(1).lower() not in (b"utf-8", b"utf8"):
+        return data
+    if declared is None and data.startswith(_UTF16):
+        return data
+    return data.decode("utf-8", "replace").encode()
 
 
 def read_annotations(path: Path) -> Any:
@@ -79,9 +101,8 @@ def read_annotations(path: Path) -> Any:
         if count > most:
             raise FetalFlexError(f"{path} has {count:,} {what}; at most {most:,} are read, so divide it")
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_int=_parsed_int, object_pairs_hook=_without_doubles)
-    except UnicodeDecodeError as error:
-        raise FetalFlexError(f"{path} is not UTF-8 text") from error
+        text = tolerant(data.removeprefix(codecs.BOM_UTF8))
+        return json.loads(text, parse_int=_parsed_int, object_pairs_hook=_without_doubles)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise FetalFlexError(f"{path} is not valid JSON at {where}: {error.msg}") from error
@@ -134,7 +155,9 @@ def read_names_yaml(path: Path) -> Any:
         FetalFlexError: If it is missing, larger, no YAML, or has a key twice.
     """
     try:
-        return yaml.load(read_text(path, MAX_YAML_BYTES), _PlainLoader)
+        text = read_text(path, MAX_YAML_BYTES)
+        # The parser takes no lone surrogates; a name with a replacement character is no label's.
+        return yaml.load(_SURROGATE.sub("\ufffd", text), _PlainLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

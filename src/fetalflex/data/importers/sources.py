@@ -8,13 +8,15 @@ from pathlib import Path
 
 from fetalflex.data.image_files import SUFFIXES, ImageHeader, image_header
 from fetalflex.data.importers.base import FoundNote, ImportedItem, ImportOptions, Refusal
-from fetalflex.data.importers.image_names import ImageNames, Match, Reference, encodable, unread_kind
+from fetalflex.data.importers.image_names import ImageNames, Match, Reference, unread_kind
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.data.importers.reading import files_ending
 from fetalflex.data.importers.splits_in_paths import split_of_folder
 from fetalflex.data.importers.units import Unit
 from fetalflex.data.paths import inside
 from fetalflex.data.record_lines import RECORD_LINES, read_record_lines
+from fetalflex.data.records import Record
+from fetalflex.data.utf8_text import encodable
 from fetalflex.errors import FetalFlexError
 
 __all__ = ["Reference", "Source", "mask_of", "split_of_folder"]
@@ -53,7 +55,10 @@ class Source:
         self._image_folder = self._named(options.images, "images") if options.images else self.root
         self._annotations = self._named(options.annotations, "annotations") if options.annotations else None
         lines = inside(self.root, RECORD_LINES)
-        self._records = read_record_lines(lines, options.registry) if lines.is_file() else {}
+        self._odd_records: dict[str, str] = {}
+        self._records: dict[str, Record] = {}
+        if lines.is_file():
+            self._records = read_record_lines(lines, options.registry, self._odd_records)
         found = [path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path)]
         self._odd = [path for path in found if not encodable(self.name(path))]
         found = [path for path in found if encodable(self.name(path))]
@@ -68,7 +73,7 @@ class Source:
         Raises:
             FetalFlexError: If it is not.
         """
-        if not self._records:
+        if not self._records and not self._odd_records:
             self._options.plane_of(None)
 
     def annotation_files(self, suffixes: Sequence[str], usual: Sequence[str] = ()) -> list[Path]:
@@ -114,6 +119,10 @@ class Source:
 
     def left_out(self) -> Iterator[Refusal]:
         """Yield a refusal for each file that looks like an image or annotation and is not read at all."""
+        names = {self.name(image) for image in self.images}
+        for name, reason in self._odd_records.items():
+            if name not in names:
+                yield Refusal(f"{RECORD_LINES}: {name}", reason)
         for path in self._odd:
             yield Refusal(self.name(path), "the file's name is not UTF-8; rename it")
         for path in sorted(self._image_folder.rglob("*")):
@@ -174,6 +183,8 @@ class Source:
             if declared == header.stored:
                 raise FetalFlexError(f"{message}{size[0]} x {size[1]}, since {_turned(header)}")
             raise FetalFlexError(f"{message}{size[0]} x {size[1]}")
+        if name in self._odd_records:
+            raise FetalFlexError(self._odd_records[name])
         known = self._records.get(name)
         builder = LayoutBuilder(self._options, path, name, size, plane, pixel_spacing_mm, known, unit)
         if header.is_turned and self._options.exif is None and (declared is None or header.stored == header.upright):

@@ -2,15 +2,16 @@
 
 It lies beside synthetic images and is looked for in an image's folder and those above it, up to the source's. So an
 image whose metadata are gone, since another program has saved it anew, is known all the same: by its grey values if
-they are unchanged, else by the mean grey of 16 x 16 cells, which saving as JPEG and scaling hardly change. An image
+they are unchanged, else by the mean grey of 32 x 32 cells, which saving as JPEG and scaling hardly change. An image
 that was cropped, turned or changed in contrast, or was taken away from its list, is not known.
 
-Each line is a JSON object: `pixels`, the digest; `look`, the cells; `width` and `height`; `file`, and what is known of
-how the image was made. The first line says what the file is.
+Each line is a JSON object: `pixels`, the digest; `look`, the cells, row by row in base64; `width` and `height`; `file`,
+and what is known of how the image was made. The first line says what the file is.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def mark_of_image(path: Path, pixels: NDArray[np.uint8], known: KnownSynthetic |
 
 @dataclass(frozen=True)
 class _List:
-    """Hold a list: marks by digest, and looks, (N, 256), with the ratio of the sides and the mark of each."""
+    """Hold a list: marks by digest, and looks, (N, 1024), with the ratio of the sides and the mark of each."""
 
     by_digest: dict[str, SyntheticMark]
     looks: NDArray[np.int16]
@@ -169,7 +170,7 @@ def _line(file: str, pixels: NDArray[np.uint8], mark: SyntheticMark) -> str:
         "pixels": pixel_digest(pixels).hex(),
         "width": width,
         "height": height,
-        "look": look_of(pixels).tobytes().hex(),
+        "look": base64.b64encode(look_of(pixels).tobytes()).decode(),
     }
     return _json({**known, **mark.facts})
 
@@ -192,7 +193,7 @@ def _read(path: Path) -> _List | None:
                 try:
                     entry = json.loads(line)
                     digest, mark = str(entry["pixels"]).lower(), mark_of_fields({**entry, SYNTHETIC: True})
-                    look = np.frombuffer(bytes.fromhex(entry["look"]), np.uint8)
+                    look = np.frombuffer(base64.b64decode(entry["look"], validate=True), np.uint8)
                     aspect = float(entry["width"]) / float(entry["height"])
                 except (ValueError, TypeError, KeyError, ZeroDivisionError, RecursionError, OverflowError):
                     continue

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fetalflex.anatomy.checks import mapping_with_keys, whole_number
+from fetalflex.anatomy.checks import finite_number, mapping_with_keys, text, whole_number
 from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
@@ -77,6 +77,11 @@ class StructureAbility:
     real: Hits = NO_HITS
     elsewhere: Hits = NO_HITS
 
+    def __post_init__(self) -> None:
+        text(self.plane, "plane")
+        text(self.structure, "structure")
+        whole_number(self.training_images, "training_images", 0, _MOST)
+
 
 @dataclass(frozen=True)
 class PromptAbility:
@@ -92,6 +97,11 @@ class PromptAbility:
     change: float
     seed_change: float
     images: int
+
+    def __post_init__(self) -> None:
+        finite_number(self.change, "change")
+        finite_number(self.seed_change, "seed_change")
+        whole_number(self.images, "images", 0, _MOST)
 
     @property
     def share(self) -> float:
@@ -151,8 +161,8 @@ class Abilities:
             data = mapping_with_keys(rest, "the file", ("model", "facts", "anomalies", "structures"), ("prompt",))
             prompt = data.get("prompt")
             return cls(
-                data["model"],
-                data["facts"],
+                text(data["model"], "model"),
+                dict(data["facts"].items()),
                 {
                     name: {grade: Hits(**hits) for grade, hits in grades.items()}
                     for name, grades in data["anomalies"].items()

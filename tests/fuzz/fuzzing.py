@@ -1,13 +1,15 @@
-"""Run damaged inputs through an importer and the checks of `prepare`; anything but a refusal is a find.
+"""Run damaged inputs through what reads them, importers or our own readers; anything but a refusal is a find.
 
 By hand, without end or with a number of inputs:
 
     python tests/fuzz/fuzzing.py coco --inputs 100000 --seed 1
+    python tests/fuzz/fuzzing.py model
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import random
 import resource
@@ -21,6 +23,7 @@ from pathlib import Path
 
 from importer_seeds import Files, seeds
 from mutations import damaged
+from own_targets import OwnTarget, own_targets
 
 from fetalflex.anatomy.registry import default_registry
 from fetalflex.data.checking import check_source
@@ -45,23 +48,26 @@ def finds(target: str, inputs: range, seed: int, folder: Path) -> Iterator[Find]
     """Yield what damaged inputs of a target bring to light.
 
     Args:
-        target: One of the names of `importer_seeds.seeds`.
+        target: One of `targets()`.
         inputs: Numbers of the inputs; each has its own generator, so any of them can be made again by itself.
         seed: Seed of all.
         folder: Empty folder to work in.
     """
-    format_name, files, targets = seeds()[target]
+    chosen = targets()[target]
+    files = chosen.files
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     for number in inputs:
         draw = random.Random(f"{target}/{seed}/{number}")
-        changed = {name: damaged(files[name], name, draw) for name in targets if draw.random() < 0.8}
+        # Of many files, such as a model's, most stay as they are, so that the others come to be read.
+        share = 0.8 if len(chosen.damaged) < 4 else 1.2 / len(chosen.damaged)
+        changed = {name: damaged(files[name], name, draw) for name in chosen.damaged if draw.random() < share}
         for name, content in changed.items():
             (folder / name).write_bytes(content)
         started = time.process_time()
         try:
-            _import(format_name, folder, draw)
+            chosen.read(folder, draw)
         except FetalFlexError:
             pass
         except Exception:  # the point of it
@@ -70,6 +76,16 @@ def finds(target: str, inputs: range, seed: int, folder: Path) -> Iterator[Find]
             yield Find(number, f"took {took:.1f} s", changed)
         for name in changed:
             (folder / name).write_bytes(files[name])
+
+
+@functools.cache
+def targets() -> dict[str, OwnTarget]:
+    """Return all targets: the importers' sources, and the product's own files."""
+    imported = {
+        name: OwnTarget(files, damaged_files, functools.partial(_import, format_name))
+        for name, (format_name, files, damaged_files) in seeds().items()
+    }
+    return imported | own_targets()
 
 
 def _import(format_name: str, folder: Path, draw: random.Random) -> None:
@@ -93,13 +109,13 @@ def _import(format_name: str, folder: Path, draw: random.Random) -> None:
 def main() -> None:
     """Fuzz one target, or all, and print what is found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=[*seeds(), "all"])
+    parser.add_argument("target", choices=[*targets(), "all"])
     parser.add_argument("--inputs", type=int, default=0, help="how many; 0 goes on until it is stopped")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    targets = list(seeds()) if arguments.target == "all" else [arguments.target]
+    chosen = list(targets()) if arguments.target == "all" else [arguments.target]
     count = 0
-    for target in targets:
+    for target in chosen:
         started, found = time.process_time(), 0
         with tempfile.TemporaryDirectory() as folder:
             inputs = range(arguments.inputs or sys.maxsize)

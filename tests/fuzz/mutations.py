@@ -38,11 +38,57 @@ def damaged(data: bytes, name: str, draw: random.Random) -> bytes:
         return _in_archive(data, draw)
     if name.endswith((".json", ".jsonl")) and draw.random() < 0.7:
         return _json_value(data, draw)
-    is_text = not name.endswith((".png", ".tif", ".jpg", ".xlsx"))
+    if name.endswith((".yaml", ".yml")) and draw.random() < 0.4:
+        return _yaml(data, draw)
+    if name.endswith(".safetensors") and draw.random() < 0.8:
+        return _in_header(data, draw)
+    is_text = not name.endswith((".png", ".tif", ".jpg", ".xlsx", ".safetensors", ".tar"))
     kinds = (_number, _word, _doubled, _bytes) if is_text else (_bytes, _bytes, _cut)
     for _ in range(1 + (draw.random() < 0.3)):
         data = draw.choice(kinds)(data, draw)
     return data
+
+
+_YAML = (
+    *(
+        "!!float ''",
+        "!!bool x",
+        "!!int x",
+        "!!timestamp x",
+        "!!set {a}",
+        "!!python/object/apply:os.getcwd []",
+        "!!binary x",
+    ),
+    *("&a [*a]", "*none", "<<: {a: 1}", "<<: [1]", "? [a]", "[" * 500, "{a: " * 500, "- " * 500, "2024-13-45", ".inf"),
+    *("1.0e+400", "0o17", "1:30", "~", "|", ">", "%", "@", "\t", "\x00", "---", "...", "\u2028", "'", '"\\ud800"'),
+)
+
+
+def _yaml(data: bytes, draw: random.Random) -> bytes:
+    """Return YAML with a value, or a whole line, replaced by what only YAML can say."""
+    lines = data.decode().splitlines()
+    at = draw.randrange(len(lines))
+    token = draw.choice(_YAML)
+    if draw.random() < 0.6 and ":" in lines[at]:
+        lines[at] = f"{lines[at].partition(':')[0]}: {token}"
+    elif draw.random() < 0.5:
+        lines.insert(at, lines[draw.randrange(len(lines))])
+    else:
+        lines[at] = " " * (len(lines[at]) - len(lines[at].lstrip())) + token
+    return "\n".join(lines).encode()
+
+
+def _in_header(data: bytes, draw: random.Random) -> bytes:
+    """Return a safetensors file with its header damaged; its length fits the header as a rule."""
+    length = int.from_bytes(data[:8], "little")
+    header, rest = data[8 : 8 + length], data[8 + length :]
+    header = _json_value(header, draw) if draw.random() < 0.7 else draw.choice((_number, _word))(header, draw)
+    if draw.random() < 0.2:
+        header = re.sub(
+            rb'"F32"|"F16"|"I64"|"U8"', b'"' + draw.choice((b"F8_E4M3", b"BF16", b"F64", b"BOOL")) + b'"', header
+        )
+    length = draw.choice((len(header),) * 9 + (2**63,))
+    return length.to_bytes(8, "little") + header + rest
 
 
 def _number(data: bytes, draw: random.Random) -> bytes:
@@ -95,6 +141,8 @@ def _json_value(data: bytes, draw: random.Random) -> bytes:
                 walk(child)
 
     walk(content)
+    if not places:
+        return _bytes(data, draw)
     parent, key = draw.choice(places)
     action = draw.random()
     if action < 0.7:

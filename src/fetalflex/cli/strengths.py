@@ -1,0 +1,101 @@
+"""`fetalflex experiment strengths`: from how noisy a source an edit should start."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetalflex.cli import options
+from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.show import progress_bar
+from fetalflex.errors import FetalFlexError
+
+_DEFAULTS = replace(DEFAULTS_OF_EDITS)
+
+
+@with_sampling_options
+def strengths(
+    model: options.ModelArgument,
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report and syntheses.")],
+    split: options.Split = "val",
+    planes: options.Planes = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.")] = 8,
+    strengths: Annotated[
+        str, typer.Option("--strengths", metavar="S,S", help="Strengths to try, above 0 and up to 1.")
+    ] = "0.6,0.8,0.9,1",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The image of record i has the seed SEED+i.")] = 0,
+    sampling: SamplingOptions = _DEFAULTS,
+    allow_synthetic: options.AllowSynthetic = False,
+    device: options.Device = "auto",
+    registry_file: options.RegistryFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure obedience, seam and tone of local edits by kind of edit and strength.
+
+    With a strength below 1 an edit starts at the source itself, partly noised, which keeps its tone and loses some
+    obedience. DIR/strengths.md shows how much of each, for moved, enlarged, shrunk and removed structures,
+    strengths.json the same for programs. The same command goes on where it was interrupted.
+    """
+    tried = _strengths(strengths)
+    how = sampling.settings()
+
+    from fetalflex.anatomy.json_files import json_text
+    from fetalflex.cli.inputs import load_pipeline, load_registry
+    from fetalflex.data import open_dataset
+    from fetalflex.evaluation.kept import KeptSyntheses
+    from fetalflex.evaluation.samples import select_samples
+    from fetalflex.evaluation.strengths import (
+        judge_strengths,
+        plan_strength_edits,
+        strengths_markdown,
+        strengths_values,
+        synthesise_strengths,
+    )
+    from fetalflex.files import write_text
+    from fetalflex.sampling_settings import SamplingSettings
+
+    settings = SamplingSettings(**how)
+    registry = load_registry(registry_file, model)
+    datasets = [open_dataset(path, registry) for path in data]
+    selection = select_samples(
+        datasets, registry, split, options.names_in(planes), limit, allow_synthetic=allow_synthetic
+    )
+    edits = plan_strength_edits(selection.evaluated, registry)
+    if not edits:
+        raise FetalFlexError(
+            f"none of the {len(selection.evaluated)} images shows a structure that differs from its surroundings; "
+            "give more images"
+        )
+    pipeline = load_pipeline(model, registry, device)
+    facts = {
+        "model": pipeline.identity,
+        "data_fingerprint": selection.fingerprint,
+        "seed": seed,
+        "sampling": settings.record(),
+    }
+    kept = KeptSyntheses(out, {"format": "fetalflex/strengths-settings", "version": 1, **facts})
+    with progress_bar("synthesising", len(edits) * len(tried)) as tell:
+        synthesise_strengths(pipeline, edits, kept, settings, tried, seed, tell)
+    results = judge_strengths(pipeline, edits, kept, tried)
+    lines = strengths_markdown(results)
+    head = [f"# Strengths: {pipeline.identity}", "", f"Split {split}, {len(edits)} edits, seed {seed}.", ""]
+    values = strengths_values(results) | facts | {"split": split, "edits": len(edits)}
+    write_text(out / "strengths.md", "\n".join([*head, *lines]) + "\n")
+    write_text(out / "strengths.json", json_text(values))
+    text = "\n".join([*lines[2:], f"wrote {out / 'strengths.md'}"])
+    typer.echo(json.dumps(values, indent=2) if as_json else text)
+
+
+def _strengths(text: str) -> tuple[float, ...]:
+    try:
+        found = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        found = (0.0,)
+    if not all(0.01 <= one <= 1 for one in found):
+        raise FetalFlexError(f"--strengths is {text!r}; give numbers from 0.01 up to 1, as in 0.6,0.8,1")
+    return found

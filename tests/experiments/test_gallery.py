@@ -11,7 +11,9 @@ from fetalflex.anatomy import Box, Layout, PlacedStructure, Recipe, default_regi
 from fetalflex.data import DatasetFolder, Record, read_image, read_png_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.gallery import NOTICE, gallery_files, image_count, make_gallery, plan_gallery
+from fetalflex.files import MARKER
 from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.provenance import SYNTHETIC_LIST
 
 ABDOMEN = Layout(
     "abdominal_transverse",
@@ -96,7 +98,10 @@ def test_all_announced_files_are_written_and_no_others(
     scenes = plan_gallery(small, pipeline.registry)
     page = make_gallery(pipeline, scenes, out, steps=2)
     assert page == out / "index.html"
-    assert sorted(gallery_files(scenes, out)) == sorted(path for path in out.rglob("*") if path.is_file())
+    own = {MARKER, SYNTHETIC_LIST}
+    assert sorted(gallery_files(scenes, out)) == sorted(
+        path for path in out.rglob("*") if path.is_file() and path.name not in own
+    )
     assert image_count(scenes) == len(list((out / "images").glob("*.png"))) == 6
 
 
@@ -151,7 +156,16 @@ def test_a_gallery_that_is_there_is_replaced_only_when_told(
     small: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path: Path
 ) -> None:
     scenes = plan_gallery(small.subset(planes=["ventricular_transverse"]), pipeline.registry)
-    make_gallery(pipeline, scenes, tmp_path, steps=1)
+    make_gallery(pipeline, scenes, tmp_path / "out", steps=1)
     with pytest.raises(FetalFlexError, match="already there"):
-        make_gallery(pipeline, scenes, tmp_path, steps=1)
-    make_gallery(pipeline, scenes, tmp_path, steps=1, force=True)
+        make_gallery(pipeline, scenes, tmp_path / "out", steps=1)
+    make_gallery(pipeline, scenes, tmp_path / "out", steps=1, force=True)
+
+
+def test_a_page_of_somebody_else_is_never_replaced(small: DatasetFolder, pipeline: FetalFlexPipeline, tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "index.html").write_text("my home page")
+    scenes = plan_gallery(small, pipeline.registry)
+    with pytest.raises(FetalFlexError, match=r"is not empty \(index\.html\) and is not a gallery that FetalFlex wrote"):
+        make_gallery(pipeline, scenes, tmp_path / "out", steps=1, force=True)
+    assert (tmp_path / "out" / "index.html").read_text() == "my home page"

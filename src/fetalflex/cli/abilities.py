@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 
@@ -60,6 +61,7 @@ def abilities(
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
     selection = select_samples(datasets, registry, split, allow_synthetic=allow_synthetic)
+    keep_for_this_command(out)
     pipeline = load_pipeline(model, registry, device)
     library = default_library()
     facts = {"data_fingerprint": selection.fingerprint, "split": split, "seed": seed, "sampling": settings.record()}

@@ -9,6 +9,7 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.exit_codes import ExitCode
+from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.show import progress_bar, progress_console
 
 
@@ -69,6 +70,7 @@ def ablation(
         with_audit=False,
         allow_synthetic=allow_synthetic,
     )
+    keep_for_this_command(out)
     values = run_ablation(run, datasets, registry, out, settings, progress_console(), progress_bar)
     if values is None:
         raise typer.Exit(ExitCode.INTERRUPTED)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
@@ -42,6 +43,7 @@ def anomalies(
     dataset = open_dataset(examples, registry)
     scenes = plan_sheets(library, dataset, registry, seed)
     read = [examples] if examples.is_file() else [examples / scene.record.file_name for scene in scenes if scene.record]
+    keep_for_this_command(out)
     check_outputs(sheet_files(scenes, out), read, force)
     pipeline = load_pipeline(model, registry, device)
     count = image_count(scenes)

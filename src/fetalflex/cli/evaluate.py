@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
@@ -155,6 +156,7 @@ def evaluate(
         allow_synthetic=allow_synthetic,
     )
     other = None if baseline is None else read_report(baseline)
+    keep_for_this_command(out)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
     detector = None if layout_fidelity is None else load_detector(layout_fidelity, device)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
+from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.show import progress_bar
 
 
@@ -39,6 +40,7 @@ def evaluate_detector(
     from fetalflex.detection.evaluation import evaluate_detector as measure
     from fetalflex.detection.report import check_report_folder, report_values, summary, write_report
 
+    keep_for_this_command(out)
     check_report_folder(out)
     names = options.names_in(planes)
     settings = DetectorEvaluationSettings(split, names, min_quality, tell_plane, batch_size, allow_synthetic)

@@ -169,7 +169,6 @@ def _make(
             if finished.issuperset(range(start, start + len(batch))):
                 rows += [_row(job, prompt_of(job)) for job in batch]
                 continue
-            known.note(list(zip(batch, facts[start : start + batch_size], strict=True)))
             made = pipeline(
                 [job.item.layout for job in batch],
                 image=[job.item.read_source and job.item.read_source() for job in batch],
@@ -178,6 +177,7 @@ def _make(
                 callback=after_step,
                 **settings,
             )
+            known.note(list(zip(batch, facts[start : start + batch_size], strict=True)))
             for number, (job, synthesis) in enumerate(zip(batch, made, strict=True), start):
                 if number not in finished:
                     synthesis.save(job.path, force=True)

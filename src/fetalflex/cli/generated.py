@@ -26,7 +26,7 @@ _LARGEST_NOTES = 512 * 2**20
 class GeneratedImages:
     """Know the images that were made in a folder, or begun, and what each was made of.
 
-    What is noted down of an image before it is made says everything that its pixels depend on but the number of images
+    What is noted down of an image before it is written says everything that its pixels depend on but the number of images
     that are computed together. So an image that is there whole, with the same note, need not be made again.
 
     Args:
@@ -73,7 +73,7 @@ class GeneratedImages:
         return has_layout
 
     def note(self, jobs: Sequence[tuple[Job, dict[str, Any]]]) -> None:
-        """Note down what images are made of, before they are made.
+        """Note down what images are made of, before they are written.
 
         Raises:
             FetalFlexError: If the disk does not take the notes.

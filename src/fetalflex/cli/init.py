@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.options import AsJson, RegistryFile
 from fetalflex.cli.show import progress_console
 from fetalflex.errors import FetalFlexError
@@ -63,14 +64,16 @@ def init(
     """
     if controlnet is not None and from_unet:
         raise FetalFlexError("--controlnet and --from-unet both say what the ControlNet starts from; give one of them")
-    _check_target(folder, force)
-
     from fetalflex.cli.inputs import load_registry
+    from fetalflex.files import check_replaceable
     from fetalflex.models.assemble import assemble
     from fetalflex.models.components import model_identity
     from fetalflex.models.configs import get_preset
+    from fetalflex.models.folder_kind import MODEL
     from fetalflex.models.sources import ModelSources
 
+    keep_for_this_command(folder)
+    check_replaceable(folder, MODEL, force)
     registry = load_registry(registry_file)
     named = {"unet": unet, "vae": vae, "text_encoder": text_encoder, "controlnet": controlnet, "scheduler": scheduler}
     given = {part: source for part, source in named.items() if source is not None}
@@ -90,16 +93,6 @@ def init(
         "warnings": list(made.warnings),
     }
     typer.echo(json.dumps(facts, indent=2) if as_json else _as_text(facts))
-
-
-def _check_target(folder: Path, force: bool) -> None:
-    """Refuse to replace anything but a model, and a model only if asked."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / "fetalflex_config.json").is_file():
-        raise FetalFlexError(f"{folder} is there and is no model folder; choose another")
-    if not force:
-        raise FetalFlexError(f"{folder} holds a model; choose another folder, or replace it with --force")
 
 
 def _as_text(facts: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from fetalflex.evaluation.measuring import Show
 from fetalflex.evaluation.report import report_values
 from fetalflex.evaluation.writing import write_report
 from fetalflex.experiments.ablation_table import ablation_table
-from fetalflex.files import write_text
+from fetalflex.files import FolderKind, claim, write_text
 from fetalflex.models.device import choose_device
 from fetalflex.pipeline import FetalFlexPipeline
 from fetalflex.training.config import RunConfig
@@ -49,6 +49,14 @@ class Variant:
     smoothing: bool = False
     trained_as: str | None = None
 
+
+def _is_ablation(folder: Path) -> set[str] | None:
+    """Tell an ablation of before there were markers: it holds nothing but the variants and the table."""
+    names = {path.name for path in folder.iterdir()}
+    return set() if names <= {TABLE, VALUES, *(variant.name for variant in VARIANTS)} else None
+
+
+ABLATION = FolderKind("ablation", written_before=_is_ablation)
 
 _AS_IN_PAPER = {"label_channels": False, "palette": "registry"}
 
@@ -93,6 +101,7 @@ def run_ablation(
             `evaluate` raise.
     """
     _check(config)
+    claim(out, ABLATION)
     rows = []
     for variant in VARIANTS:
         run = _run_of(variant, config, out)

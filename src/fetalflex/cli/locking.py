@@ -1,0 +1,18 @@
+"""Keep the folder of a command's results for this process, until the command has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+def keep_for_this_command(folder: Path) -> None:
+    """Lock a folder until the running command ends; see `fetalflex.files.locked`.
+
+    Raises:
+        FetalFlexError: If another process is writing there.
+    """
+    from fetalflex.files import locked
+
+    click.get_current_context().with_resource(locked(folder))

@@ -94,3 +94,11 @@ def test_a_text_that_unfolds_without_end_is_cut():
     fields = PngImagePlugin.PngInfo()
     fields.add_text("Description", NOTICE + " " * 50_000_000, zip=True)
     assert mark_in_bytes(encoded("PNG", pnginfo=fields)) is not None
+
+
+def test_pictures_of_the_documents_say_what_they_show():
+    pictures = [
+        path for path in (Path(__file__).parents[2] / "docs").rglob("*") if path.suffix in (".png", ".jpg", ".gif")
+    ]
+    assert len(pictures) > 4
+    assert [path.name for path in pictures if mark_in_file(path) is None] == []

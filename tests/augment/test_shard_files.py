@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from augment_helpers import HEADS, plan_of, planned
 
-from dead_processes import leave_file, leave_folder
 from fetalflex.augment.progress import Finished, Progress, Rejection
 from fetalflex.augment.shard_files import (
     Shard,
@@ -20,6 +19,7 @@ from fetalflex.augment.shard_files import (
     write_shard,
 )
 from fetalflex.data import DatasetFolder
+from other_processes import leave_file, leave_folder
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from cli_helpers import LAYOUT, RunCommand
 from PIL import Image
 
 from fetalflex.anatomy import Layout, default_registry, draw_roi_mask
-from fetalflex.data import DatasetFolder, Record, pack, read_image, read_png_text
+from fetalflex.data import DatasetFolder, Record, pack, read_image, read_png_text, write_png
 from fetalflex.provenance import SYNTHETIC_LIST
+from other_processes import leave_file
 
 
 @pytest.fixture
@@ -146,6 +147,78 @@ def test_force_replaces_outputs(generate: RunCommand) -> None:
     assert seed_of("out/scan.png") == 1
     generate("scan.layout.json", "--seed", 2, "--force")
     assert seed_of("out/scan.png") == 2
+
+
+def content(folder: str) -> dict[str, bytes]:
+    """Return what `generate` has written, its own notes left out."""
+    return {name: (Path(folder) / name).read_bytes() for name in written(folder)}
+
+
+def times(folder: str) -> dict[str, int]:
+    return {name: (Path(folder) / name).stat().st_mtime_ns for name in written(folder)}
+
+
+def test_a_run_that_was_stopped_goes_on(generate: RunCommand, dataset: Path) -> None:
+    command = ("--dataset", dataset, "--no-source", "--seed", 3, "--batch-size", 2)
+    generate(*command, "--out", "whole")
+    generate(*command)
+    before, first = content("out"), times("out")
+    assert before == content("whole")
+    (Path("out") / "d.png").unlink()
+    (Path("out") / "d.layout.json").unlink()
+    (Path("out") / "c.png").write_bytes(before["c.png"][:-30])
+    (Path("out") / "b.layout.json").unlink()
+    leave_file(Path("out"))
+    result = generate(*command)
+    assert result.stdout == "wrote 4 images to out; 1 of them were finished before\n"
+    assert content("out") == before
+    assert times("out")["a.png"] == first["a.png"]
+    assert not list(Path("out").glob("*.partial"))
+    assert len(Path("out", SYNTHETIC_LIST).read_text().splitlines()) == 1 + 4
+
+
+def test_a_run_that_is_complete_makes_nothing_anew(generate: RunCommand) -> None:
+    generate("scan.layout.json", "--samples", 2)
+    before = times("out")
+    result = generate("scan.layout.json", "--samples", 2, "--json")
+    assert [row["finished_before"] for row in json.loads(result.stdout)["images"]] == [True, True]
+    assert [row["seed"] for row in json.loads(result.stdout)["images"]] == [0, 1_000_000]
+    assert times("out") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--seed", 8), "seed was 0, now 8"),
+        (("--steps", 3), "steps was 2, now 3"),
+        (("--prompt", "fetal abdomen"), "prompt was None, now 'fetal abdomen'"),
+        (("--image", "scan.png"), "source image was None, now "),
+        (("--guidance-layout", 1.5), "layout_guidance was "),
+    ],
+)
+def test_images_of_other_settings_are_refused(generate: RunCommand, options: tuple[object, ...], message: str) -> None:
+    generate("scan.layout.json")
+    before = content("out")
+    result = generate("scan.layout.json", *options, code=2)
+    assert "out/scan.png was made with other settings" in result.stderr
+    assert message in result.stderr
+    assert content("out") == before
+    generate("scan.layout.json", *options, "--force")
+    assert content("out") != before
+
+
+def test_an_image_that_somebody_has_worked_on_is_kept(generate: RunCommand) -> None:
+    generate("scan.layout.json")
+    write_png(Path("out/scan.png"), read_image(Path("out/scan.png")), {}, force=True)
+    result = generate("scan.layout.json", code=2)
+    assert "out/scan.png has been changed since it was made" in result.stderr
+
+
+def test_other_images_may_come_into_the_same_folder(generate: RunCommand, workplace: Path) -> None:
+    generate("scan.layout.json", "--seed", 1)
+    LAYOUT.save(workplace / "second.layout.json")
+    generate("second.layout.json", "--seed", 2)
+    assert len(written()) == 4
 
 
 def bad_files(folder: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dead_processes import NOBODY, leave_file, leave_folder, names
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import MARKER, FolderKind, check_replaceable, folders, kind_at, new_folder, reserved
 from fetalflex.files.leftovers import replaced_name
+from other_processes import NOBODY, leave_file, leave_folder, names
 
 
 def _before_markers(folder: Path) -> set[str] | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dead_processes import NOBODY, leave_file, leave_folder, names
 from fetalflex.files import is_leftover, remove_leftovers
 from fetalflex.files.leftovers import partial_name
 from fetalflex.files.owner import Owner
+from other_processes import NOBODY, leave_file, leave_folder, names
 
 ELSEWHERE = Owner("0" * 8, 17, 4)
 DAY = 24 * 3600

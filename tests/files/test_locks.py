@@ -3,33 +3,17 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from dead_processes import NOBODY, names
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, flock, locked, new_folder, remove_leftovers, reserved
 from fetalflex.files.locks import is_lock
 from fetalflex.files.owner import Owner
+from other_processes import NOBODY, held_elsewhere, names
 
 THING = FolderKind("thing")
-HOLD = "import sys\nfrom fetalflex.files import locked\nwith locked(sys.argv[2]):\n    print(1, flush=True); input()"
-
-
-@contextmanager
-def held_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Hold the lock of a folder by another process."""
-    command = [sys.executable, "-c", HOLD, "an argument", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "1\n"
-        yield holder
-        holder.kill()
 
 
 def test_a_second_process_is_refused_at_once_and_told_which_is_there(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from dead_processes import names
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures, replacing, replacing_file, write_bytes, write_text, writing_together
+from other_processes import names
 
 CONTENT = b"\x00one\r\ntwo\xff"
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from training_helpers import same_weights, weights
 
-from dead_processes import leave_folder
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.ema import MovingAverage
+from other_processes import leave_folder
 
 
 class Training:

@@ -1,7 +1,11 @@
-"""What a process that was killed while it wrote has left."""
+"""Other processes: those that were killed while they wrote, and those that hold a lock."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fetalflex.files.owner import Owner
@@ -34,3 +38,17 @@ def leave_folder(folder: Path, owner: Owner = NOBODY) -> Path:
 def names(folder: Path) -> list[str]:
     """Return the names of all that lies in a folder, hidden files included, sorted."""
     return sorted(path.name for path in folder.iterdir())
+
+
+_HOLD = "import sys\nfrom fetalflex.files import locked\nwith locked(sys.argv[2]):\n    print(1, flush=True); input()"
+
+
+@contextmanager
+def held_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Hold the lock of a folder by another process."""
+    command = [sys.executable, "-c", _HOLD, "an argument", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "1\n"
+        yield holder
+        holder.kill()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, default_registry, model_registry
@@ -15,6 +16,7 @@ from fetalflex.cli.show import progress_console
 from fetalflex.data import read_image
 from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.image_files import is_image_file
+from fetalflex.data.picture_kind import picture_kind, visible
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.locate import find_model
 
@@ -150,21 +152,31 @@ def read_region(
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
-    """Return (H, W) bool from an image with two values, False where it is black.
+    """Return (H, W) bool from an image with two values, False where it is black or transparent.
 
     Raises:
         FetalFlexError: If it is no image, all black, or holds more values; the message names the file.
     """
-    grey = read_image(path)
+    grey, opaque = read_image(path), visible(path)
+    if opaque is not None:
+        grey = np.where(opaque, grey, 0).astype(np.uint8)
     values = np.unique(grey)
     marks = values[values > 0]
     if len(marks) == 0:
+        if opaque is not None and opaque.any():
+            raise FetalFlexError(f"mask {path} is black where it is not transparent; mark the region in white")
         raise FetalFlexError(f"mask {path} is all black; mark the region to synthesise in white")
     if len(marks) > 1:
         raise FetalFlexError(
             f"mask {path} holds {len(values)} grey values; give black and one other value, in a lossless format (PNG)"
         )
     return np.asarray(grey > 0)
+
+
+def tell_of_losses(path: Path) -> None:
+    """Say on stderr what of an image file the 8-bit grey that is worked on and written has no place for."""
+    if (told := picture_kind(path).told) is not None:
+        typer.echo(f"note: {path}: {told}", err=True)
 
 
 def check_roi_options(has_source: bool, roi: Roi | EditRoi | None, mask: Path | None, feather: int | None) -> None:

@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, changed_structures
-from fetalflex.cli.inputs import check_known, check_shape, load_layout
+from fetalflex.cli.inputs import check_known, check_shape, load_layout, tell_of_losses
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
 from fetalflex.data.image_files import SUFFIXES
 from fetalflex.data.utf8_text import displayable
@@ -67,6 +67,7 @@ def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: R
     shown = load_layout(layout, registry)
     pixels = read_image(Path(image))
     check_shape(pixels, image, shown, str(layout))
+    tell_of_losses(Path(image))
     if (doubt := _doubt(Path(image), layout, shown)) is not None:
         typer.echo(f"warning: {doubt}", err=True)
     is_synthetic = mark_of_image(Path(image), pixels) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,14 @@ from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import decode_image
 from fetalflex.data.importers.base import IGNORED, ImportedItem, ImportOptions, Refusal
 from fetalflex.data.limits import MAX_IMAGE_BYTES
+from fetalflex.data.picture_kind import PLAIN, PictureKind, picture_kind
 from fetalflex.data.plain_files import plain_suffix
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import SYNTHETIC_LIST, KnownSynthetic, SyntheticMark, mark_in_bytes, mark_of_fields
 from fetalflex.provenance.fingerprints import pixel_digest
+
+_DEVICE_FIELDS = ("device", "machine", "us_machine", "scanner", "ultrasound_machine")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class CheckedImage:
         is_plain: Whether the file can be copied as it is; else its pixels are written anew.
         as_stored: Whether its pixels are taken as they are stored, though EXIF may turn the picture.
         mark: What says that the image is synthetic; None if nothing does.
+        kind: What it holds beyond 8-bit grey; with the scale that it shares with others.
     """
 
     path: Path
@@ -41,6 +45,7 @@ class CheckedImage:
     is_plain: bool
     as_stored: bool = False
     mark: SyntheticMark | None = None
+    kind: PictureKind = PLAIN
 
 
 @dataclass
@@ -92,7 +97,27 @@ def check_source(
             findings.ignored[wished[result.reason]] += 1
         else:
             (findings.notes if result.kept else findings.refused).append(result)
+    _share_scales(findings)
     return findings
+
+
+def _share_scales(findings: Findings) -> None:
+    """Give all pictures of more than 8 bits of one device the scale of the brightest of them."""
+    scales: dict[str, int] = {}
+    for image in findings.images:
+        if image.kind.nominal is not None:
+            device = _device(image.record)
+            scales[device] = max(scales.get(device, 0), image.kind.nominal)
+    for number, image in enumerate(findings.images):
+        if image.kind.nominal is not None:
+            kind = replace(image.kind, nominal=scales[_device(image.record)])
+            findings.images[number] = replace(image, kind=kind)
+
+
+def _device(record: Record) -> str:
+    """Return what an image's further fields say of the device; all images are of one where they say nothing."""
+    fields = {key.lower().replace(" ", "_"): value for key, value in record.extra.items()}
+    return next((f"{key} {fields[key]}" for key in _DEVICE_FIELDS if key in fields), "")
 
 
 def read_image_bytes(path: Path, name: str) -> bytes:
@@ -140,7 +165,8 @@ class _Checker:
         record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"), mark)
         self._first_with[picture] = name
         digest = hashlib.sha256(data).digest()
-        return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored, mark)
+        kind = PLAIN if suffix is not None else picture_kind(data, name)
+        return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored, mark, kind)
 
     def _mark_by_pixels(self, path: Path, pixels: NDArray[np.uint8]) -> SyntheticMark | None:
         """Return the mark that a list beside an image, or above it, has for its pixels, `(H, W)`."""

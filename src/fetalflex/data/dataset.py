@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +21,7 @@ from fetalflex.data.folder_kinds import DATA_SET
 from fetalflex.data.image_files import SUFFIXES, read_image, write_png
 from fetalflex.data.licenses import licenses_of
 from fetalflex.data.paths import inside
+from fetalflex.data.picture_kind import shared_nominal
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
@@ -69,7 +71,12 @@ class DatasetFolder(Dataset):
             FetalFlexError: If it is missing, damaged, or not of the annotated size.
         """
         path = self.image_path(record)
-        return check_size(read_image(path), record, str(path))
+        return check_size(read_image(path, lambda: self._nominal), record, str(path))
+
+    @cached_property
+    def _nominal(self) -> int | None:
+        """What counts as white in all images of more than 8 bits; looked for only if there is one."""
+        return shared_nominal(self.image_path(record) for record in self)
 
     def mark(self, record: Record) -> SyntheticMark | None:
         """Return what says that an image is synthetic: its record, its file, or a list beside it; None if nothing does.

@@ -7,7 +7,7 @@ with a file is told as a `FetalFlexError` that names it.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from fetalflex.data.limits import MAX_MASK_PIXELS
+from fetalflex.data.quiet_decoders import quiet_decoders
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import replacing
 
@@ -35,7 +36,7 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 _ROWS_AT_ONCE = 256
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, nominal: int | Callable[[], int | None] | None = None) -> NDArray[np.uint8]:
     """Read an image file as grey.
 
     Colour becomes luma, transparency is ignored, the EXIF orientation is applied. Images of more than 8 bits are scaled
@@ -43,6 +44,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     Args:
         path: PNG, JPEG, BMP, TIFF or WEBP file with one frame and at most `MAX_PIXELS` pixels.
+        nominal: What counts as white in a picture of more than 8 bits, or what gives it; see `shared_nominal`.
 
     Returns:
         Grey values, `(H, W) uint8`.
@@ -50,17 +52,18 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         FetalFlexError: If there is no such file, or it is no such image, or it is damaged.
     """
-    with _opened(path, str(path)) as image:
-        return _grey(image, str(path))
+    with open_image(path, str(path)) as image:
+        return _grey(image, str(path), nominal=nominal)
 
 
-def decode_image(data: bytes, name: str, as_stored: bool = False) -> NDArray[np.uint8]:
+def decode_image(data: bytes, name: str, as_stored: bool = False, nominal: int | None = None) -> NDArray[np.uint8]:
     """Read an encoded image from memory, as `read_image` does from a file.
 
     Args:
         data: Content of an image file.
         name: What to call it in messages.
         as_stored: Do not apply the EXIF orientation.
+        nominal: As for `read_image`.
 
     Returns:
         Grey values, `(H, W) uint8`.
@@ -68,8 +71,8 @@ def decode_image(data: bytes, name: str, as_stored: bool = False) -> NDArray[np.
     Raises:
         FetalFlexError: As `read_image`.
     """
-    with _opened(io.BytesIO(data), name) as image:
-        return _grey(image, name, as_stored)
+    with open_image(io.BytesIO(data), name) as image:
+        return _grey(image, name, as_stored, nominal)
 
 
 def read_mask(path: Path, colour: bool, as_stored: bool = False) -> NDArray[np.uint16]:
@@ -86,7 +89,7 @@ def read_mask(path: Path, colour: bool, as_stored: bool = False) -> NDArray[np.u
     Raises:
         FetalFlexError: As `read_image`, or if index values are asked of a file with colours.
     """
-    with _opened(path, str(path)) as image:
+    with open_image(path, str(path)) as image:
         if image.width * image.height > MAX_MASK_PIXELS:
             raise FetalFlexError(
                 f"{path} has {image.width} x {image.height} pixels; masks of at most {MAX_MASK_PIXELS:,} are read"
@@ -98,9 +101,9 @@ def read_mask(path: Path, colour: bool, as_stored: bool = False) -> NDArray[np.u
             colours[rgba[..., 3] == 0] = 0
             return colours
         values = np.asarray(upright)
-        if values.ndim == 3 and all(
-            (values[..., 0] == values[..., part]).all() for part in range(1, min(3, values.shape[2]))
-        ):
+        if upright.mode in ("LA", "RGBA"):  # what is transparent is no part of the mask
+            values = np.where(values[..., -1:] == 0, 0, values)[..., :-1]
+        if values.ndim == 3 and all((values[..., 0] == values[..., part]).all() for part in range(1, values.shape[2])):
             values = values[..., 0]
         if values.ndim != 2 or values.dtype.kind not in "bui" or values.min() < 0 or values.max() > _NOMINAL_MAXIMA[-1]:
             raise FetalFlexError(f"{path} holds no index values from 0 to 65535; give the colours of its labels")
@@ -122,7 +125,7 @@ def image_header(path: Path) -> ImageHeader:
     Raises:
         FetalFlexError: If there is no such file, or its header is not that of a readable image.
     """
-    with _opened(path, str(path)) as image:
+    with open_image(path, str(path)) as image:
         width, height = image.size
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         upright = (height, width) if orientation in _SIDEWAYS else (width, height)
@@ -216,32 +219,48 @@ def read_png_text(path: Path) -> dict[str, str]:
     Raises:
         FetalFlexError: If there is no such file or it is no readable PNG.
     """
-    with _opened(path, str(path)) as image:
+    with open_image(path, str(path)) as image:
         if not isinstance(image, PngImagePlugin.PngImageFile):
             raise FetalFlexError(f"{path} is a {image.format} file; only PNG files hold text fields")
         return {str(key): str(value) for key, value in image.text.items()}
 
 
 @contextmanager
-def _opened(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
-    """Open an image with its size checked; tell everything that goes wrong inside as a `FetalFlexError`."""
+def open_image(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Open an image with its size checked; tell everything that goes wrong inside as a `FetalFlexError`.
+
+    Args:
+        file: Path, or an open file.
+        name: What to call it in messages.
+    """
     if isinstance(file, Path):
         if not file.is_file():
             raise FetalFlexError(f"there is no image file {name}")
         if file.stat().st_size == 0:
             raise FetalFlexError(f"{name} is an empty file")
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with quiet_decoders(), Image.open(file, formats=FORMATS) as image:
             _check_extent(image, name)
-            yield image
+            with quiet_decoders(image.format == "TIFF"):
+                yield image
     except FetalFlexError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FetalFlexError(f"{name} has more than the {MAX_PIXELS:,} pixels that are allowed") from error
     except Image.UnidentifiedImageError as error:
+        if _is_dicom(file):
+            raise FetalFlexError(f"{name} is a DICOM file, which is not read; export it as PNG first") from error
         raise FetalFlexError(f"{name} is no readable image; give one of {', '.join(FORMATS)}") from error
     except Exception as error:  # decoders fail in many ways on damaged files
         raise FetalFlexError(f"{name} cannot be read: {error or type(error).__name__}") from error
+
+
+def _is_dicom(file: Path | BinaryIO) -> bool:
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return _is_dicom(opened)
+    file.seek(128)
+    return file.read(4) == b"DICM"
 
 
 def _check_extent(image: Image.Image, name: str) -> None:
@@ -261,12 +280,14 @@ def _check_extent(image: Image.Image, name: str) -> None:
         raise FetalFlexError(f"{name} holds {frames} frames; save the wanted one as a single image")
 
 
-def _grey(image: Image.Image, name: str, as_stored: bool = False) -> NDArray[np.uint8]:
+def _grey(
+    image: Image.Image, name: str, as_stored: bool = False, nominal: int | Callable[[], int | None] | None = None
+) -> NDArray[np.uint8]:
     upright = image
     if not as_stored:
         ImageOps.exif_transpose(upright, in_place=True)
     if upright.mode.startswith("I"):
-        return _from_deep(np.asarray(upright), name)
+        return _from_deep(np.asarray(upright), name, nominal() if callable(nominal) else nominal)
     if upright.mode == "F":
         raise FetalFlexError(f"{name} holds floating-point values; save it with 8 or 16 bits per pixel")
     if upright.mode in ("1", "L"):
@@ -278,12 +299,21 @@ def _grey(image: Image.Image, name: str, as_stored: bool = False) -> NDArray[np.
     return np.array(colour.convert("RGB").convert("L"))
 
 
-def _from_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
-    """Scale `(H, W)` integers of up to 16 bits to 8 bits."""
+def nominal_maximum(values: NDArray[np.generic], name: str) -> int:
+    """Return the largest value of the smallest of 8, 10, 12, 14 and 16 bits that holds all of `(H, W)` integers.
+
+    Raises:
+        FetalFlexError: If some are below 0 or above 65535.
+    """
     brightest = int(values.max())
     if int(values.min()) < 0 or brightest > _NOMINAL_MAXIMA[-1]:
         raise FetalFlexError(f"{name} holds values outside 0 to 65535; save it with 8 or 16 bits per pixel")
-    nominal = next(maximum for maximum in _NOMINAL_MAXIMA if brightest <= maximum)
+    return next(maximum for maximum in _NOMINAL_MAXIMA if brightest <= maximum)
+
+
+def _from_deep(values: NDArray[np.generic], name: str, nominal: int | None) -> NDArray[np.uint8]:
+    """Scale `(H, W)` integers of up to 16 bits to 8 bits."""
+    nominal = max(nominal_maximum(values, name), nominal or 0)
     grey = np.empty(values.shape, np.uint8)
     for first in range(0, len(values), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)

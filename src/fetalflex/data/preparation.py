@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def _write_image(folder: Path, image: CheckedImage, listed: SyntheticList) -> No
     if image.is_plain:
         write_bytes(path, data)
     else:
-        pixels = decode_image(data, str(image.path), image.as_stored)
+        pixels = decode_image(data, str(image.path), image.as_stored, image.kind.nominal)
         write_png(path, pixels, {} if image.mark is None else image.mark.png_text())
         if image.mark is not None:
             listed.add(image.record.file_name, pixels, image.mark)
@@ -194,6 +195,14 @@ def _remarks(
         remarks.append(
             f"{synthetic} of {len(images)} images are synthetic. Training, evaluation and augment do not take them for "
             "real; see `synthetic` in the annotations."
+        )
+    if coloured := sum(image.kind.in_colour for image in images):
+        remarks.append(f"{coloured} of {len(images)} images are in colour; only their brightness is kept.")
+    if scales := Counter(image.kind.nominal for image in images if image.kind.nominal is not None):
+        bits = " or ".join(f"{nominal.bit_length()} bits" for nominal in sorted(scales))
+        remarks.append(
+            f"{sum(scales.values())} of {len(images)} images have more than 8 bits a pixel and are kept with 8: those "
+            f"of one device share one scale, {bits}, the least that hold the brightest of them."
         )
     present = {record.split for record in records}
     empty = [split for split, share in zip(SPLITS, fractions, strict=True) if share > 0 and split not in present]

@@ -16,6 +16,8 @@ from fetalflex.anatomy.changed import check_same_image
 from fetalflex.anatomy.checks import shown, whole_number
 from fetalflex.errors import FetalFlexError
 
+_LONGEST_PROMPT = 10_000
+
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Roi = str | Mask
@@ -80,6 +82,9 @@ def check_requests(
     rois = _per_layout(roi, count, "roi", (str, np.ndarray))
     prompts = _per_layout(prompt, count, "prompt", str)
     negatives = _per_layout(negative_prompt, count, "negative_prompt", str)
+    for name, texts in (("prompt", prompts), ("negative_prompt", negatives)):
+        for text in texts:
+            _check_text(text, name)
     earlier = _per_layout(before, count, "before", Layout)
     seeds = _per_layout(seed, count, "seed", Integral)
     if isinstance(seed, Integral):
@@ -88,6 +93,20 @@ def check_requests(
         _request(registry, close_up, *values)
         for values in zip(layouts, images, rois, prompts, negatives, seeds, earlier, strict=True)
     ]
+
+
+def _check_text(text: str | None, name: str) -> None:
+    """Raise a FetalFlexError if a text holds what is no character, such as a byte that is not UTF-8, or is endless."""
+    if text is None:
+        return
+    if len(text) > _LONGEST_PROMPT:
+        raise FetalFlexError(f"{name} has {len(text)} characters; at most {_LONGEST_PROMPT} are read")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise FetalFlexError(f"{name} {shown(text)} is not UTF-8 text; type it again") from error
+    if "\0" in text:
+        raise FetalFlexError(f"{name} {shown(text)} holds a zero character; type it again")
 
 
 def _request(

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fetalflex.anatomy import default_registry
+from fetalflex.anatomy import Layout, default_registry
 from fetalflex.cli.inputs import read_mask
+from fetalflex.cli.scans import read_scan
 from fetalflex.data import DatasetFolder, read_image
 from fetalflex.data.image_files import read_mask as read_label_mask
 from fetalflex.data.picture_kind import picture_kind, shared_nominal
@@ -166,3 +167,21 @@ def test_dicom_is_named_also_among_other_pictures(tmp_path: Path) -> None:
         with pytest.raises(FetalFlexError, match=f"{name} is a DICOM file, which is not read; export it as PNG"):
             read_image(tmp_path / name)
     assert [source.stem for source in image_sources([tmp_path], default_registry())] == ["a", "b", "c"]
+
+
+def test_dicom_in_a_source_is_told_by_the_report(scans: Path, tmp_path: Path) -> None:
+    from fetalflex.data.importers import ImportOptions
+
+    (scans / "more").mkdir()
+    (scans / "more" / "a.dcm").write_bytes(b"x")
+    report = prepare(scans, "coco", tmp_path / "set", ImportOptions(plane="thalamic_transverse"))
+    assert "1 DICOM files lie in the source; they are not read" in report.to_markdown()
+
+
+def test_a_picture_that_exif_turns_says_so_where_its_size_does_not_fit(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    Layout("abdominal_transverse", 64, 48).save(tmp_path / "a.layout.json")
+    with pytest.raises(FetalFlexError, match=r"a\.jpg, which is stored with 64 x 48 pixels and turned by its EXIF"):
+        read_scan(str(tmp_path / "a.jpg"), tmp_path / "a.layout.json", None, default_registry())

@@ -113,6 +113,7 @@ def test_a_run_can_be_moved_and_given_more_time(tmp_path: Path, phantom_folder: 
     [
         ({"learning_rate": 0.5}, r"learning_rate was 0\.0003, now 0\.5"),
         ({"seed": 3, "images": 96}, r"images was 8, now 96; seed was 0, now 3"),
+        ({"images": 96}, r"images was 8, now 96\): .* takes no more images; to train its model further"),
         ({"autoencoder": {"crops": [{"until": 1, "size": 64}]}}, r"autoencoder was .*'size': 32.*now .*'size': 64"),
     ],
 )

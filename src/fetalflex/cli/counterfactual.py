@@ -86,6 +86,7 @@ def counterfactual(
     """
     from fetalflex.anatomy.anomalies import default_library
     from fetalflex.cli import inputs
+    from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.cli.scans import read_scan
     from fetalflex.counterfactuals import PAIR_FOLDER, synthesise_pairs, write_pair
     from fetalflex.experiments.pair_sheet import write_pair_sheet
@@ -106,6 +107,8 @@ def counterfactual(
     check_not_inside([*scan.files, *([] if mask is None else [mask])], out)
     with reserved(out, PAIR_FOLDER, force):
         pipeline = inputs.load_pipeline(model, registry, device)
+        tell_of_prompts(pipeline, model, negative_prompt)
+        tell_of_layouts(pipeline, model, [scan.layout, variant.after])
         with progress_bar("synthesising", 100) as show:
             [pair] = synthesise_pairs(
                 pipeline,

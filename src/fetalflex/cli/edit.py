@@ -105,7 +105,7 @@ def edit(
     """
     from fetalflex.anatomy import changed_structures
     from fetalflex.cli import inputs
-    from fetalflex.cli.prompt_notes import tell_of_prompts
+    from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
     from fetalflex.cli.scans import read_scan
     from fetalflex.experiments.before_after import check_comparison_file, write_comparison
@@ -131,6 +131,7 @@ def edit(
 
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
+    tell_of_layouts(pipeline, model, [after])
     roi_mask = pipeline.edit_region(scan.image, scan.layout, [after], region)
     given = {"image": scan.image, "before": scan.layout, "roi": roi_mask, **settings}
     made = make_samples(

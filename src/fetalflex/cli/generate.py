@@ -87,8 +87,8 @@ def generate(
     from fetalflex.cli.generated import GeneratedImages
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
     from fetalflex.cli.jobs import items_from_dataset, items_from_layouts, items_with_region, plan_jobs
-    from fetalflex.cli.prompt_notes import tell_of_prompts
-    from fetalflex.files import check_not_read, check_outputs, locked
+    from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
+    from fetalflex.files import check_not_read, check_outputs, locked, remove_leftovers
 
     settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
@@ -106,6 +106,7 @@ def generate(
     jobs = plan_jobs(items[:limit], out, seed, samples)
     inputs = [file for job in jobs for file in job.item.files] + ([] if mask is None else [mask])
     with locked(out):
+        remove_leftovers(out)
         known = GeneratedImages(out)
         check_outputs([path for job in jobs if not known.knows(job) for path in job.outputs], inputs, force)
         check_not_read([path for job in jobs for path in job.outputs], inputs)
@@ -116,6 +117,7 @@ def generate(
             )
         pipeline = load_pipeline(model, registry, device)
         tell_of_prompts(pipeline, model, prompt, negative_prompt)
+        tell_of_layouts(pipeline, model, {job.item.origin: job.item.layout for job in jobs}.values())
         rows = _make(pipeline, jobs, known, batch_size, force, {"roi": region, **settings})
     tell_of_black(len(rows), [Path(row["image"]) for row in rows if row["black"]])
     if as_json:

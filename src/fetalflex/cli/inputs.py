@@ -15,7 +15,7 @@ from fetalflex.cli.options import EditRoi, Roi
 from fetalflex.cli.show import progress_console
 from fetalflex.data import read_image
 from fetalflex.data.annotation_json import read_annotation_json
-from fetalflex.data.image_files import is_image_file
+from fetalflex.data.image_files import image_header, is_image_file
 from fetalflex.data.picture_kind import picture_kind, visible
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.locate import find_model
@@ -171,6 +171,15 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
             f"mask {path} holds {len(values)} grey values; give black and one other value, in a lossless format (PNG)"
         )
     return np.asarray(grey > 0)
+
+
+def named_with_turn(path: Path) -> str:
+    """Return an image file's name for a message on its size, saying so if EXIF turns the picture."""
+    header = image_header(path)
+    if header.stored == header.upright:
+        return str(path)
+    width, height = header.stored
+    return f"{path}, which is stored with {width} x {height} pixels and turned by its EXIF orientation,"
 
 
 def tell_of_losses(path: Path) -> None:

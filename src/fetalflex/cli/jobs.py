@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry
-from fetalflex.cli.inputs import check_known, check_shape, load_layout, tell_of_losses
+from fetalflex.cli.inputs import check_known, check_shape, load_layout, named_with_turn, tell_of_losses
 from fetalflex.cli.options import Roi
 from fetalflex.data import DatasetFolder, open_dataset, read_image
 from fetalflex.errors import FetalFlexError
@@ -80,7 +80,7 @@ def items_from_layouts(paths: Sequence[Path], image: Path | None, registry: Regi
         raise FetalFlexError(f"--image is one source image, but there are {len(items)} layouts; give one layout")
     [item] = items
     pixels = read_image(image)
-    check_shape(pixels, str(image), item.layout, item.origin)
+    check_shape(pixels, named_with_turn(image), item.layout, item.origin)
     tell_of_losses(image)
     return [Item(item.name, item.origin, 0, item.layout, lambda: pixels, (*item.files, image))]
 

@@ -74,7 +74,7 @@ def refine(
 
     from fetalflex.anatomy import draw_organ_mask
     from fetalflex.cli import inputs
-    from fetalflex.cli.prompt_notes import tell_of_prompts
+    from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
     from fetalflex.cli.scans import read_scan
     from fetalflex.experiments.before_after import check_comparison_file, write_comparison
@@ -97,6 +97,7 @@ def refine(
 
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
+    tell_of_layouts(pipeline, model, [scan.layout])
     made = make_samples(
         planned,
         lambda seeds, tell: [

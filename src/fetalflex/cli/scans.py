@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, changed_structures
-from fetalflex.cli.inputs import check_known, check_shape, load_layout, tell_of_losses
+from fetalflex.cli.inputs import check_known, check_shape, load_layout, named_with_turn, tell_of_losses
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
 from fetalflex.data.image_files import SUFFIXES
 from fetalflex.data.utf8_text import displayable
@@ -66,7 +66,7 @@ def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: R
         raise FetalFlexError(_where_layouts_come_from(Path(image)))
     shown = load_layout(layout, registry)
     pixels = read_image(Path(image))
-    check_shape(pixels, image, shown, str(layout))
+    check_shape(pixels, named_with_turn(Path(image)), shown, str(layout))
     tell_of_losses(Path(image))
     if (doubt := _doubt(Path(image), layout, shown)) is not None:
         typer.echo(f"warning: {doubt}", err=True)

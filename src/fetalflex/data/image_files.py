@@ -26,6 +26,9 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """File name endings, in lower case, of the formats that are read."""
 
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+"""Files that are told of and not read."""
+
 MAX_PIXELS = 64_000_000
 MAX_COLOUR_PIXELS = 24_000_000
 """Pixels of pictures that take four bytes a pixel or more."""

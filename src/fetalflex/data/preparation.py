@@ -16,7 +16,7 @@ from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
 from fetalflex.data.dataset import ANNOTATIONS, DatasetFolder
 from fetalflex.data.folder_kinds import DATA_SET
-from fetalflex.data.image_files import decode_image, write_png
+from fetalflex.data.image_files import DICOM_SUFFIXES, decode_image, write_png
 from fetalflex.data.importers import ImportOptions, get_importer
 from fetalflex.data.records import SPLITS, Record
 from fetalflex.data.report import PrepareReport
@@ -95,7 +95,7 @@ def prepare(
             refused=findings.refused,
             notes=findings.notes,
             left_out_on_request=findings.ignored,
-            remarks=_remarks(findings.images, records, options, fractions, keep_splits),
+            remarks=[*_remarks(findings.images, records, options, fractions, keep_splits), *_not_read(root)],
         )
         with new_folder(out, DATA_SET, force) as folder:
             _write(folder, findings.images, report, options, progress)
@@ -211,6 +211,14 @@ def _remarks(
     if options.registry != default_registry():
         remarks.append("Planes or structures beyond the built-in ones may be used; open it with the same registry.")
     return remarks
+
+
+def _not_read(root: Path) -> list[str]:
+    """Return a remark on files of a source that no importer looks at."""
+    count = sum(path.suffix.lower() in DICOM_SUFFIXES for path in root.rglob("*"))
+    if not count:
+        return []
+    return [f"{count} DICOM files lie in the source; they are not read, so export those that belong to it as PNG."]
 
 
 def _step(what: str, total: int | None, progress: Progress | None) -> Callable[[int], None]:

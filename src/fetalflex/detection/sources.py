@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Registry
 from fetalflex.data import Dataset, Record, open_dataset, read_image
 from fetalflex.data.dataset import ANNOTATIONS
-from fetalflex.data.image_files import is_image_file
+from fetalflex.data.image_files import DICOM_SUFFIXES, is_image_file
 from fetalflex.data.picture_kind import shared_nominal
 from fetalflex.data.utf8_text import displayable, encodable
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import KnownSynthetic, SyntheticMark, mark_of_image
 
 _SHARDS = "shards.json"
-_DICOM = (".dcm", ".dicom")
-"""Not read yet, but not passed over in silence."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,8 @@ def _sources_at(path: Path, registry: Registry, leave_out: Path | None) -> Itera
     nominal = functools.cache(lambda: shared_nominal(file for file in files if is_image_file(file)))
     for file in files:
         is_odd = not encodable(file.relative_to(path if path.is_dir() else path.parent).as_posix())
-        read: Callable[[], NDArray[np.uint8]] = _refuse_name if is_odd else partial(read_image, file, nominal)
-        yield ImageSource(displayable(str(file)), file.stem, read, None, file, partial(_mark_of, file, known))
+        reader: Callable[[], NDArray[np.uint8]] = _refuse_name if is_odd else partial(read_image, file, nominal)
+        yield ImageSource(displayable(str(file)), file.stem, reader, None, file, partial(_mark_of, file, known))
 
 
 def _refuse_name() -> NoReturn:
@@ -107,4 +105,4 @@ def _mark_of(file: Path, known: KnownSynthetic, pixels: NDArray[np.uint8]) -> Sy
 
 def _is_wanted(file: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
-    return (is_image_file(file) or file.suffix.lower() in _DICOM) and not hidden and file.is_file()
+    return (is_image_file(file) or file.suffix.lower() in DICOM_SUFFIXES) and not hidden and file.is_file()

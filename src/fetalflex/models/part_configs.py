@@ -113,7 +113,7 @@ def differences(
             for each in inspect.signature(kind.__init__).parameters.values()
             if each.default is not inspect.Parameter.empty
         }
-        values = defaults | values
+        values = {**defaults, **values}
         wanted = {name: value for name, value in defaults.items() if name not in _FREE} | wanted
     elif part == "scheduler":
         wanted = {**wanted, "trained_betas": None, "rescale_betas_zero_snr": False}

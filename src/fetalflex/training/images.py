@@ -107,11 +107,27 @@ def select_samples(
                 if pairs or view != "exchanged":
                     samples.append(Sample(dataset, record, view, part, share, pairs))
     if not samples:
-        raise FetalFlexError(
-            f"data.paths: no image with split {split!r}, planes {list(config.planes) or 'any'} and quality of at least "
-            f"{config.min_quality} in {', '.join(map(str, config.paths))}"
-        )
+        raise FetalFlexError(_nothing_found(config, split, registry, annotated))
     return samples
+
+
+def _nothing_found(config: DataConfig, split: str, registry: Registry, annotated: bool) -> str:
+    """Return a message that says what there is in place of the split that is not."""
+    field = "validation_split" if split == config.validation_split else "train_split"
+    there = Counter(record.split or "none" for path in config.paths for record in open_dataset(Path(path), registry))
+    counts = ", ".join(f"{name} {number}" for name, number in sorted(there.items())) or "no image at all"
+    what = "image with boxes" if annotated else "image"
+    where = ", ".join(map(str, config.paths))
+    if split not in there:
+        return (
+            f"data.{field}: no image of {where} has the split {split!r} (by split: {counts}); divide the data again "
+            f"with another --split or --seed of `fetalflex prepare`, or name another split as {field}"
+        )
+    return (
+        f"data: no {what} with split {split!r}, planes {list(config.planes) or 'any'} and quality of at least "
+        f"{config.min_quality} is in {where} (by split, before these filters: {counts}); loosen planes, min_quality "
+        "or views"
+    )
 
 
 def image_count(samples: Sequence[Sample]) -> int:

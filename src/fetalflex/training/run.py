@@ -40,7 +40,7 @@ from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.palette import Colour, choose_palette
 from fetalflex.training.run_folder import CONFIG_COPY, RUN, run_folder
 from fetalflex.training.stage import Stage
-from fetalflex.training.trainer import Trainer
+from fetalflex.training.trainer import MODEL_FOLDER, Trainer
 
 _MAY_CHANGE = {"output", "max_minutes", "device", "accumulation", "parallel", "checkpoint_every", "log_every"}
 
@@ -293,6 +293,12 @@ def _check_same_run(record: dict[str, Any], path: Path) -> None:
         changed.append(f"the training data were {data_before}, now {record['data_fingerprint']}")
     if before.get("initial_model", record["initial_model"]) != record["initial_model"]:
         changed.append(f"the initial model was {before['initial_model']}, now {record['initial_model']}")
+    if changed and all(one.startswith("images was ") for one in changed):
+        raise FetalFlexError(
+            f"{path.parent}: holds another run ({changed[0]}): the learning rate falls to the end of a run, so one "
+            "that is begun or finished takes no more images; to train its model further, choose another output folder "
+            f"with init: {path.parent / MODEL_FOLDER}"
+        )
     if changed:
         raise FetalFlexError(
             f"{path.parent}: holds another run ({'; '.join(changed)}); choose another output folder or undo the change"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 
 def keep_for_this_command(folder: Path) -> None:
     """Lock a folder until the running command ends; see `fetalflex.files.locked`.
@@ -15,4 +13,8 @@ def keep_for_this_command(folder: Path) -> None:
     """
     from fetalflex.files import locked
 
-    click.get_current_context().with_resource(locked(folder))
+    try:
+        from typer.main import get_current_context  # newer versions have contexts of their own
+    except ImportError:
+        from click import get_current_context  # type: ignore[assignment]
+    get_current_context().with_resource(locked(folder))

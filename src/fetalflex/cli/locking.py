@@ -16,5 +16,5 @@ def keep_for_this_command(folder: Path) -> None:
     try:
         from typer.main import get_current_context  # newer versions have contexts of their own
     except ImportError:
-        from click import get_current_context  # type: ignore[assignment, no-redef]
+        from click import get_current_context  # type: ignore[no-redef]
     get_current_context().with_resource(locked(folder))

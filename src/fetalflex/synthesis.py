@@ -93,8 +93,8 @@ class Synthesis:
         check_png_place(path, force)
         if not is_said:  # before the image, so that what a kill leaves here stops nobody from making it again
             self.layout.save(layout_path)
-        write_png(path, self.image, self.metadata() | dict(extra or {}), force=force)
         append_to_list(path, self.image, SyntheticMark({"seed": self.seed, "model": self.model}))
+        write_png(path, self.image, self.metadata() | dict(extra or {}), force=force)
         return layout_path
 
 

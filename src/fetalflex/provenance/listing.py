@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.files import write_text
+from fetalflex.files import naming_failures, write_text
 from fetalflex.provenance.file_text import mark_in_file
 from fetalflex.provenance.fingerprints import LARGEST_DIFFERENCE, LOOK_SIDE, Look, look_of, pixel_digest
 from fetalflex.provenance.mark import SYNTHETIC, SyntheticMark, mark_of_fields
@@ -63,22 +63,29 @@ def append_to_list(path: Path, pixels: NDArray[np.uint8], mark: SyntheticMark) -
 
     A line is written at once, so that several processes may add to one list. What the list knows already is not added.
 
+    It is to be called before the image is written, so that no image is there that the list does not know.
+
     Args:
         path: The image file.
         pixels: Its grey values, `(H, W) uint8`.
         mark: What is known of how it was made.
+
+    Raises:
+        FetalFlexError: If the disk does not take it.
     """
     target, line = path.parent / SYNTHETIC_LIST, _line(path.name, pixels, mark).encode()
-    try:
-        known = target.read_bytes() if target.stat().st_size <= _MOST_BYTES else b""
-    except FileNotFoundError:
-        known, line = b"", _json(_HEADER).encode() + line
-    if line in known:
-        return
-    if known and not known.endswith(b"\n"):  # a process was killed while it wrote
-        line = b"\n" + line
-    with target.open("ab", buffering=0) as file:
-        file.write(line)
+    with naming_failures(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            known = target.read_bytes() if target.stat().st_size <= _MOST_BYTES else b""
+        except FileNotFoundError:
+            known, line = b"", _json(_HEADER).encode() + line
+        if line in known:
+            return
+        if known and not known.endswith(b"\n"):  # a process was killed while it wrote
+            line = b"\n" + line
+        with target.open("ab", buffering=0) as file:
+            file.write(line)
 
 
 class KnownSynthetic:

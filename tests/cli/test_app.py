@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,48 @@ def test_unforeseen_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch,
 def test_roi_choices_are_those_of_the_drawing() -> None:
     assert {roi.value for roi in Roi} == set(ROI_MODES)
     assert {roi.value for roi in EditRoi} == set(EDIT_ROI_MODES)
+
+
+HANG = """
+import sys, time, typer
+from fetalflex.cli import app as module
+app = typer.Typer(cls=module._Commands, add_completion=False)
+
+@app.command()
+def hang() -> None:
+    from fetalflex.files import replacing
+    with replacing("half") as file:
+        file.write(b"half")
+        print("ready", flush=True)
+        time.sleep(60)
+
+@app.command()
+def other() -> None: ...
+
+module.app = app
+module.main(["hang"])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_tidily(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", HANG]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        _, told = process.communicate()
+    assert process.returncode == 130
+    assert told == "interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_ctrl_c_while_it_starts_gives_one_line(tmp_path: Path) -> None:
+    """The first module that is imported once Ctrl-C is provided for sends it."""
+    (tmp_path / "typer.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "fetalflex", "--help"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")

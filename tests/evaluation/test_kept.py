@@ -11,6 +11,7 @@ from fetalflex.data import read_png_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.synthesis import Synthesis
+from other_processes import leave_file
 
 SETTINGS = {"model": "tiny-1", "seed": 0, "sampling": {"steps": 2}}
 
@@ -88,3 +89,23 @@ def test_a_synthesis_of_another_size_or_damaged_is_refused(tmp_path: Path) -> No
     kept.path("one").write_bytes(kept.path("one").read_bytes()[:60])
     with pytest.raises(FetalFlexError, match=r"one\.png"):
         kept.image("one", (6, 8))
+
+
+def test_a_synthesis_that_was_cut_short_is_not_finished(tmp_path: Path) -> None:
+    kept = KeptSyntheses(tmp_path, SETTINGS)
+    kept.add("one", synthesis())
+    assert kept.has("one")
+    data = kept.path("one").read_bytes()
+    for damaged in (data[:-20], data[:100], b""):
+        kept.path("one").write_bytes(damaged)
+        assert not KeptSyntheses(tmp_path, SETTINGS).has("one")
+    kept.add("one", synthesis())
+    assert kept.path("one").read_bytes() == data
+
+
+def test_what_a_killed_evaluation_left_is_removed(tmp_path: Path) -> None:
+    KeptSyntheses(tmp_path, SETTINGS).add("one", synthesis())
+    for folder in (tmp_path, tmp_path / "syntheses"):
+        leave_file(folder)
+    KeptSyntheses(tmp_path, SETTINGS)
+    assert not list(tmp_path.rglob("*.partial"))

@@ -82,8 +82,9 @@ class TestRemoval:
         remove_leftovers(tmp_path)
         assert not path.exists()
 
-    def test_of_an_earlier_version_after_a_day(self, tmp_path: Path, leave) -> None:
-        path = leave(tmp_path).rename(tmp_path / f".{'0f' * 16}.partial")
+    @pytest.mark.parametrize("name", [".{0}.partial", "{0}.image.{0}.partial"])
+    def test_of_an_earlier_version_after_a_day(self, tmp_path: Path, leave, name: str) -> None:
+        path = leave(tmp_path).rename(tmp_path / name.format("0f" * 16))
         remove_leftovers(tmp_path)
         assert path.exists()
         aged(path, 1.1 * DAY)
@@ -93,7 +94,7 @@ class TestRemoval:
 
 def test_files_of_others_stay(tmp_path: Path) -> None:
     for name in ("movie.partial", ".abc.partial", f"{'a' * 32}.partial", ".fetalflex-folder"):
-        aged(tmp_path / name, 0) if (tmp_path / name).exists() else (tmp_path / name).write_text("mine")
+        (tmp_path / name).write_text("mine")
         aged(tmp_path / name, 100 * DAY)
     remove_leftovers(tmp_path)
     assert len(names(tmp_path)) == 4

@@ -14,6 +14,8 @@ from training_helpers import encoded_images
 
 from fetalflex.anatomy import Canvas, default_registry, draw_layout_map, global_prompt
 from fetalflex.diffusion.inpainting import mask_to_latents
+from fetalflex.errors import FetalFlexError
+from fetalflex.files.owner import Owner
 from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode, pixels_from_arrays
@@ -21,6 +23,7 @@ from fetalflex.training.config import AugmentationConfig, DataConfig
 from fetalflex.training.images import Sample, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.roi import draw_inner_mask
+from other_processes import held_elsewhere, leave_file
 from phantoms import draw_phantom
 
 REGISTRY = default_registry()
@@ -240,11 +243,25 @@ def test_a_shard_under_the_name_of_another_is_not_taken_for_it(folder: Path, ran
     assert same(before, load(folder, random_model)[0])
 
 
-def test_leftovers_of_a_killed_run_are_removed(folder: Path, random_model: Components) -> None:
-    (folder / "cache").mkdir()
-    (folder / "cache" / "abc.image.123.partial").write_bytes(b"half")
+def test_leftovers_of_a_killed_run_are_removed_and_nothing_else(folder: Path, random_model: Components) -> None:
+    leave_file(folder / "cache")
+    living = leave_file(folder / "cache", Owner.this())
+    (folder / "cache" / "movie.partial").write_bytes(b"mine")
     load(folder, random_model)
-    assert not list((folder / "cache").glob("*.partial"))
+    assert {path.name for path in (folder / "cache").glob("*.partial")} == {living.name, "movie.partial"}
+
+
+def test_one_run_at_a_time_fills_a_cache_and_a_full_one_serves_all(folder: Path, random_model: Components) -> None:
+    with (
+        held_elsewhere(folder / "cache") as other,
+        pytest.raises(FetalFlexError, match=f"in use by process {other.pid} "),
+    ):
+        load(folder, random_model)
+    latents, _ = load(folder, random_model)
+    with held_elsewhere(folder / "cache"):
+        again, encoded = load(folder, random_model)
+    assert encoded == 0
+    assert same(again, latents)
 
 
 def test_progress_counts_records(folder: Path, random_model: Components) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,8 +159,9 @@ def _make(
     """
     from fetalflex.cli.generated import prompt_of
 
-    facts = _facts(pipeline, jobs, settings)
-    finished = set() if force else _finished(jobs, known, facts)
+    facts_of = _facts(pipeline, settings)
+    begun = {job.path for job in jobs if known.knows(job)}
+    finished = set() if force else _finished(jobs, known, facts_of)
     rows: list[dict[str, Any]] = []
     with progress_bar("synthesising", len(jobs)) as show:
 
@@ -179,36 +181,36 @@ def _make(
                 callback=after_step,
                 **settings,
             )
-            known.note(list(zip(batch, facts[start : start + batch_size], strict=True)))
+            known.note([(job, facts_of(job)) for job in batch])
             for number, (job, synthesis) in enumerate(zip(batch, made, strict=True), start):
                 if number not in finished:
-                    synthesis.save(job.path, force=True)
+                    synthesis.save(job.path, force=force or job.path in begun)
                 rows.append(_row(job, synthesis.prompt, number in finished, synthesis.is_black))
     return rows
 
 
-def _facts(pipeline: FetalFlexPipeline, jobs: list[Job], settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what each image depends on."""
+def _facts(pipeline: FetalFlexPipeline, settings: dict[str, Any]) -> Callable[[Job], dict[str, Any]]:
+    """Return what tells all that the image of a job depends on."""
     from fetalflex.cli.generated import facts_of
     from fetalflex.sampling_settings import SamplingSettings
 
     others = {name: settings[name] for name in ("prompt", "negative_prompt")}
     sampling = SamplingSettings(**{name: value for name, value in settings.items() if name not in {"roi", *others}})
-    record = sampling.record() | others
-    return [facts_of(job, pipeline.identity, pipeline.registry, record, settings["roi"]) for job in jobs]
+    record, model = sampling.record() | others, pipeline.identity
+    return lambda job: facts_of(job, model, pipeline.registry, record, settings["roi"])
 
 
-def _finished(jobs: list[Job], known: GeneratedImages, facts: list[dict[str, Any]]) -> set[int]:
+def _finished(jobs: list[Job], known: GeneratedImages, facts_of: Callable[[Job], dict[str, Any]]) -> set[int]:
     """Return the positions of the images that are there.
 
     Raises:
         FetalFlexError: If one was made of something else.
     """
     finished = set()
-    for number, (job, now) in enumerate(zip(jobs, facts, strict=True)):
+    for number, job in enumerate(jobs):
         if not known.knows(job) or not any(path.exists() for path in job.outputs):
             continue
-        if differences := known.differences(job, now):
+        if differences := known.differences(job, facts_of(job)):
             raise FetalFlexError(
                 f"{job.path} was made with other settings ({'; '.join(differences[:_SHOWN_DIFFERENCES])}); give "
                 "another folder, the same settings to go on, or --force to make it anew"

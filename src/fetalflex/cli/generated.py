@@ -13,6 +13,7 @@ import numpy as np
 from fetalflex.anatomy import Registry
 from fetalflex.cli.jobs import Job
 from fetalflex.data import read_image, read_png_text
+from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures
 from fetalflex.synthesis import says_already
@@ -26,8 +27,8 @@ _LARGEST_NOTES = 512 * 2**20
 class GeneratedImages:
     """Know the images that were made in a folder, or begun, and what each was made of.
 
-    What is noted down of an image before it is written says everything that its pixels depend on but the number of images
-    that are computed together. So an image that is there whole, with the same note, need not be made again.
+    What is noted down of an image before it is written says all that its pixels depend on but the number of images that
+    are computed together. So an image that is there whole, with the same note, need not be made again.
 
     Args:
         folder: Folder of the images; it need not exist.
@@ -64,10 +65,9 @@ class GeneratedImages:
         has_layout = says_already(layout_file, layout)
         if layout_file.exists() and not has_layout:
             raise FetalFlexError(_changed(layout_file))
-        try:
-            shape, text = read_image(image).shape, read_png_text(image)
-        except FetalFlexError:
+        if not is_whole_png(image):
             return False
+        shape, text = read_image(image).shape, read_png_text(image)
         if shape != (layout.height, layout.width) or text.get("FetalFlex:seed") != str(job.seed):
             raise FetalFlexError(_changed(image))
         return has_layout

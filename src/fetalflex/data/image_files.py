@@ -7,6 +7,7 @@ with a file is told as a `FetalFlexError` that names it.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 """Files that are told of and not read."""
 
+_PNG_END = b"IEND\xaeB`\x82"
 MAX_PIXELS = 64_000_000
 MAX_COLOUR_PIXELS = 24_000_000
 """Pixels of pictures that take four bytes a pixel or more."""
@@ -214,6 +216,17 @@ def encode_png(pixels: NDArray[np.uint8], text: Mapping[str, str] | None = None)
     fields = _png_fields(Path("image"), text) if text else None
     Image.fromarray(pixels).save(buffer, format="PNG", pnginfo=fields, optimize=False)
     return buffer.getvalue()
+
+
+def is_whole_png(path: Path) -> bool:
+    """Say whether a file is there and is a PNG that reads and is complete; decoders do not miss its last bytes."""
+    try:
+        read_image(path)
+        with path.open("rb") as file:
+            file.seek(-len(_PNG_END), os.SEEK_END)
+            return file.read() == _PNG_END
+    except (FetalFlexError, OSError):
+        return False
 
 
 def read_png_text(path: Path) -> dict[str, str]:

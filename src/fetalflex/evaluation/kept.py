@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import read_image, write_png
+from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
 from fetalflex.provenance import SyntheticMark, append_to_list
@@ -62,11 +63,7 @@ class KeptSyntheses:
 
     def has(self, name: str) -> bool:
         """Say whether the synthesis of that name is finished; one that was cut short or damaged is not."""
-        try:
-            read_image(self.path(name))
-        except FetalFlexError:
-            return False
-        return True
+        return is_whole_png(self.path(name))
 
     def add(self, name: str, synthesis: Synthesis) -> None:
         """Write a finished synthesis."""

@@ -26,8 +26,8 @@ _PARTIAL = re.compile(r"\.fetalflex-(?P<owner>[0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f
 _REPLACED = re.compile(
     r"\.fetalflex-(?P<owner>[0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}-(?P<target>[0-9a-f]{8})\.replaced"
 )
-_EARLIER = re.compile(r"\.[0-9a-f]{32}\.partial")
-"""How versions before 0.2 called partial files and folders, which say nothing of their process."""
+_EARLIER = re.compile(r"(\.|[0-9a-f]{32}\.[a-z]+\.)[0-9a-f]{32}\.partial")
+"""How versions before there were owners called partial files and folders, and those in a cache of latents."""
 
 _UNTOUCHED_SECONDS = 24 * 3600
 _NEW_SECONDS = 60
@@ -53,11 +53,11 @@ def remove_leftovers(folder: Path) -> None:
 
     What had to make room for something that never came is no such thing: see `restore`.
     """
-    hidden = _hidden(folder)
-    for path in hidden:
+    found = _candidates(folder)
+    for path in found:
         if is_leftover(path) and is_abandoned(path):
             remove(path)
-    remove_stale_locks(path for path in hidden if is_lock(path.name))
+    remove_stale_locks(path for path in found if is_lock(path.name))
 
 
 def restore(target: Path) -> None:
@@ -66,7 +66,7 @@ def restore(target: Path) -> None:
     Args:
         target: Where the folder belongs.
     """
-    for path in _hidden(target.parent):
+    for path in _candidates(target.parent):
         match = _REPLACED.fullmatch(path.name)
         if match is None or match["target"] != _digest(target) or not is_abandoned(path):
             continue
@@ -120,10 +120,10 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _hidden(folder: Path) -> list[Path]:
+def _candidates(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in entries if entry.name.startswith(".")]
+            return [Path(one.path) for one in entries if one.name.startswith(".") or one.name.endswith(".partial")]
     except OSError:
         return []
 

@@ -3,8 +3,8 @@
 An exporter writes one annotation format into an empty folder. What the format has no place for goes into
 `records.jsonl` if it is about an image, and is told in a note if it is lost.
 
-To add a format, write a class with `name`, `marker`, `reads_back` and a `write` method in a file of its own and list it
-in `fetalflex.data.exporters.EXPORTERS`.
+To add a format, write a class with `name`, `reads_back` and a `write` method in a file of its own and list it in
+`fetalflex.data.exporters.EXPORTERS`.
 """
 
 from __future__ import annotations
@@ -63,12 +63,10 @@ class Exporter(Protocol):
 
     Attributes:
         name: Name of the format.
-        marker: File that every export in this format has, relative to its folder.
         reads_back: What opens the folder again, for people.
     """
 
     name: str
-    marker: str
     reads_back: str
 
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:

@@ -10,7 +10,6 @@ from fetalflex.data.exporters.base import ExportOptions, Item, split_name
 from fetalflex.data.exporters.box_fitting import decimal
 from fetalflex.data.exporters.image_writer import ImageWriter
 from fetalflex.data.file_names import portable_stem
-from fetalflex.data.record_lines import RECORD_LINES
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import SYNTHETIC, mark_of_fields
@@ -28,7 +27,6 @@ class ClassFoldersExporter:
     """
 
     name = "class_folders"
-    marker = RECORD_LINES
     reads_back = (
         "`fetalflex prepare --format table` reads it, with `--keep-unannotated` images without boxes too. "
         "Classifiers take its folders as they are."

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fetalflex import __version__
-from fetalflex.data.dataset import ANNOTATIONS, DatasetFolder
+from fetalflex.data.dataset import DatasetFolder
 from fetalflex.data.exporters.base import ExportOptions, Item
 
 
@@ -18,7 +18,6 @@ class CocoExporter:
     """
 
     name = "coco"
-    marker = ANNOTATIONS
     reads_back = "It is a data set folder, which every command takes; `fetalflex prepare --format coco` reads it too."
 
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:

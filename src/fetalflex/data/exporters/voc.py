@@ -12,7 +12,6 @@ from fetalflex.anatomy.layout import PlacedStructure
 from fetalflex.data.exporters.base import ExportOptions, Item, split_name
 from fetalflex.data.exporters.box_fitting import BoxFitting, decimal, inside_image, upright_around
 from fetalflex.data.exporters.image_writer import ImageWriter
-from fetalflex.data.record_lines import RECORD_LINES
 from fetalflex.data.records import Record
 from fetalflex.provenance import mark_of_fields
 
@@ -30,7 +29,6 @@ class VocExporter:
     """
 
     name = "voc"
-    marker = RECORD_LINES
     reads_back = "`fetalflex prepare --format voc` reads it."
 
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:  # noqa: ARG002

@@ -29,7 +29,6 @@ class WebDatasetExporter:
     """
 
     name = "webdataset"
-    marker = SHARD_INDEX
     reads_back = "Every command takes it in the place of a data set folder; `fetalflex.data.read_shards` streams it."
 
     def write(self, folder: Path, items: Iterable[Item], options: ExportOptions) -> list[str]:

@@ -13,7 +13,6 @@ from fetalflex.anatomy.layout import Layout
 from fetalflex.data.exporters.base import ExportOptions, Item, split_name
 from fetalflex.data.exporters.box_fitting import BoxFitting, decimal
 from fetalflex.data.exporters.image_writer import ImageWriter
-from fetalflex.data.record_lines import RECORD_LINES
 from fetalflex.data.records import SPLITS
 from fetalflex.provenance import NOTICE, SYNTHETIC_LIST
 
@@ -31,7 +30,6 @@ class YoloExporter:
     """
 
     name = "yolo"
-    marker = RECORD_LINES
     reads_back = "`fetalflex prepare --format yolo` reads it."
     _keeps_angles = False
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -234,3 +236,15 @@ def test_text_in_another_encoding_that_says_so_is_read(tmp_path):
     assert len(read_all("voc", tmp_path, plane="thalamic_transverse")[0]) == 1
     save_json(tmp_path / "unused.json", {})
     save_text(tmp_path / "unused.txt", "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_names_that_are_not_utf8_are_printed_anywhere(tmp_path, encoding):
+    source = written(tmp_path, "table")
+    source.rename(tmp_path / f"Aufnahmen{ODD}ä")
+    command = [sys.executable, "-m", "fetalflex", "prepare", f"Aufnahmen{ODD}ä", "--format", "table"]
+    command += ["--plane", "thalamic_transverse", "--out", f"out{ODD}"]
+    surroundings = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert b"The data set is in out" in done.stdout

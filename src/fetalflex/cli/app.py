@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,6 +130,13 @@ app.command()(info)
 app.command()(demo)
 
 
+def _print_whatever_names_hold() -> None:
+    """Let output spell out what its encoding lacks, such as file names that are not UTF-8, and not fail there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line, and exit.
 
@@ -137,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: Arguments without the program's name; those of the process if None.
     """
+    _print_whatever_names_hold()
     try:
         typer.main.get_command(app).main(args=None if argv is None else list(argv), prog_name="fetalflex")
     except KeyboardInterrupt:  # between the commands' own blocks

@@ -67,9 +67,9 @@ class KeptSyntheses:
 
     def add(self, name: str, synthesis: Synthesis) -> None:
         """Write a finished synthesis."""
-        write_png(self.path(name), synthesis.image, synthesis.metadata(), force=True)
         mark = SyntheticMark({"seed": synthesis.seed, "model": synthesis.model})
         append_to_list(self.path(name), synthesis.image, mark)
+        write_png(self.path(name), synthesis.image, synthesis.metadata(), force=True)
 
     def image(self, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """Read a finished synthesis, (H, W) uint8.

@@ -84,11 +84,11 @@ def test_only_a_model_is_replaced_and_only_if_asked_for(
     Path("notes").mkdir()
     Path("notes/keep.txt").write_text("mine")
     refused = run("init", "notes", "--force", *options(published), code=2).stderr
-    assert refused == "error: notes is there and is no model folder; choose another\n"
+    assert refused.startswith("error: notes is already there and is not a model that FetalFlex wrote, so it is not")
     refused = run("init", "scan.png", "--force", *options(published), code=2).stderr
-    assert refused == "error: scan.png is there and is no model folder; choose another\n"
+    assert refused == "error: scan.png is a file; give a folder to write to\n"
     refused = run("init", tiny_model, *options(published), code=2).stderr
-    assert refused == f"error: {tiny_model} holds a model; choose another folder, or replace it with --force\n"
+    assert refused.startswith(f"error: {tiny_model} is already there and not empty; ")
     assert Path("notes/keep.txt").read_text() == "mine"
 
 

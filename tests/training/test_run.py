@@ -18,11 +18,13 @@ from training_helpers import log_lines, same_weights, silent, weights
 from fetalflex.anatomy import default_registry
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
+from fetalflex.files import claim
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.device import choose_device
 from fetalflex.training.config import DataConfig, RunConfig
 from fetalflex.training.images import select_samples
 from fetalflex.training.run import data_fingerprint, train
+from fetalflex.training.run_folder import RUN
 from phantoms import write_phantoms
 
 
@@ -159,6 +161,7 @@ def test_settings_that_a_record_does_not_know_yet_have_their_defaults(tmp_path: 
 
 @pytest.mark.parametrize("text", ["", "[1", "config: 3\ndata_fingerprint: x\n", "config: {}\n"])
 def test_a_damaged_record_of_the_run_is_named(tmp_path: Path, phantom_folder: Path, text: str) -> None:
+    claim(tmp_path, RUN)
     (tmp_path / "run.yaml").write_text(text)
     with pytest.raises(FetalFlexError, match=r"run\.yaml: cannot be read; remove the folder or choose another output"):
         train(run_config(tmp_path, phantom_folder), console=silent())
@@ -184,7 +187,7 @@ def test_what_cannot_be_trained_is_refused_with_a_clear_message(
 
 def test_a_data_set_without_validation_images_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     write_phantoms(tmp_path / "data", 4, val_share=0)
-    with pytest.raises(FetalFlexError, match=r"data\.paths: no image with split 'val'"):
+    with pytest.raises(FetalFlexError, match=r"no image .*split 'val'"):
         train(run_config(tmp_path / "run", tmp_path / "data"), console=silent())
     assert not (tmp_path / "run").exists()
 

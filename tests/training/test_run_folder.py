@@ -61,6 +61,17 @@ def test_a_file_beside_those_of_a_run_disturbs_nobody(tmp_path: Path) -> None:
     assert names(tmp_path / "run") == [MARKER, "notes.txt"]
 
 
+def test_a_claim_on_a_folder_into_which_nothing_came_is_given_up(tmp_path: Path) -> None:
+    def fail() -> None:
+        with run_folder(tmp_path / "run", is_detector=False):
+            claim(tmp_path / "run", RUN)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert names(tmp_path) == []
+
+
 def test_a_run_of_before_there_were_markers_goes_on(tmp_path: Path) -> None:
     record = {"config": {}, "data_fingerprint": "0", "initial_model": "tiny", "processes": 1, "versions": {}}
     save(tmp_path / "run" / "run.yaml", yaml.safe_dump(record))

@@ -12,7 +12,7 @@ Nothing here knows what the files mean. Three rules hold for everything that the
 from fetalflex.files.folders import FolderKind, check_no_file_in_the_way, check_replaceable, new_folder, reserved
 from fetalflex.files.leftovers import is_leftover, remove_leftovers
 from fetalflex.files.locks import locked
-from fetalflex.files.markers import MARKER, check_claimable, claim, foreign_in, is_empty, kind_at
+from fetalflex.files.markers import MARKER, check_claimable, claim, foreign_in, is_empty, kind_at, release_empty
 from fetalflex.files.outputs import check_not_inside, check_not_read, check_outputs
 from fetalflex.files.together import writing_together
 from fetalflex.files.writing import naming_failures, replacing, replacing_file, write_bytes, write_text
@@ -34,6 +34,7 @@ __all__ = [
     "locked",
     "naming_failures",
     "new_folder",
+    "release_empty",
     "remove_leftovers",
     "replacing",
     "replacing_file",

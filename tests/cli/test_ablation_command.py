@@ -52,7 +52,7 @@ def test_the_files_device_stands_unless_another_is_given(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--config missing.yaml --out out", "missing.yaml: cannot read the run config"),
+        ("--config missing.yaml --out out", "missing.yaml: cannot be read: No such file"),
         ("--config control.yaml --out out --split tset", "split 'tset' is unknown"),
         ("--config control.yaml --out out --steps 5000", "5000"),
     ],

@@ -117,6 +117,9 @@ def test_roi_choices_are_those_of_the_drawing() -> None:
     assert {roi.value for roi in EditRoi} == set(EDIT_ROI_MODES)
 
 
+HEEDED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""Heed Ctrl-C even where tests run in the background of a shell, which lets its children ignore it."""
+
 HANG = """
 import sys, time, typer
 from fetalflex.cli import app as module
@@ -141,7 +144,7 @@ module.main(["hang"])
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_command_tidily(tmp_path: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", HANG]
+    command = [sys.executable, "-c", HEEDED + HANG]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -157,6 +160,8 @@ def test_ctrl_c_while_it_starts_gives_one_line(tmp_path: Path) -> None:
     """The first module that is imported once Ctrl-C is provided for sends it."""
     (tmp_path / "typer.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "fetalflex", "--help"]
+    code = f"{HEEDED}; import runpy, sys; sys.argv = ['fetalflex', '--help']; "
+    code += "runpy.run_module('fetalflex', run_name='__main__')"
+    command = [sys.executable, "-c", code]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")

@@ -124,7 +124,7 @@ def test_a_detector_measures_layout_fidelity(
         ("--planes abdomen,brian", "unknown plane 'brian'"),
         ("--planes ,", "unknown plane ''"),
         ("--out scan.png", "scan.png is a file; give a folder"),
-        ("--out set", "set is not empty and holds no evaluation"),
+        ("--out set", "set holds a data set, not an evaluation"),
         ("--without-layout --guidance-layout 2", "--without-layout and --guidance-layout contradict each other"),
         ("--without-layout --guidance-edit 2", "--without-layout and --guidance-edit contradict each other"),
         ("--baseline missing.json", "missing.json cannot be read"),

@@ -118,8 +118,14 @@ def test_a_mask_and_the_plain_prompt(counterfactual: RunCommand) -> None:
             "--anomaly absent_stomach --layout scan.layout.json --margin 0.1 --whole-region",
             "--margin and --whole-region",
         ),
-        ("--anomaly absent_stomach --layout scan.layout.json --out there", "there is already there and not empty"),
-        ("--anomaly absent_stomach --layout scan.layout.json --out there --force", "there holds no pair.json"),
+        (
+            "--anomaly absent_stomach --layout scan.layout.json --out there",
+            "there is already there and is not a counterfactual pair",
+        ),
+        (
+            "--anomaly absent_stomach --layout scan.layout.json --out there --force",
+            "there is already there and is not a counterfactual pair",
+        ),
         ("--anomaly absent_stomach --layout scan.layout.json --model nowhere", "model 'nowhere' is neither"),
         ("--anomaly absent_stomach --dataset nowhere", "nowhere"),
         ("--anomaly absent_stomach --layout scan.layout.json --steps 0", "--steps"),

@@ -76,7 +76,7 @@ def test_json_tells_boxes_scores_and_doubts(run: RunCommand, scans: Path, detect
         ("scans --model nothing", "model 'nothing' is neither a folder nor found"),
         ("scans --model scans", "scans holds no detector"),
         ("scans --model scan.png", "scan.png is a file; a model is a folder that holds config.json"),
-        ("scans --out scans", "scans is already there and not empty"),
+        ("scans --out scans", "scans is already there and is not a folder of detections"),
         ("scans --out scan.png", "scan.png is a file"),
         ("scans --device abacus", "device 'abacus' cannot be used"),
     ],

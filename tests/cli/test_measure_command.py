@@ -77,7 +77,7 @@ def test_errors_name_file_and_remedy(run: RunCommand, workplace: Path) -> None:
     assert missing.startswith("error: scan.layout.json states no pixel_spacing_mm")
     assert "--pixel-spacing" in missing
     negative = run("measure", "scan.layout.json", "--pixel-spacing", -1, code=2).stderr
-    assert "layout pixel_spacing_mm must be greater than 0" in negative
+    assert "'--pixel-spacing': Input should be greater than or equal to 0.0001" in negative
     FACE.save("face.json")
     other = run("measure", "face.json", "--pixel-spacing", 1, code=2).stderr
     assert other == "error: face.json states pixel_spacing_mm 0.3, but --pixel-spacing is 1\n"

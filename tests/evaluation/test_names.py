@@ -257,5 +257,5 @@ class TestSyntheses:
         assert [one.pair.names for one in results.pairs] == [("spine", "stomach"), ("spine", "umbilical_vein")]
         report = write_names(results, kept, REGISTRY, {"model": pipeline.identity, "split": "test"})
         assert {path.name for path in report.parent.iterdir()} == {
-            "names.json", "names.md", "names.png", "settings.json", "syntheses",
+            ".fetalflex-folder", "names.json", "names.md", "names.png", "settings.json", "syntheses",
         }  # fmt: skip

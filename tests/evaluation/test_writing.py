@@ -16,7 +16,7 @@ def test_all_files_are_written_and_replaced(results: Results, pipeline: FetalFle
     root = write_report(results, pipeline.registry)
     (root / "report.md").write_text("old")
     write_report(results, pipeline.registry)
-    assert {path.name for path in root.iterdir()} == FILES | {"settings.json", "syntheses"}
+    assert {path.name for path in root.iterdir()} == FILES | {".fetalflex-folder", "settings.json", "syntheses"}
     assert json.loads((root / "report.json").read_text()) == report_values(results)
     assert (root / "report.md").read_text().startswith("# Evaluation of")
 

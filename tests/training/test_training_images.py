@@ -61,7 +61,7 @@ def test_several_data_sets_follow_one_another(folder: Path) -> None:
 
 
 def test_a_choice_without_images_is_refused(folder: Path) -> None:
-    with pytest.raises(FetalFlexError, match=r"data\.paths: no image with split 'val', planes \['femur'\]"):
+    with pytest.raises(FetalFlexError, match=r"data: no image with split 'val', planes \['femur'\]"):
         select_samples(choice(folder, planes=("femur",)), "val", REGISTRY)
     with pytest.raises(FetalFlexError, match="knee"):
         select_samples(choice(folder, planes=("knee",)), "train", REGISTRY)

@@ -58,6 +58,9 @@ def locked(path: Path | str) -> Iterator[None]:
         FetalFlexError: If another process has locked it; the message says which. Or it cannot be written to.
     """
     path = Path(path).resolve()
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            raise FetalFlexError(f"{parent} is a file; give a folder to write to")
     lock = _lock_of(path)
     with _guard:
         if lock in _held:

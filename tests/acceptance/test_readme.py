@@ -124,7 +124,7 @@ def test_a_model_is_measured(workplace: Path) -> None:
     assert [line.split()[1] for line in steps] == ["prepare", "pack", "evaluate", "experiment"]
     # What an untrained model draws has no names to exchange and nothing that an anomaly demands; these have own tests.
     assert [line.split()[2] for line in OTHERS if line.startswith("fetalflex experiment ")] == [
-        *("names", "abilities", "ablation"),
+        *("names", "abilities", "strengths", "ablation"),
     ]
     for command in steps[:2]:
         assert run(command) == 0, command

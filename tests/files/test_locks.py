@@ -83,7 +83,7 @@ def test_the_lock_lies_inside_where_the_folder_around_is_read_only(tmp_path: Pat
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FetalFlexError, match="file/out cannot be written"), locked(tmp_path / "file" / "out"):
+    with pytest.raises(FetalFlexError, match="file is a file; give a folder"), locked(tmp_path / "file" / "out"):
         pass
 
 

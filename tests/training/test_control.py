@@ -63,6 +63,15 @@ def test_only_the_control_branch_is_trained(new_model: Components, latents: tupl
     assert changed_parts(before, new_model) == {"controlnet", "prealignment"}
 
 
+def test_the_denoiser_learns_too_if_it_is_given_a_rate(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    made = stage(random_model, latents, unet_rate=0.1)
+    before = copy.deepcopy(random_model)
+    take_steps(made, 3)
+    assert changed_parts(before, random_model) == {"controlnet", "prealignment", "unet"}
+
+
 def test_the_gradient_reaches_every_weight_of_the_control_branch(
     random_model: Components, latents: tuple[Latents, Latents]
 ) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from training_helpers import AlignmentStage, log_lines, run_config, same_weights, silent, weights
 
 from fetalflex.models.components import Components
@@ -46,6 +47,19 @@ class StoppedStage(AlignmentStage):
         if len(self.seen) == self.stop_at:
             self.action()
         return super().loss(indices, generator, done)
+
+
+def _failing_after(loss: Callable[..., Any], images: int) -> Callable[..., Any]:
+    seen = 0
+
+    def failing(indices: NDArray[np.int64], *rest: Any) -> Any:
+        nonlocal seen
+        if seen >= images:
+            crash()
+        seen += len(indices)
+        return loss(indices, *rest)
+
+    return failing
 
 
 def crash() -> None:
@@ -115,6 +129,56 @@ def test_a_run_that_dies_at_any_step_ends_as_one_that_did_not(
     assert same_weights(saved_weights(tmp_path / "broken"), saved_weights(tmp_path / "whole"))
     images = [[line["images"] for line in log_lines(tmp_path / name) if "loss" in line] for name in ("broken", "whole")]
     assert images[0] == images[1]
+
+
+class TwoRatesStage(AlignmentStage):
+    """Trains the denoiser beside the pre-alignment, at a rate of its own."""
+
+    def __init__(self, components: Components, rate: float) -> None:
+        super().__init__(components, noise=0.1)
+        self.rate = rate
+
+    def networks(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"prealignment": self.components.prealignment, "unet": self.components.unet.conv_out})
+
+    def learning_rates(self) -> dict[str, float]:
+        return {"unet": self.rate}
+
+    def loss(
+        self, indices: NDArray[np.int64], generator: torch.Generator, done: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, numbers = super().loss(indices, generator, done)
+        other = (self.components.unet.conv_out.bias - 1).square().mean()  # so gradients do not depend on the images
+        return loss + other, numbers
+
+
+def test_a_part_may_learn_at_a_share_of_the_rate(tmp_path: Path, random_model: Components) -> None:
+    before = random_model.unet.conv_out.bias.detach().clone()
+    moved = {}
+    for rate in (1.0, 0.1):
+        stage = TwoRatesStage(copy.deepcopy(random_model), rate)
+        Trainer(stage, run_config(tmp_path / str(rate), images=8, warmup_images=0), silent()).run()
+        moved[rate] = (stage.components.unet.conv_out.bias - before).detach()
+    # Adam's first step is the learning rate whatever the gradient is; the weight decay is a share of it too.
+    torch.testing.assert_close(moved[0.1], 0.1 * moved[1.0], rtol=1e-3, atol=0)
+
+
+def test_a_run_of_two_rates_that_dies_ends_as_one_that_did_not(tmp_path: Path, random_model: Components) -> None:
+    def run(name: str, images: int) -> dict[str, Tensor]:
+        stage = TwoRatesStage(copy.deepcopy(random_model), 0.3)
+        config = run_config(tmp_path / name, final_learning_rate=1, images=160)
+        trainer = Trainer(stage, config, silent())
+        if images < 160:
+            stage.loss = _failing_after(stage.loss, images)  # type: ignore[method-assign]
+            with pytest.raises(RuntimeError, match="power cut"):
+                trainer.run()
+            return {}
+        assert trainer.run()
+        return weights(stage.networks())
+
+    whole = run("whole", 160)
+    run("broken", 104)
+    assert same_weights(run("broken", 160), whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -189,6 +189,8 @@ class ControlStage(_Strict):
         noise_levels: Which noise levels are trained how often.
         label_channels: Show the ControlNet one channel per structure beside the latents of the layout map, in which an
             autoencoder may lose which colour is which. The paper has none.
+        unet_rate: Learning rate of the U-Net as a share of the control branch's; 0 freezes it, as in the paper, which
+            starts from one that has seen hundreds of millions of images. A small one of one's own has little to lose.
         palette: Colours of layout maps: `latent` chooses them for this model's autoencoder, so that structures of one
             plane are far apart in its latents; `registry` takes those of the registry.
     """
@@ -206,6 +208,7 @@ class ControlStage(_Strict):
     prealignment: bool = True
     noise_levels: NoiseLevels = NoiseLevels()
     label_channels: bool = True
+    unet_rate: float = Field(0.0, ge=0, le=10)
     palette: Literal["latent", "registry"] = "latent"
 
 

@@ -1,4 +1,4 @@
-"""Stage 3: the control branch; the denoiser stays frozen, as in the paper."""
+"""Stage 3: the control branch; the denoiser stays frozen, as in the paper, or learns with it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ControlTraining(Stage[Components]):
     An untrained ControlNet starts from the denoiser's encoder; a trained one goes on from where it is.
 
     Args:
-        components: The model; VAE, text encoder and U-Net are frozen.
+        components: The model; VAE and text encoder are frozen, the U-Net too unless `settings.unet_rate` is above 0.
         device: Where to compute.
         training: Latents with conditions to train on.
         validation: Latents with conditions to measure on.
@@ -109,11 +109,17 @@ class ControlTraining(Stage[Components]):
         return len(self.training)
 
     def networks(self) -> nn.ModuleDict:
-        """Return ControlNet and, unless it is left out, pre-alignment."""
+        """Return ControlNet, pre-alignment unless it is left out, and the U-Net if it learns."""
         networks: dict[str, nn.Module] = {"controlnet": self.controlnet}
         if self.settings.prealignment:
             networks["prealignment"] = self.prealignment
+        if self.settings.unet_rate > 0:
+            networks["unet"] = self.unet
         return nn.ModuleDict(networks)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return that of the U-Net."""
+        return {"unet": self.settings.unet_rate}
 
     def loss(
         self,

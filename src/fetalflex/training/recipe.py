@@ -187,8 +187,9 @@ def _summary(config: RunConfig, components: Components, seconds: float, peak_tfl
     rate, share = images / training_seconds, None
     if peak_tflops is not None and config.stage != "autoencoder":
         cost = measure_cost(components)
-        # The denoiser is frozen in the control stage, but gradients go back through its decoder: about two passes.
-        flops = cost.unet.flops * (_FORWARD_AND_BACKWARD if config.stage == "denoiser" else 2)
+        # A denoiser that is frozen in the control stage has gradients through its decoder: about two passes.
+        learns = config.stage == "denoiser" or config.control.unet_rate > 0
+        flops = cost.unet.flops * (_FORWARD_AND_BACKWARD if learns else 2)
         flops += cost.controlnet.flops * (_FORWARD_AND_BACKWARD if config.stage == "control" else 0)
         share = rate * flops / (peak_tflops * 1e12)
     return StageSummary(config.stage, images, seconds, rate, share)

@@ -72,6 +72,10 @@ class Stage(ABC, Generic[ModelT]):
     def networks(self) -> nn.ModuleDict:
         """Return the parts that are trained."""
 
+    def learning_rates(self) -> dict[str, float]:
+        """Return the learning rates of parts that do not take the run's, relative to it, by name in `networks`."""
+        return {}
+
     def batch_size(self, configured: int, done: float) -> int:  # noqa: ARG002 - the autoencoder's depends on it
         """Return the batch size at a share `done` of the run."""
         return configured

@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,8 +89,9 @@ class Trainer:
         self.networks.requires_grad_(True).train()
         parameters = [p for p in self.networks.parameters() if p.requires_grad]
         self.parameters = parameters
+        self._rates, groups = _by_rate(self.networks, stage.learning_rates())
         self.optimizer = torch.optim.AdamW(
-            parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.average = MovingAverage(parameters, config.ema_half_life)
         self.store = CheckpointStore(self.folder / CHECKPOINTS)
@@ -216,8 +217,9 @@ class Trainer:
         totals["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
         progress.images += batch
         progress.steps += 1
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(config, progress.images, done)
+        rate = learning_rate_at(config, progress.images, done)
+        for group, share in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = share * rate
         self.optimizer.step()
         self.average.update(progress.images, batch)
         return totals
@@ -347,6 +349,21 @@ class Trainer:
         with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             task = bar.add_task(f"training {self.config.stage}", total=self.config.images, completed=progress.images)
             yield lambda now: bar.update(task, completed=now.images)
+
+
+def _by_rate(
+    networks: torch.nn.ModuleDict, rates: Mapping[str, float]
+) -> tuple[list[float], list[dict[str, list[torch.nn.Parameter]]]]:
+    """Group what is trained, in order, into stretches of one learning rate; return their rates and the groups."""
+    shares: list[float] = []
+    groups: list[dict[str, list[torch.nn.Parameter]]] = []
+    for name, network in networks.items():
+        share = rates.get(name, 1.0)
+        if not shares or shares[-1] != share:
+            shares.append(share)
+            groups.append({"params": []})
+        groups[-1]["params"].extend(p for p in network.parameters() if p.requires_grad)
+    return shares, groups
 
 
 def _add_gradients(parameters: list[torch.nn.Parameter], gradients: Iterable[torch.Tensor | None]) -> None:

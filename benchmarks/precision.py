@@ -6,11 +6,11 @@ import numpy as np
 
 from benchmarks.measuring import Comparison
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, prompt_corpus
+from fetalflex.compute.precision import Precision
 from fetalflex.models.build import build_components
 from fetalflex.models.configs import get_preset
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.precision import Precision
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.synthesis import Synthesis
 
 STEPS = 5
 _LAYOUT = Layout("thalamic_transverse", 256, 256, (PlacedStructure("skull", Box(128, 128, 160, 120)),))

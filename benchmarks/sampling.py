@@ -10,14 +10,14 @@ from torch import Tensor
 
 from benchmarks.measuring import Comparison
 from fetalflex.anatomy import default_registry, prompt_corpus
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions
 from fetalflex.diffusion.ddim import sample_ddim
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components
 from fetalflex.models.configs import get_preset
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.conditioning import ConditionedDenoiser, LatentConditions
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 STEPS = 10
 

@@ -13,7 +13,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from fetalflex.detection import Detector
     from fetalflex.models.components import Components
-    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 # Properties are tested with the same examples every time, so that a suite that passed passes again. To look for new
 # counterexamples: FETALFLEX_EXAMPLES=1000 pytest -m hypothesis
@@ -50,7 +50,7 @@ def random_model(shared_model: Components) -> Components:
 @pytest.fixture(scope="session")
 def pipeline(shared_model: Components) -> FetalFlexPipeline:
     """A pipeline with random weights; shared, so not to be changed."""
-    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
     return FetalFlexPipeline(copy.deepcopy(shared_model))
 

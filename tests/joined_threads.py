@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
-from fetalflex.processes import Processes
+from fetalflex.compute.processes import Processes
 
 Result = TypeVar("Result")
 

@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from fetalflex.anatomy import Box, Layout, Recipe, Registry
     from fetalflex.diffusion.guidance import Guidance
     from fetalflex.errors import FetalFlexError
-    from fetalflex.pipeline import FetalFlexPipeline
-    from fetalflex.synthesis import Synthesis
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.synthesis import Synthesis
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Box": "fetalflex.anatomy",
     "FetalFlexError": "fetalflex.errors",
-    "FetalFlexPipeline": "fetalflex.pipeline",
+    "FetalFlexPipeline": "fetalflex.pipeline.pipeline",
     "Guidance": "fetalflex.diffusion.guidance",
     "Layout": "fetalflex.anatomy",
     "Recipe": "fetalflex.anatomy",
     "Registry": "fetalflex.anatomy",
-    "Synthesis": "fetalflex.synthesis",
+    "Synthesis": "fetalflex.pipeline.synthesis",
 }
 
 __all__ = [

@@ -12,7 +12,7 @@ import yaml
 
 from fetalflex.anatomy import default_registry
 from fetalflex.data import DatasetFolder
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.training.config import load_run_config
 from fetalflex.training.run import train
 from phantoms import write_phantoms

@@ -12,7 +12,7 @@ from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.augment import Plan, Report, Sample, augment, plan_samples
 from fetalflex.data import Dataset, DatasetFolder, Record
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 HEADS = {"plane": "thalamic_transverse", "split": "val"}
 NOT_CHECKED = {"layout": False, "anomaly": False, "least_grey": 0, "least_contrast": 0, "copy_correlation": None}

@@ -9,7 +9,7 @@ from fetalflex.augment.estimate import estimate
 from fetalflex.augment.plan import Plan
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 @pytest.fixture

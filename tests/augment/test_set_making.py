@@ -12,11 +12,11 @@ import torch
 from augment_helpers import NOT_CHECKED, contents, made, small_plan
 
 from fetalflex.augment.report import Report
+from fetalflex.compute.processes import Processes
 from fetalflex.data import DatasetFolder, read_image
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.processes import Processes
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from joined_threads import together
 
 CROWDED = NOT_CHECKED | {"attempts": 6, "sources": 1, "duplicate_correlation": 0.03}

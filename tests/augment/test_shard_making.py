@@ -19,7 +19,7 @@ from fetalflex.augment.shard_files import Shard, divided, write_shard
 from fetalflex.augment.shard_making import ShardMaker, is_missing
 from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.data import DatasetFolder, read_png_text
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 def maker_of(dataset: DatasetFolder, plan: Plan, pipeline: FetalFlexPipeline, root: Path, batch: int = 4) -> ShardMaker:

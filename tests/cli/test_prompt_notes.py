@@ -12,7 +12,7 @@ from fetalflex.cli.prompt_notes import layout_notes, prompt_notes
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from fetalflex.anatomy import Box, Layout, PlacedStructure
 from fetalflex.anatomy.anomalies import Variant, default_library
 from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 ABDOMEN = Layout(
     "abdominal_transverse",

@@ -9,7 +9,7 @@ from fetalflex.anatomy import CloseUp, draw_change_mask
 from fetalflex.anatomy.anomalies import Variant, default_library
 from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
 from fetalflex.errors import FetalFlexError
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 def test_a_pair_differs_only_round_what_the_anomaly_changes(

@@ -9,8 +9,8 @@ from fetalflex.data import DatasetFolder
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.extractors import Lite0Features
 from fetalflex.evaluation.results import Results
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 
 @pytest.fixture(scope="session")

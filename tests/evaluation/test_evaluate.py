@@ -20,8 +20,8 @@ from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.metrics import METRICS
 from fetalflex.evaluation.results import AUDITS, Results
 from fetalflex.evaluation.writing import write_report
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 SETTINGS = EvaluationSettings("val", limit=2, sampling=SamplingSettings(steps=1), with_edits=False)
 

@@ -10,7 +10,7 @@ from fetalflex.anatomy import Layout
 from fetalflex.data import read_png_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.synthesis import Synthesis
 from other_processes import leave_file
 
 SETTINGS = {"model": "tiny-1", "seed": 0, "sampling": {"steps": 2}}

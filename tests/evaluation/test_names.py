@@ -35,9 +35,9 @@ from fetalflex.evaluation.names.pairs import pairs_of
 from fetalflex.evaluation.names.real import region_of
 from fetalflex.evaluation.samples import Sample, select_samples
 from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.synthesis import Synthesis
 
 REGISTRY = default_registry()
 PLANE = "abdominal_transverse"

@@ -18,9 +18,9 @@ from fetalflex.evaluation.strengths import (
     strengths_values,
     synthesise_strengths,
 )
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.synthesis import Synthesis
 from phantoms import draw_phantom
 
 REGISTRY = default_registry()

@@ -9,8 +9,8 @@ from fetalflex.data import DatasetFolder
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 SAMPLING = SamplingSettings(steps=2)
 

@@ -7,7 +7,7 @@ from fetalflex.data import read_png_text
 from fetalflex.evaluation.report import report_values
 from fetalflex.evaluation.results import Results
 from fetalflex.evaluation.writing import write_report
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 FILES = {"report.json", "report.md", "samples.csv", "sheet.png", "edits.png", "nearest.png", "giveaways.png"}
 

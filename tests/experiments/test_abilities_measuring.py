@@ -11,8 +11,8 @@ from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.experiments.abilities import measure_abilities, plan_cases
 from fetalflex.experiments.abilities_sheet import abilities_page, draw_case_sheet
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 
 @pytest.fixture(scope="module")

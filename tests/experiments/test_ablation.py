@@ -15,7 +15,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings
 from fetalflex.experiments.ablation import TABLE, VALUES, VARIANTS, run_ablation
 from fetalflex.models.components import Components
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.sampling import SamplingSettings
 from fetalflex.training.config import RunConfig
 
 

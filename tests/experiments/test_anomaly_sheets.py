@@ -14,7 +14,7 @@ from fetalflex.data import read_image
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.anomaly_plan import PAGE, image_count, plan_sheets, sheet_files
 from fetalflex.experiments.anomaly_sheets import make_sheets
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 REGISTRY = default_registry()
 

@@ -12,7 +12,7 @@ from fetalflex.data import DatasetFolder, Record, read_image, read_png_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.gallery import NOTICE, gallery_files, image_count, make_gallery, plan_gallery
 from fetalflex.files import MARKER
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.provenance import SYNTHETIC_LIST
 
 ABDOMEN = Layout(

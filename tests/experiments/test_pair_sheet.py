@@ -13,7 +13,7 @@ from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
 from fetalflex.counterfactuals.difference import BRIGHTER, DARKER
 from fetalflex.data import read_image, read_png_text
 from fetalflex.experiments.pair_sheet import draw_pair_sheet, write_pair_sheet
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 @pytest.fixture(scope="module")

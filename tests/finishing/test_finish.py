@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from fetalflex.finishing import Finishing
 from fetalflex.finishing.finish import finish, suitable_feather
+from fetalflex.finishing.pasting import paste
 from fetalflex.finishing.texture import amplitude
-from fetalflex.pasting import paste
 
 FINISHINGS = st.builds(Finishing, *[st.booleans()] * 3, feather=st.none() | st.integers(0, 9))
 

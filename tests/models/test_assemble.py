@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoTokenizer, BertModel
 
-from fetalflex.conditioning import predict
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.assemble import Assembly, assemble
 from fetalflex.models.build import has_learnt
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.text import encode_prompts, tokenize
+from fetalflex.pipeline.conditioning import predict
 from published_parts import SMALL, Published, write_published, write_single_file
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"

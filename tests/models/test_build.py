@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from fetalflex.anatomy import Registry, default_registry, prompt_corpus
-from fetalflex.conditioning import predict
 from fetalflex.models.build import build_components, build_scheduler, has_learnt, initialise_from_denoiser
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import NoiseConfig, get_preset
+from fetalflex.pipeline.conditioning import predict
 
 
 def built(preset: str, seed: int = 0) -> Components:

@@ -12,7 +12,6 @@ from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DCondi
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertModel
 
-from fetalflex.conditioning import predict
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import MARKER, folders
 from fetalflex.models.build import build_components
@@ -20,6 +19,7 @@ from fetalflex.models.components import NETWORKS, Components, model_identity, we
 from fetalflex.models.configs import get_preset
 from fetalflex.models.prealignment import PreAlignment
 from fetalflex.models.text import encode_prompts
+from fetalflex.pipeline.conditioning import predict
 
 
 @pytest.fixture(scope="module")

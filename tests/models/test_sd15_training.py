@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, prompt_corpus
-from fetalflex.conditioning import ConditionedDenoiser, LatentConditions
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.models.build import build_components
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.configs import get_preset
+from fetalflex.pipeline.conditioning import ConditionedDenoiser, LatentConditions
 from fetalflex.training.checkpoints import Progress
 from fetalflex.training.config import ControlStage, DataConfig, RunConfig
 from fetalflex.training.control import ControlTraining

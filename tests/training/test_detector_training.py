@@ -11,10 +11,10 @@ import yaml
 from training_helpers import log_lines, same_weights, silent, weights
 
 from fetalflex.anatomy import Layout, default_registry
+from fetalflex.compute.processes import Processes
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.detection import Detector
 from fetalflex.errors import FetalFlexError
-from fetalflex.processes import Processes
 from fetalflex.training.config import DataConfig, DetectorStage, RunConfig
 from fetalflex.training.detector import new_detector
 from fetalflex.training.estimate import estimate_run

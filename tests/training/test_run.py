@@ -16,11 +16,11 @@ import yaml
 from training_helpers import log_lines, same_weights, silent, weights
 
 from fetalflex.anatomy import default_registry
+from fetalflex.compute.device import choose_device
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import claim
 from fetalflex.models.components import Components, model_identity
-from fetalflex.models.device import choose_device
 from fetalflex.training.config import DataConfig, RunConfig
 from fetalflex.training.images import select_samples
 from fetalflex.training.run import data_fingerprint, train

@@ -29,9 +29,9 @@ from training_helpers import (
     weights,
 )
 
+from fetalflex.compute.processes import Processes
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
-from fetalflex.processes import Processes
 from fetalflex.training.config import RunConfig
 from fetalflex.training.run import train
 from fetalflex.training.trainer import Trainer

@@ -16,8 +16,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from fetalflex.anatomy import default_registry
+from fetalflex.compute.processes import Processes
 from fetalflex.models.components import Components
-from fetalflex.processes import Processes
 from fetalflex.training.config import AugmentationConfig, DataConfig, RunConfig
 from fetalflex.training.images import select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents

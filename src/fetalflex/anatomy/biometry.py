@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import did_you_mean, one_of, shown
 from fetalflex.anatomy.circumference import ellipse_circumference
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
+from fetalflex.checks import did_you_mean, one_of, shown
 from fetalflex.errors import FetalFlexError
 
 EXTENTS = ("circumference", "shorter side", "longer side")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fetalflex.anatomy.checks import finite_number, mapping_with_keys, positive_number
 from fetalflex.anatomy.polygons import Point, convex_intersection, signed_area, smallest_rectangle
+from fetalflex.checks import finite_number, mapping_with_keys, positive_number
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE, Layout
+from fetalflex.checks import whole_number
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fetalflex.anatomy.checks import positive_number
+from fetalflex.checks import positive_number
 
 _CONVERGED = 1e-12
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.box_pixels import pixels_of_box
-from fetalflex.anatomy.checks import shown, whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE, Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.anatomy.titles import place_titles
+from fetalflex.checks import shown, whole_number
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number, one_of, positive_number, shown
 from fetalflex.anatomy.contents import contents, scaled_along
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
+from fetalflex.checks import finite_number, one_of, positive_number, shown
 from fetalflex.errors import FetalFlexError
 
 UNITS = ("px", "fraction", "mm")

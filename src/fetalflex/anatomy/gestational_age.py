@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fetalflex.anatomy.checks import finite_number, shown, whole_number
+from fetalflex.checks import finite_number, shown, whole_number
 from fetalflex.errors import FetalFlexError
 
 DAYS_PER_WEEK = 7

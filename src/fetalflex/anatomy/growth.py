@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fetalflex.anatomy.checks import finite_number, positive_number
 from fetalflex.anatomy.gestational_age import GestationalAge
+from fetalflex.checks import finite_number, positive_number
 from fetalflex.errors import FetalFlexError
 
 _BISECTIONS = 60

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fetalflex.anatomy.biometry import find_measure
-from fetalflex.anatomy.checks import finite_number, one_of, positive_number, shown
 from fetalflex.anatomy.gestational_age import GestationalAge
 from fetalflex.anatomy.growth import GrowthChart, z_of_centile
 from fetalflex.anatomy.growth_charts import GROWTH_CHARTS, chart_of
+from fetalflex.checks import finite_number, one_of, positive_number, shown
 from fetalflex.errors import FetalFlexError
 
 TARGET_UNITS = ("mm", "centile", "SD")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fetalflex.anatomy.checks import mapping_with_keys, shown
+from fetalflex.checks import mapping_with_keys, shown
 from fetalflex.errors import FetalFlexError
 
 _SMALL_FILE = 10_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fetalflex.anatomy.checks import one_of, positive_number, shown, whole_number
+from fetalflex.checks import one_of, positive_number, shown, whole_number
 from fetalflex.errors import FetalFlexError
 
 ECHOGENICITIES = ("anechoic", "hypoechoic", "isoechoic", "hyperechoic")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.planes import Plane
 from fetalflex.anatomy.registry import Registry
+from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
 
 _START = "fetal ultrasound"

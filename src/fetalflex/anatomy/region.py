@@ -10,10 +10,10 @@ import numpy as np
 
 from fetalflex.anatomy.box_pixels import pixels_of_box, pixels_of_ellipse
 from fetalflex.anatomy.changed import changed_structures, check_same_image
-from fetalflex.anatomy.checks import finite_number, one_of
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.anatomy.round_shapes import RoundedBox, SuperEllipse, draw_round_shapes
+from fetalflex.checks import finite_number, one_of
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from fetalflex.anatomy.checks import did_you_mean, shown
 from fetalflex.anatomy.planes import Plane, Structure
+from fetalflex.checks import did_you_mean, shown
 from fetalflex.errors import FetalFlexError
 
 _SMALLEST_COLOUR_DISTANCE = 24.0

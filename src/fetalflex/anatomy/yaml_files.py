@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
 
 MAX_BYTES = 1_000_000

@@ -18,7 +18,7 @@ from fetalflex.augment.shard_making import is_missing
 from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.data import Dataset
 from fetalflex.data.image_files import encode_png
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 @dataclass(frozen=True)

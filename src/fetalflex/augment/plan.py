@@ -7,15 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fetalflex.anatomy.checks import did_you_mean, shown
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
+from fetalflex.checks import describe_error, did_you_mean, shown
+from fetalflex.compute.precision import Precision
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
 from fetalflex.finishing import Finishing
-from fetalflex.precision import Precision
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.sampling import SamplingSettings
 
 MOST_IMAGES = 10_000_000
 
@@ -259,6 +258,6 @@ def load_plan(path: Path | str) -> Plan:
             raise FetalFlexError(f"must hold the fields {', '.join(Plan.model_fields)}, got {shown(values)}")
         return Plan.model_validate(values)
     except ValidationError as error:
-        raise FetalFlexError(f"{path}: {described(error)}") from error
+        raise FetalFlexError(f"{path}: {describe_error(error)}") from error
     except FetalFlexError as error:
         raise FetalFlexError(f"{path}: {error}") from error

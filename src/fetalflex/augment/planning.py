@@ -16,10 +16,10 @@ from fetalflex.augment.plan import Entry, Plan
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.seeds import seed_at
 from fetalflex.augment.variation import varied
+from fetalflex.checks import describe_error
 from fetalflex.data import Dataset, Record
 from fetalflex.data.real_only import real_part
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
 
 
 def plan_samples(
@@ -49,7 +49,7 @@ def plan_samples(
             planner = _EntryPlanner.of(dataset, plan, position, registry, library)
             samples += [planner.sample(index, len(samples) + 1 + index) for index in range(entry.count)]
         except ValidationError as error:
-            raise FetalFlexError(f"entries.{position}.sampling: {described(error)}") from error
+            raise FetalFlexError(f"entries.{position}.sampling: {describe_error(error)}") from error
         except FetalFlexError as error:
             told = f". {left_out} synthetic images are left out; --allow-synthetic takes them" if left_out else ""
             raise FetalFlexError(f"entries.{position} ({entry.plane}, {entry.kind}): {error}{told}") from error

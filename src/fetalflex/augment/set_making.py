@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.anomalies import AnomalyLibrary, default_library
-from fetalflex.anatomy.checks import whole_number
 from fetalflex.augment.checking import Checker
 from fetalflex.augment.duplicates import find_duplicates
 from fetalflex.augment.finishing import finish, read_lines, total_seconds
@@ -27,10 +26,11 @@ from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import Shard, clear_remains, divided, seconds_of, write_shard
 from fetalflex.augment.shard_making import ShardMaker, is_missing
 from fetalflex.augment.synthesising import Synthesiser, Tell, after
+from fetalflex.checks import whole_number
+from fetalflex.compute.processes import Processes, joined
 from fetalflex.data import Dataset
 from fetalflex.files import locked
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.processes import Processes, joined
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 Show = Callable[[str, int], AbstractContextManager[Tell]]
 """Opens a progress bar: label and number of things to do give a function that takes how many are done."""

@@ -13,8 +13,8 @@ from fetalflex.augment.plan import Plan
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.seeds import seed_at
 from fetalflex.data import Dataset
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.synthesis import Synthesis
 
 Tell = Callable[[float], None]
 """Takes how many images are done, parts of them included."""

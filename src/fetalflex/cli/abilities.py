@@ -54,8 +54,8 @@ def abilities(
     from fetalflex.experiments.abilities_sheet import abilities_page, draw_case_sheet
     from fetalflex.files import write_text
     from fetalflex.models.locate import find_model
-    from fetalflex.sampling_settings import SamplingSettings
-    from fetalflex.synthesis import picture_metadata
+    from fetalflex.pipeline.sampling import SamplingSettings
+    from fetalflex.pipeline.synthesis import picture_metadata
 
     settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)

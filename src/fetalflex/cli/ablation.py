@@ -51,7 +51,7 @@ def ablation(
     from fetalflex.diffusion.guidance import Guidance
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.experiments.ablation import TABLE, run_ablation
-    from fetalflex.sampling_settings import SamplingSettings
+    from fetalflex.pipeline.sampling import SamplingSettings
     from fetalflex.training.config import load_run_config
 
     run = load_run_config(config, {} if device is None else {"device": device})

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from fetalflex.anatomy.anomalies import AnomalyLibrary
     from fetalflex.augment import Plan, Sample
     from fetalflex.augment.estimate import Estimate
+    from fetalflex.compute.processes import Processes
     from fetalflex.data import Dataset
-    from fetalflex.pipeline import FetalFlexPipeline
-    from fetalflex.processes import Processes
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 def augment(
@@ -59,8 +59,8 @@ def augment(
     from fetalflex.augment import load_plan
     from fetalflex.augment.estimate import estimate
     from fetalflex.cli.inputs import load_registry
+    from fetalflex.compute.processes import joined
     from fetalflex.data import open_dataset
-    from fetalflex.processes import joined
 
     with joined() as processes:
         plan = load_plan(plan_file)

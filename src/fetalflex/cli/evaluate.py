@@ -136,7 +136,7 @@ def evaluate(
     from fetalflex.evaluation.report import report_values, summary
     from fetalflex.evaluation.writing import write_report
     from fetalflex.files import write_text
-    from fetalflex.sampling_settings import SamplingSettings
+    from fetalflex.pipeline.sampling import SamplingSettings
 
     settings = EvaluationSettings(
         split=split,

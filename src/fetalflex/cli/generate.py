@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fetalflex.cli.generated import GeneratedImages
     from fetalflex.cli.jobs import Job
     from fetalflex.diffusion.sampling import Step
-    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 _SHOWN_DIFFERENCES = 5
 
@@ -192,7 +192,7 @@ def _make(
 def _facts(pipeline: FetalFlexPipeline, settings: dict[str, Any]) -> Callable[[Job], dict[str, Any]]:
     """Return what tells all that the image of a job depends on."""
     from fetalflex.cli.generated import facts_of
-    from fetalflex.sampling_settings import SamplingSettings
+    from fetalflex.pipeline.sampling import SamplingSettings
 
     others = {name: settings[name] for name in ("prompt", "negative_prompt")}
     sampling = SamplingSettings(**{name: value for name, value in settings.items() if name not in {"roi", *others}})

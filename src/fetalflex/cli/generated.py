@@ -16,7 +16,7 @@ from fetalflex.data import read_image, read_png_text
 from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures
-from fetalflex.synthesis import says_already
+from fetalflex.pipeline.synthesis import says_already
 
 NOTES = ".fetalflex-generated"
 """One JSON object a line: name of an image, and what it was made of. Without an ending that importers look for."""

@@ -22,7 +22,7 @@ from fetalflex.models.locate import find_model
 
 if TYPE_CHECKING:
     from fetalflex.detection import Detector
-    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 def load_registry(extra: Path | None, model: str | None = None) -> Registry:
@@ -50,8 +50,8 @@ def load_pipeline(model: str, registry: Registry, device: str) -> FetalFlexPipel
     """
     folder = find_model(model)
     with progress_console().status("loading the model"):
-        from fetalflex.models.device import choose_device
-        from fetalflex.pipeline import FetalFlexPipeline
+        from fetalflex.compute.device import choose_device
+        from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
         return FetalFlexPipeline.from_pretrained(folder, registry, choose_device(device))
 
@@ -63,8 +63,8 @@ def load_detector(detector: str, device: str) -> Detector:
         FetalFlexError: If there is no such detector, it is damaged, or the device cannot be used.
     """
     with progress_console().status("loading the detector"):
+        from fetalflex.compute.device import choose_device
         from fetalflex.detection import Detector
-        from fetalflex.models.device import choose_device
 
         return Detector.from_pretrained(detector, choose_device(device))
 

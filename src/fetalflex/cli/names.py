@@ -61,7 +61,7 @@ def names(
     from fetalflex.data import open_dataset
     from fetalflex.evaluation.names import exchange_names, kept_names, names_summary, names_values, write_names
     from fetalflex.evaluation.samples import select_samples
-    from fetalflex.sampling_settings import SamplingSettings
+    from fetalflex.pipeline.sampling import SamplingSettings
 
     settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)

@@ -14,7 +14,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.locate import find_model
 
 if TYPE_CHECKING:
-    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 _LITTLE = 0.2
 

@@ -13,11 +13,11 @@ from fetalflex.cli.jobs import SEEDS_PER_SAMPLE, check_count, check_seeds
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import check_outputs
-from fetalflex.synthesis import says_already
+from fetalflex.pipeline.synthesis import says_already
 
 if TYPE_CHECKING:
     from fetalflex.diffusion.sampling import Callback
-    from fetalflex.synthesis import Synthesis
+    from fetalflex.pipeline.synthesis import Synthesis
 
 TOGETHER = 4
 """Images that are computed together."""

@@ -125,7 +125,7 @@ class SamplingOptions:
         """
         from fetalflex.diffusion.guidance import Guidance
         from fetalflex.finishing import Finishing
-        from fetalflex.sampling_settings import SamplingSettings
+        from fetalflex.pipeline.sampling import SamplingSettings
 
         settings: dict[str, Any] = {
             "sampler": self.sampler,

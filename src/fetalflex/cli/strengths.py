@@ -57,7 +57,7 @@ def strengths(
         synthesise_strengths,
     )
     from fetalflex.files import write_text
-    from fetalflex.sampling_settings import SamplingSettings
+    from fetalflex.pipeline.sampling import SamplingSettings
 
     settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)

@@ -68,7 +68,7 @@ def train(
     if stage is Stage.RECIPE:
         _train_recipe(config, max_minutes, output, device, registry_file, dry_run)
         return
-    from fetalflex.processes import joined
+    from fetalflex.compute.processes import joined
 
     overrides = {"stage": stage.value, "max_minutes": max_minutes, "output": output, "device": device}
     with joined() as processes:

@@ -14,8 +14,8 @@ from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
     from fetalflex.anatomy.anomalies import Variant
-    from fetalflex.pipeline import FetalFlexPipeline
-    from fetalflex.synthesis import Synthesis
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.synthesis import Synthesis
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.demands import judge_demands
 from fetalflex.files import FolderKind, new_folder, write_bytes, write_text
+from fetalflex.pipeline.synthesis import NOTICE, picture_metadata
 from fetalflex.provenance import SYNTHETIC_LIST
-from fetalflex.synthesis import NOTICE, picture_metadata
 
 PAIR = "pair.json"
 """What tells a folder of a pair."""

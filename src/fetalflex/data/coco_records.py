@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number, shown, whole_number
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
+from fetalflex.checks import finite_number, shown, whole_number
 from fetalflex.data.records import IMAGE_FIELDS, Record
 from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError

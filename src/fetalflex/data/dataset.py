@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.checks import shown
 from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.folder_kinds import DATA_SET

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.records import Dataset, Record
 from fetalflex.errors import FetalFlexError
 

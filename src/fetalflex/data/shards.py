@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy.checks import mapping_with_keys, shown, whole_number
 from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.checks import mapping_with_keys, shown, whole_number
 from fetalflex.data.coco_records import image_entry, record_of_entry
 from fetalflex.data.image_files import decode_image
 from fetalflex.data.paths import inside

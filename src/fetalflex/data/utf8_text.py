@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
 
 

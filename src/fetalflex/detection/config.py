@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fetalflex.anatomy.json_files import read_json
+from fetalflex.checks import describe_error
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
 
 CONFIG = "config.json"
 STRIDE = 4
@@ -108,4 +108,4 @@ def read_detector_config(folder: Path) -> DetectorConfig:
     try:
         return DetectorConfig.model_validate(values)
     except ValidationError as error:
-        raise FetalFlexError(f"{path}: {described(error)}") from error
+        raise FetalFlexError(f"{path}: {describe_error(error)}") from error

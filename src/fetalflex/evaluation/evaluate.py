@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fetalflex.anatomy.checks import one_of
+from fetalflex.checks import one_of
 from fetalflex.data import Dataset
 from fetalflex.detection import Detector
 from fetalflex.evaluation.blur_control import EQUAL_BLUR
@@ -25,8 +25,8 @@ from fetalflex.evaluation.published_metrics import Published
 from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 _FEW_HELD_OUT = 100
 _ROI_MODES = ("auto", "box", "structures", "full")

@@ -13,8 +13,8 @@ from fetalflex.data import read_image, write_png
 from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
+from fetalflex.pipeline.synthesis import Synthesis
 from fetalflex.provenance import SyntheticMark, append_to_list
-from fetalflex.synthesis import Synthesis
 
 SETTINGS = "settings.json"
 _IMAGES = "syntheses"

@@ -30,7 +30,7 @@ from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.evaluation.set_metrics import PairedVectors, classified, distances
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task
 from fetalflex.evaluation.two_samples import tell_apart
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.rulers import RULER_NAMES
 
 Image = NDArray[np.uint8]

@@ -19,8 +19,8 @@ from fetalflex.evaluation.layout_edits import with_one_moved
 from fetalflex.evaluation.region_rulers import RegionSet, ruler_metrics, values_of_regions
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -12,8 +12,8 @@ from fetalflex.evaluation.adherence import adherence_test
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_edits import with_one_moved
 from fetalflex.evaluation.samples import Sample
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 ENLARGED = "enlarged"
 REMOVED = "removed"

@@ -19,8 +19,8 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.demands import judge_demands, shows_anomaly, sign_strength
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 Image = NDArray[np.uint8]
 Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]

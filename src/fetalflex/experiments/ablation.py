@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.json_files import json_text
+from fetalflex.compute.device import choose_device
 from fetalflex.data import Dataset
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.errors import FetalFlexError
@@ -20,8 +21,7 @@ from fetalflex.evaluation.report import report_values
 from fetalflex.evaluation.writing import write_report
 from fetalflex.experiments.ablation_table import ablation_table
 from fetalflex.files import FolderKind, claim, write_text
-from fetalflex.models.device import choose_device
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.training.config import RunConfig
 from fetalflex.training.log import best_validation
 from fetalflex.training.run import train

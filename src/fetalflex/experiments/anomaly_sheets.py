@@ -17,10 +17,10 @@ from fetalflex.experiments.anomaly_plan import PAGE, SheetPlan
 from fetalflex.experiments.gallery import origin_of
 from fetalflex.experiments.pair_sheet import draw_pair_sheet
 from fetalflex.files import write_text
-from fetalflex.synthesis import NOTICE
+from fetalflex.pipeline.synthesis import NOTICE
 
 if TYPE_CHECKING:
-    from fetalflex.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 _PANEL_WIDTH = 220
 _QUALITY = 80

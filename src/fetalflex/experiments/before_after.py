@@ -15,7 +15,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.panels import PanelPainter
 from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.files import replacing
-from fetalflex.synthesis import Synthesis, picture_metadata
+from fetalflex.pipeline.synthesis import Synthesis, picture_metadata
 
 KINDS = (".gif", ".png")
 _FRAME_MS = 1200

@@ -22,8 +22,8 @@ from fetalflex.files import FolderKind, claim, write_text
 
 if TYPE_CHECKING:
     from fetalflex.diffusion.sampling import Callback
-    from fetalflex.pipeline import FetalFlexPipeline
-    from fetalflex.synthesis import Synthesis
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.synthesis import Synthesis
 
 PAGE = "index.html"
 _BATCH_SIZE = 3

@@ -15,7 +15,7 @@ from fetalflex.counterfactuals.difference import BRIGHTER, DARKER, LARGEST_SHOWN
 from fetalflex.data import write_png
 from fetalflex.experiments.panels import EDGE, PanelPainter
 from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
-from fetalflex.synthesis import picture_metadata
+from fetalflex.pipeline.synthesis import picture_metadata
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

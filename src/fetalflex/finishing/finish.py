@@ -11,10 +11,10 @@ from scipy import ndimage
 
 from fetalflex.finishing.membrane import membrane
 from fetalflex.finishing.options import Finishing
+from fetalflex.finishing.pasting import feather_weight
 from fetalflex.finishing.rim import difference_along_rim
 from fetalflex.finishing.texture import Grain, amplitude, find_grain, lay_grain, local_grey
 from fetalflex.finishing.tone import gain_weight, tone_gain
-from fetalflex.pasting import feather_weight
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fetalflex.anatomy.checks import whole_number
 from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
+from fetalflex.checks import whole_number
 from fetalflex.errors import FetalFlexError
 
 

@@ -13,8 +13,8 @@ from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DCondi
 from pydantic import ValidationError
 from transformers import BertConfig, BertModel, BertTokenizerFast, PreTrainedTokenizerBase
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.json_files import read_json
+from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import build_autoencoder, build_controlnet, build_denoiser, replace_hint_network
 from fetalflex.models.components import Components

@@ -16,8 +16,8 @@ from torch import nn
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
 from fetalflex.anatomy.json_files import read_json
+from fetalflex.checks import describe_error
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
 from fetalflex.files import naming_failures, new_folder, write_text
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.folder_kind import MODEL
@@ -159,7 +159,7 @@ def _read_config(folder: Path) -> ModelConfig:
     try:
         return ModelConfig.model_validate(read_json(path, LARGEST_CONFIG))
     except ValidationError as error:
-        raise FetalFlexError(f"{path}: not a valid model config: {described(error)}") from error
+        raise FetalFlexError(f"{path}: not a valid model config: {describe_error(error)}") from error
 
 
 def _load_part(folder: Path, name: str, kind: Any, **options: Any) -> Any:

@@ -9,10 +9,9 @@ from typing import Any
 from diffusers import DDIMScheduler
 from pydantic import ValidationError
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.json_files import read_json
+from fetalflex.checks import describe_error, shown
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
 from fetalflex.models.build import build_scheduler
 from fetalflex.models.configs import NoiseConfig
 from fetalflex.models.loading import first_line
@@ -47,7 +46,7 @@ def read_schedule(files: PartFiles) -> DDIMScheduler:
         return DDIMScheduler.from_config(values, clip_sample=False)
     except ValidationError as error:
         raise FetalFlexError(
-            f"scheduler: {path}: {described(error)}; give a U-Net that was trained with such a schedule"
+            f"scheduler: {path}: {describe_error(error)}; give a U-Net that was trained with such a schedule"
         ) from error
     except Exception as error:  # values of a wrong kind make diffusers raise many kinds
         raise FetalFlexError(f"scheduler: {path} cannot be read ({first_line(error)}); fetch it again") from error

@@ -10,8 +10,8 @@ from typing import Any
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from safetensors import safe_open
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.json_files import read_json
+from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.prealignment import PreAlignment

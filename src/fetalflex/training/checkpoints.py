@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from fetalflex.anatomy.checks import finite_number, mapping_with_keys, whole_number
 from fetalflex.anatomy.json_files import read_json
+from fetalflex.checks import finite_number, mapping_with_keys, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import (
     FolderKind,

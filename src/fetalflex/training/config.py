@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.yaml_files import read_yaml
+from fetalflex.checks import describe_error, shown
+from fetalflex.compute.precision import Precision
 from fetalflex.detection.config import NetworkConfig
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
-from fetalflex.precision import Precision
 
 StageName = Literal["autoencoder", "denoiser", "control", "detector"]
 
@@ -321,4 +320,4 @@ def load_run_config(path: Path | str, overrides: dict[str, Any] | None = None) -
     try:
         return RunConfig.model_validate(values | (overrides or {}))
     except ValidationError as error:
-        raise FetalFlexError(f"{path}: {described(error)}") from error
+        raise FetalFlexError(f"{path}: {describe_error(error)}") from error

@@ -12,13 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fetalflex.anatomy import Layout, Registry
-from fetalflex.conditioning import (
-    ConditionedDenoiser,
-    LatentConditions,
-    encode_layouts,
-    encode_null_layout,
-    predict,
-)
 from fetalflex.diffusion.ddim import sample_ddim
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.inpainting import keep_background
@@ -29,6 +22,13 @@ from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, decode_at_once, grey_from_pixels
 from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import encode_prompts
+from fetalflex.pipeline.conditioning import (
+    ConditionedDenoiser,
+    LatentConditions,
+    encode_layouts,
+    encode_null_layout,
+    predict,
+)
 from fetalflex.training.config import ControlStage
 from fetalflex.training.denoiser import validation_noise
 from fetalflex.training.latent_cache import Latents

@@ -12,10 +12,10 @@ import torch
 from rich.console import Console
 
 from fetalflex.anatomy import Registry
+from fetalflex.compute.processes import Processes, joined
 from fetalflex.detection.detector import Detector
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
-from fetalflex.processes import Processes, joined
 from fetalflex.training.config import AugmentationConfig, RunConfig
 from fetalflex.training.images import Sample, image_count
 from fetalflex.training.latent_cache import Latents

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from fetalflex.anatomy import Layout, Registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
-from fetalflex.conditioning import with_labels
+from fetalflex.compute.precision import Precision, computing_in
+from fetalflex.compute.processes import Processes
 from fetalflex.diffusion.inpainting import mask_to_latents
 from fetalflex.files import locked, remove_leftovers, replacing_file
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.latents import encode, pixels_from_arrays
-from fetalflex.precision import Precision, computing_in
-from fetalflex.processes import Processes
+from fetalflex.pipeline.conditioning import with_labels
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample

@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rich.console import Console
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.checks import finite_number, whole_number
 from fetalflex.anatomy.json_files import read_json
 from fetalflex.anatomy.yaml_files import read_yaml
+from fetalflex.checks import describe_error, finite_number, whole_number
 from fetalflex.errors import FetalFlexError
-from fetalflex.field_errors import described
 from fetalflex.files import write_text
 from fetalflex.models.components import Components
 from fetalflex.models.flops import measure_cost
@@ -85,7 +84,7 @@ class Recipe(BaseModel):
             try:
                 configs.append(RunConfig.model_validate({"images": 1_000_000_000, **values}))
             except ValidationError as error:
-                raise ValueError(f"stages.{number}: {described(error)}") from error
+                raise ValueError(f"stages.{number}: {describe_error(error)}") from error
         return configs
 
 
@@ -128,7 +127,7 @@ def load_recipe(
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise FetalFlexError(f"{path}: {described(error)}") from error
+        raise FetalFlexError(f"{path}: {describe_error(error)}") from error
 
 
 def run_recipe(recipe: Recipe, registry: Registry | None = None, console: Console | None = None) -> bool:

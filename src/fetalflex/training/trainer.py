@@ -21,11 +21,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from fetalflex.compute.precision import computing_in
+from fetalflex.compute.processes import Processes
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
-from fetalflex.precision import computing_in
-from fetalflex.processes import Processes
 from fetalflex.training.checkpoints import CheckpointStore, Progress
 from fetalflex.training.config import RunConfig
 from fetalflex.training.ema import MovingAverage

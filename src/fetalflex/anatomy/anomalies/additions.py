@@ -12,9 +12,9 @@ from fetalflex.anatomy.anomalies.directions import DIRECTIONS
 from fetalflex.anatomy.anomalies.scene import Scene
 from fetalflex.anatomy.anomalies.shapes import Vector, touching_distance
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import one_of, whole_number
 from fetalflex.anatomy.edits import Add, Edit
 from fetalflex.anatomy.layout import MAX_STRUCTURES
+from fetalflex.checks import one_of, whole_number
 from fetalflex.errors import FetalFlexError
 
 

@@ -11,10 +11,10 @@ from fetalflex.anatomy.anomalies.directions import Directions
 from fetalflex.anatomy.anomalies.rules import Rules
 from fetalflex.anatomy.anomalies.sampling import Programme, draw_variant
 from fetalflex.anatomy.anomalies.variant import Variant
-from fetalflex.anatomy.checks import did_you_mean, finite_number, shown, whole_number
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.planes import check_canonical_name
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.checks import did_you_mean, finite_number, shown, whole_number
 from fetalflex.errors import FetalFlexError
 
 _LARGEST_SEED = 2**63 - 1

@@ -12,8 +12,8 @@ from fetalflex.anatomy.anomalies.directions import DIRECTIONS
 from fetalflex.anatomy.anomalies.scene import Scene
 from fetalflex.anatomy.anomalies.shapes import Vector
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number, one_of, shown
 from fetalflex.anatomy.edits import Add, Edit, Move, Remove, Scale
+from fetalflex.checks import finite_number, one_of, shown
 from fetalflex.errors import FetalFlexError
 
 ANY = "any"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fetalflex.anatomy.anomalies.changes import ANY
-from fetalflex.anatomy.checks import finite_number, one_of
+from fetalflex.checks import finite_number, one_of
 from fetalflex.errors import FetalFlexError
 
 LOOKS = ("fluid", "bright", "ring")

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fetalflex.anatomy.anomalies.shapes import Vector
-from fetalflex.anatomy.checks import did_you_mean, shown
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry
+from fetalflex.checks import did_you_mean, shown
 from fetalflex.errors import FetalFlexError
 
 OPPOSITES = {

@@ -11,8 +11,8 @@ from fetalflex.anatomy.anomalies.changes import ANY
 from fetalflex.anatomy.anomalies.demands import Sign
 from fetalflex.anatomy.anomalies.directions import Directions
 from fetalflex.anatomy.anomalies.rules import Rules
-from fetalflex.anatomy.checks import did_you_mean, shown
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.checks import did_you_mean, shown
 from fetalflex.errors import FetalFlexError
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
+from fetalflex.checks import shown
 from fetalflex.data.importers.units import FORMS, UNITS, Form, Unit
 from fetalflex.data.utf8_text import check_text, displayable, encodable
 from fetalflex.errors import FetalFlexError

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number, shown
+from fetalflex.checks import finite_number, shown
 from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.csv_rows import csv_rows
 from fetalflex.data.importers.image_names import Match

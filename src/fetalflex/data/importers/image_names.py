@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.image_files import is_image_file
 from fetalflex.data.importers.splits_in_paths import split_of_folder
 from fetalflex.data.paths import inside

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number, shown
+from fetalflex.checks import finite_number, shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import flag

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import shown
 from fetalflex.anatomy.layout import Layout, PlacedStructure
+from fetalflex.checks import shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.units import Unit, check_unit
 from fetalflex.data.limits import MAX_BOXES, MAX_EXTRA_BYTES

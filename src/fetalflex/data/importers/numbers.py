@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.limits import MAX_DIGITS
 from fetalflex.errors import FetalFlexError
 

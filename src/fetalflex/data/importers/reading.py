@@ -15,7 +15,7 @@ import yaml
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.importers.numbers import number
 from fetalflex.data.limits import (
     MAX_ELEMENTS,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import shown, whole_number
+from fetalflex.checks import shown, whole_number
 from fetalflex.data.limits import MAX_RUNS
 from fetalflex.errors import FetalFlexError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.csv_rows import check_columns, divided_lines
 from fetalflex.data.importers.image_names import Match, Reference

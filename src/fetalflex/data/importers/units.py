@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import finite_number
 from fetalflex.anatomy.polygons import convex_hull
+from fetalflex.checks import finite_number
 from fetalflex.data.limits import MAX_COORDINATE, MAX_CORNERS
 from fetalflex.errors import FetalFlexError
 

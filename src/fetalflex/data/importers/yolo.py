@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.checks import positive_number, shown
+from fetalflex.checks import positive_number, shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import decimal_of, number, whole

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetalflex.anatomy.checks import shown
+from fetalflex.checks import shown
 from fetalflex.data.importers.numbers import whole
 from fetalflex.data.importers.reading import files_ending, read_names_yaml, read_text
 from fetalflex.data.limits import MAX_CLASSES, MAX_NAMES_BYTES

@@ -19,8 +19,8 @@ from fetalflex.evaluation.names.report import draw_names_sheet, names_markdown, 
 from fetalflex.evaluation.names.syntheses import plan_exchanges, synthesise_exchanges
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.files import write_text
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
 

@@ -14,8 +14,8 @@ from fetalflex.anatomy.registry import Registry
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.names.pairs import NamePair, candidates
 from fetalflex.evaluation.samples import Sample
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import SamplingSettings
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 from fetalflex.anatomy import Layout, Move, Recipe, default_registry
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.synthesis import Synthesis
 from phantoms import draw_phantom, random_layout
 
 RNG = np.random.default_rng(0)

@@ -11,13 +11,7 @@ from torch import Tensor
 
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.conditions import Conditions, build_conditions
-from fetalflex.conditioning import (
-    ConditionedDenoiser,
-    LatentConditions,
-    encode_layouts,
-    encode_null_layout,
-    with_labels,
-)
+from fetalflex.compute.precision import computing_in
 from fetalflex.diffusion.anisotropic import smooth_structures
 from fetalflex.diffusion.following import follow_leaders
 from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
@@ -28,9 +22,15 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
-from fetalflex.precision import computing_in
-from fetalflex.requests import Image, Request
-from fetalflex.sampling_settings import SamplingSettings
+from fetalflex.pipeline.conditioning import (
+    ConditionedDenoiser,
+    LatentConditions,
+    encode_layouts,
+    encode_null_layout,
+    with_labels,
+)
+from fetalflex.pipeline.requests import Image, Request
+from fetalflex.pipeline.sampling import SamplingSettings
 
 
 class CanvasSampler:

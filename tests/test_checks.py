@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fetalflex.anatomy.checks import (
+from fetalflex.checks import (
     did_you_mean,
     finite_number,
     items,

@@ -10,7 +10,7 @@ from PIL import Image
 from fetalflex.anatomy import Box, Layout, PlacedStructure
 from fetalflex.data import read_png_text
 from fetalflex.errors import FetalFlexError
-from fetalflex.synthesis import Synthesis, picture_metadata
+from fetalflex.pipeline.synthesis import Synthesis, picture_metadata
 
 LAYOUT = Layout("femur", 40, 30, (PlacedStructure("femur", Box(20, 15, 20, 6, 12.5)),), 0.4)
 

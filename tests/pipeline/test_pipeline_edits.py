@@ -21,7 +21,7 @@ from fetalflex.anatomy import (
 from fetalflex.anatomy.burned_in import find_words
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 REGISTRY = default_registry()
 BELLY = Layout(

@@ -15,8 +15,8 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
+from fetalflex.compute.device import choose_device
 from fetalflex.errors import FetalFlexError, OtherProcessFailed
-from fetalflex.models.device import choose_device
 
 _LAUNCHED = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 _LONGEST_WAIT = timedelta(days=7)  # for the main process to validate; one that ends is noticed at once

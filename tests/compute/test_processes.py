@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from fetalflex.compute.processes import Processes, joined
 from fetalflex.errors import FetalFlexError
-from fetalflex.processes import Processes, joined
 from joined_threads import together
 
 
@@ -34,7 +34,7 @@ def test_gradients_keep_their_memory_layout_and_those_missing_everywhere_stay_so
 
 
 def test_the_sum_goes_through_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fetalflex.processes._BUCKET", 10)
+    monkeypatch.setattr("fetalflex.compute.processes._BUCKET", 10)
 
     def summed(processes: Processes) -> list[Tensor]:
         parameters = [nn.Parameter(torch.zeros(size)) for size in (4, 5, 30, 1, 1)]
@@ -100,7 +100,7 @@ def test_a_launch_that_starts_one_process_in_the_place_of_several_is_refused(
 JOIN = """
 import sys, torch
 torch.set_num_threads(1)
-from fetalflex.processes import joined
+from fetalflex.compute.processes import joined
 with joined() as processes:
     print(processes.index, processes.count, processes.agree(processes.index == 1, 5.0 + processes.index), flush=True)
     if processes.index == 1:

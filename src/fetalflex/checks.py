@@ -6,9 +6,15 @@ import math
 import numbers
 import operator
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+_PLAIN = {"tuple_type": "Input should be a list"}
+"""What to say where pydantic would speak of Python."""
 
 
 def shown(value: object, limit: int = 60) -> str:
@@ -130,3 +136,14 @@ def named_entries(data: Mapping[str, Any], section: str) -> list[tuple[str, Any]
         if not isinstance(name, str):
             raise FetalFlexError(f"{section}: the name {shown(name)} is no text; put it in quotes")
     return list(entries.items())
+
+
+def describe_error(error: ValidationError) -> str:
+    """Return one line that names every wrong field of a config, what is allowed and, where it helps, what came."""
+    problems = []
+    for problem in error.errors():
+        field = ".".join(str(part) for part in problem["loc"])
+        came = "" if problem["type"] in {"missing", "value_error"} else f" (got {shown(problem['input'])})"
+        message = _PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        problems.append(f"{field + ': ' if field else ''}{message}{came}")
+    return "; ".join(problems)

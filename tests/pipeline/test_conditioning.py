@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry, draw_layout_map
-from fetalflex.conditioning import (
+from fetalflex.diffusion.guidance import Guidance
+from fetalflex.models.build import show_names
+from fetalflex.models.components import Components
+from fetalflex.models.latents import encode, pixels_from_arrays
+from fetalflex.pipeline.conditioning import (
     ConditionedDenoiser,
     LatentConditions,
     encode_layouts,
     encode_null_layout,
     predict,
 )
-from fetalflex.diffusion.guidance import Guidance
-from fetalflex.models.build import show_names
-from fetalflex.models.components import Components
-from fetalflex.models.latents import encode, pixels_from_arrays
 
 BATCH = 3
 X = torch.randn(BATCH, 4, 16, 16, generator=torch.Generator().manual_seed(0))

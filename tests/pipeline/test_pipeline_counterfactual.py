@@ -14,8 +14,8 @@ from fetalflex.anatomy import Box, CloseUp, Layout, PlacedStructure, default_reg
 from fetalflex.diffusion.sampling import Step
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing
-from fetalflex.pipeline import FetalFlexPipeline, Resampling, Smoothing
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline, Resampling, Smoothing
+from fetalflex.pipeline.synthesis import Synthesis
 from phantoms import draw_phantom, random_layout
 
 REGISTRY = default_registry()

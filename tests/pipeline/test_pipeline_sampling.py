@@ -10,7 +10,7 @@ import pytest
 from fetalflex.anatomy import Layout
 from fetalflex.diffusion.sampling import Step
 from fetalflex.errors import FetalFlexError
-from fetalflex.pipeline import FetalFlexPipeline, Guidance, Resampling, Smoothing
+from fetalflex.pipeline.pipeline import FetalFlexPipeline, Guidance, Resampling, Smoothing
 from phantoms import draw_phantom, random_layout
 
 WAYS: dict[str, dict[str, Any]] = {

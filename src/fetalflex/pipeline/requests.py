@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import CHANGED, Canvas, CloseUp, Layout, Registry, draw_edit_mask, draw_roi_mask
 from fetalflex.anatomy.burned_in import with_whole_words
 from fetalflex.anatomy.changed import check_same_image
-from fetalflex.anatomy.checks import shown, whole_number
+from fetalflex.checks import shown, whole_number
 from fetalflex.errors import FetalFlexError
 
 _LONGEST_PROMPT = 10_000

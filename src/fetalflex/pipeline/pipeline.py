@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fetalflex.anatomy import CHANGED, CloseUp, Layout, Registry, default_registry, draw_edit_mask, model_registry
-from fetalflex.anatomy.checks import whole_number
-from fetalflex.canvas_sampling import CanvasSampler
+from fetalflex.checks import whole_number
+from fetalflex.compute.precision import Precision
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.diffusion.resampling import Resampling
@@ -22,11 +22,11 @@ from fetalflex.diffusion.sampling import Callback
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import DEFAULT_FINISHING, Finishing
 from fetalflex.finishing.finish import Fit, finish
+from fetalflex.finishing.pasting import paste
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
-from fetalflex.pasting import paste
-from fetalflex.precision import Precision
-from fetalflex.requests import (
+from fetalflex.pipeline.canvas_sampling import CanvasSampler
+from fetalflex.pipeline.requests import (
     Image,
     Mask,
     Request,
@@ -37,8 +37,8 @@ from fetalflex.requests import (
     roi_mask_of,
     union_of_masks,
 )
-from fetalflex.sampling_settings import SamplingSettings
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.synthesis import Synthesis
 
 
 class FetalFlexPipeline:

@@ -29,8 +29,8 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
-from fetalflex.pipeline import FetalFlexPipeline
-from fetalflex.synthesis import Synthesis
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.synthesis import Synthesis
 from phantoms import draw_phantom, random_layout
 
 REGISTRY = default_registry()

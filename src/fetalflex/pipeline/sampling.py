@@ -6,7 +6,8 @@ from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, get_args
 
 from fetalflex.anatomy import CloseUp
-from fetalflex.anatomy.checks import finite_number, one_of, positive_number, shown, whole_number
+from fetalflex.checks import finite_number, one_of, positive_number, shown, whole_number
+from fetalflex.compute.precision import Precision
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.diffusion.resampling import Resampling, with_resampling
@@ -15,7 +16,6 @@ from fetalflex.diffusion.sampling import Sampler
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import DEFAULT_FINISHING, Finishing
-from fetalflex.precision import Precision
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetalflex.pasting import paste
+from fetalflex.finishing.pasting import paste
 
 RNG = np.random.default_rng(0)
 SOURCE, SYNTHETIC = (RNG.integers(0, 256, (20, 30), dtype=np.uint8) for _ in range(2))

@@ -1,0 +1,21 @@
+"""Layouts in, synthetic images out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.sampling import SamplingSettings
+    from fetalflex.pipeline.synthesis import Synthesis
+
+_HOMES = {"FetalFlexPipeline": "pipeline", "SamplingSettings": "sampling", "Synthesis": "synthesis"}
+
+__all__ = ["FetalFlexPipeline", "SamplingSettings", "Synthesis"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"fetalflex.pipeline.{_HOMES[name]}"), name)

@@ -106,7 +106,7 @@ def test_a_mask_and_the_plain_prompt(counterfactual: RunCommand) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--anomaly absent_stomach", "comes from --layout or from --dataset; give one"),
+        ("--anomaly absent_stomach", "the layout of scan.png is missing: give --layout"),
         ("--anomaly absent_stomach --layout scan.layout.json --dataset set", "give one of them"),
         ("--anomaly absent_stomak --layout scan.layout.json", "unknown anomaly 'absent_stomak'. Did you mean"),
         ("--anomaly cleft_lip --layout scan.layout.json", "cleft_lip shows on facial_sagittal"),

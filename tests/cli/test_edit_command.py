@@ -55,7 +55,7 @@ def test_only_what_an_edit_changes_is_drawn_anew(edit: RunCommand) -> None:
 
 def test_edits_without_effect_draw_the_whole_region_anew_and_say_so(edit: RunCommand) -> None:
     result = edit("--scale", "stomach:1")
-    assert result.stderr.startswith("the edits change no structure, so the whole region of the layout is drawn anew")
+    assert result.stderr.startswith("the edits change no structure, so the whole region of the layout is synthesised")
     changed = read_image(Path("scan.png")) != read_image(Path("new.png"))
     region = draw_roi_mask(LAYOUT, default_registry())
     assert not changed[~region].any()
@@ -147,9 +147,9 @@ def test_the_layout_of_another_image_is_doubted(edit: RunCommand, run: RunComman
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "what scan.png shows is not said: .* comes from --layout or from --dataset; .*there is scan.layout.json"),
-        ("--layout scan.png", "scan.png is an image, no layout file; give its layout, such as scan.layout.json"),
-        ("--layout .", r"\. is a folder, no layout file; if it is a data set, give --dataset"),
+        ("", "the layout of scan.png is missing: give --layout .*, or --dataset .*there is scan.layout.json"),
+        ("--layout scan.png", "scan.png is an image, not a layout file; give its layout, such as scan.layout.json"),
+        ("--layout .", r"\. is a folder, not a layout file; if it is a data set, give --dataset"),
         ("--layout annotations.json", "annotations.json holds the annotations of many images"),
         ("--layout scan.layout.json --dataset .", "give one of them"),
         ("--dataset .", "has no annotations.json|holds no image"),

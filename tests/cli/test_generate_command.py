@@ -239,7 +239,7 @@ def bad_files(folder: Path) -> None:
     [
         ("", "there is nothing to draw"),
         ("missing.json", "missing.json cannot be read"),
-        ("scan.png", "scan.png is an image, no layout file"),
+        ("scan.png", "scan.png is an image, not a layout file"),
         ("not.json", "not.json is not valid JSON"),
         ("unknown.json", "unknown.json: .*stomack"),
         ("scan.layout.json sub/scan.json", "scan.layout.json and sub/scan.json would both be written to out/scan.png"),

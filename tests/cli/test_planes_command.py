@@ -49,7 +49,7 @@ def test_planes_as_json(run: RunCommand, measured_model: Path) -> None:
 
 def test_a_model_that_was_not_measured_says_so(run: RunCommand, tiny_model: Path) -> None:
     text = run("planes", "--model", tiny_model).stdout
-    assert "was not measured" in text
+    assert "has not been measured" in text
     assert "Facial sagittal plane (facial_sagittal)" in text
 
 

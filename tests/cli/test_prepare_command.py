@@ -108,7 +108,7 @@ def test_planes_of_a_file(run: RunCommand, scans: Path, workplace: Path) -> None
     [
         (["--format", "dicom"], "unknown annotation format 'dicom'; choose one of coco"),
         (["--format", "table", "--plane", "moon"], "unknown plane 'moon'"),
-        (["--format", "table", "--label-map", "mark"], "--label-map 'mark' is no pair"),
+        (["--format", "table", "--label-map", "mark"], "--label-map 'mark' is not a pair"),
         (["--format", "table", "--columns", "file=A", "--columns", "file=B"], "--columns names 'file' twice"),
         (["--format", "table", "--split", "80,20"], "--split '80,20' must be three numbers"),
         (["--format", "table", "--patient-pattern", "("], "patient_pattern '(' is no regular expression"),
@@ -134,7 +134,7 @@ def test_pairs_are_divided_at_the_last_sign() -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "=b", "a=", "="])
 def test_what_is_no_pair(text: str) -> None:
-    with pytest.raises(FetalFlexError, match="is no pair; give it as name=name"):
+    with pytest.raises(FetalFlexError, match="is not a pair; give it as name=name"):
         parsed_pairs([text], "--o")
 
 

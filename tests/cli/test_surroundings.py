@@ -90,7 +90,7 @@ def test_a_working_directory_that_is_gone_is_told(
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert "the working directory is gone; change to one that exists" in run("info", "mini", code=2).stderr
+    assert "the working directory no longer exists; change to one that does" in run("info", "mini", code=2).stderr
     monkeypatch.chdir(tmp_path)
 
 

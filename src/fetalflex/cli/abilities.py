@@ -40,7 +40,7 @@ def abilities(
     Variants of every grade are synthesised on images of the split, and grey values tell whether what the anomaly
     demands is seen. DIR/abilities.md says how often, DIR/abilities.png shows all of them. With --into-model, `fetalflex
     anomaly list`, `fetalflex planes` and `fetalflex experiment anomalies` mark what the weights cannot draw. The same
-    command goes on where it was interrupted.
+    command resumes an interrupted run.
     """
     how = sampling.settings()
 

@@ -24,7 +24,7 @@ def ablation(
         typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.", show_default=False),
     ] = None,
     edits: Annotated[
-        bool, typer.Option("--edits/--no-edits", help="Test obedience on edited layouts too; takes longer.")
+        bool, typer.Option("--edits/--no-edits", help="Test adherence to edited layouts too; takes longer.")
     ] = True,
     steps: options.Steps = 50,
     guidance_layout: options.GuidanceLayout = 1.0,
@@ -36,12 +36,12 @@ def ablation(
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train the control branch anew without one part of the method at a time, and compare.
+    """Train the control branch from scratch without one part of the method at a time, and compare.
 
     All variants start from the denoiser of the file's `init` and have its budget of images. Left out in turn are the
     pre-alignment, the condition dropout and the SSIM term; and the whole method is sampled with SSA too. Guidance is
     off by default, since without dropout no null condition is learnt. DIR/ablation.md shows the table; the same
-    command goes on where it was interrupted.
+    command resumes an interrupted run.
     """
     import json
 

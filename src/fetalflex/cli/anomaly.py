@@ -21,7 +21,7 @@ _WIDTH = 100
 
 AnomaliesFile = Annotated[
     Path | None,
-    typer.Option("--anomalies", help="YAML file with anomalies beside the built-in ones.", show_default=False),
+    typer.Option("--anomalies", help="YAML file with anomalies in addition to the built-in ones.", show_default=False),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or title of an anomaly.")]
 
@@ -100,14 +100,15 @@ def apply(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="OUT.layout.json", help="Layout file to write.")],
     severity: Annotated[
-        str | None, typer.Option("--severity", help="Grade of the anomaly; else one is drawn.", show_default=False)
+        str | None,
+        typer.Option("--severity", help="Grade of the anomaly; drawn at random by default.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the variant.")] = 0,
     structure: Annotated[
         str | None,
         typer.Option(
             "--structure",
-            help="For displacement, size_change and absence: of which structure; else one is drawn.",
+            help="Structure of displacement, size_change and absence; drawn at random by default.",
             show_default=False,
         ),
     ] = None,
@@ -200,7 +201,7 @@ def _summary(entry: Anomaly, abilities: Abilities | None = None) -> dict[str, An
 
 def _demands(entry: Anomaly) -> list[str]:
     if entry.for_any and entry.demands:
-        return ["that the structure is seen, or not, where it is, or was, if grey values can tell"]
+        return ["that the structure is seen where it is, or no longer where it was, if grey values can tell"]
     return [str(test) for test in entry.tests()]
 
 

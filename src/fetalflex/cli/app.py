@@ -28,6 +28,7 @@ from fetalflex.cli.generate import generate
 from fetalflex.cli.grow import grow
 from fetalflex.cli.info import info
 from fetalflex.cli.init import init
+from fetalflex.cli.layout import layout
 from fetalflex.cli.measure import measure
 from fetalflex.cli.pack import pack
 from fetalflex.cli.planes import planes
@@ -46,11 +47,11 @@ _SURROUNDINGS = frozenset(
     )
     if hasattr(errno, name)
 )
-"""What the machine may refuse without anybody's mistake in the code: permissions, full and broken disks, names."""
+"""Errors of the machine rather than of the code: permissions, full and broken disks, names."""
 
 
 class _Commands(TyperGroup):
-    """Run a command and say in one line what stopped it; errors that nobody foresaw keep their traceback."""
+    """Run a command and say in one line what stopped it; unexpected errors keep their traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -68,7 +69,7 @@ class _Commands(TyperGroup):
             _stop("error: there is not enough memory for this; give smaller or fewer files", ExitCode.BAD_INPUT, error)
         except OSError as error:
             if error.errno == errno.ENOENT and not _has_working_directory():
-                told = "error: the working directory is gone; change to one that exists"
+                told = "error: the working directory no longer exists; change to one that does"
                 _stop(told, ExitCode.BAD_INPUT, error)
             if error.errno not in _SURROUNDINGS:
                 raise
@@ -117,6 +118,7 @@ app.command()(train)
 app.command()(generate)
 app.command(cls=EditCommand)(edit)
 app.command()(refine)
+app.command()(layout)
 app.command()(measure)
 app.command()(grow)
 app.command()(planes)
@@ -140,7 +142,7 @@ def _print_whatever_names_hold() -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line, and exit.
 
-    The status is 0 or an `ExitCode`; an error that nobody foresaw keeps its traceback.
+    The status is 0 or an `ExitCode`; an unexpected error keeps its traceback.
 
     Args:
         argv: Arguments without the program's name; those of the process if None.

@@ -52,7 +52,7 @@ def augment(
     layout ignored, copy of a real region or of another image) are made again from another seed. DIR becomes a data
     set folder; DIR/report.md says what was made and rejected, DIR/sheet.png shows images beside their sources.
 
-    The same command goes on where it was interrupted. Several processes share the work under
+    The same command resumes an interrupted run. Several processes share the work under
     `accelerate launch --multi_gpu -m fetalflex augment ...`. The exit code is 4 if images are missing in the end.
     """
     from fetalflex.augment import augment as make_set
@@ -110,7 +110,7 @@ def _planned(
     library: AnomalyLibrary,
     allow_synthetic: bool,
 ) -> list[Sample]:
-    """Return the samples of a plan; what does not fit is told with the plan's file."""
+    """Return the samples of a plan; what does not fit is reported with the plan's file."""
     from fetalflex.augment import plan_samples
 
     try:

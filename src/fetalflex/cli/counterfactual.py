@@ -37,18 +37,19 @@ def counterfactual(
         ),
     ] = None,
     severity: Annotated[
-        str | None, typer.Option("--severity", help="Grade of the anomaly; else one is drawn.", show_default=False)
+        str | None,
+        typer.Option("--severity", help="Grade of the anomaly; drawn at random by default.", show_default=False),
     ] = None,
     structure: Annotated[
         str | None,
         typer.Option(
             "--structure",
-            help="For displacement, size_change and absence: of which structure; else one is drawn.",
+            help="Structure of displacement, size_change and absence; drawn at random by default.",
             show_default=False,
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of what is drawn, and of the noise.")
+        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the variant and of the noise.")
     ] = 0,
     margin: Annotated[
         float,
@@ -56,15 +57,15 @@ def counterfactual(
             "--margin",
             min=0,
             max=1,
-            help="The images may differ where the anomaly changes structures, and this far round them, as a share of "
-            "the longer image side; all else is the source's, unless --roi says otherwise.",
+            help="How far around the structures that the anomaly changes the images may differ, as a fraction of the "
+            "longer image side; all else is the source's, unless --roi says otherwise.",
         ),
     ] = MARGIN,
     whole_region: Annotated[
         bool, typer.Option("--whole-region", help="Synthesise the whole body, and let the images differ there.")
     ] = False,
     plain_prompt: Annotated[
-        bool, typer.Option("--plain-prompt", help="Leave the anomaly's words out of the abnormal image's prompt.")
+        bool, typer.Option("--plain-prompt", help="Omit the anomaly's words from the abnormal image's prompt.")
     ] = False,
     model: options.Model = "mini",
     roi: options.EditRoiMode = None,
@@ -79,7 +80,7 @@ def counterfactual(
 ) -> None:
     """Synthesise an image twice, normal and with an anomaly.
 
-    Both have the same background and start from the same noise. They are drawn, and differ, only round what the
+    Both have the same background and start from the same noise. They are drawn, and differ, only around what the
     anomaly changes; everywhere else they equal the source, pixel for pixel.
     OUT holds both images with their layouts, the anomaly's recipe, the mask of where they may differ, the difference
     (exact, and as a picture), what was measured (pair.json), and a sheet that shows it all.

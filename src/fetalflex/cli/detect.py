@@ -28,15 +28,11 @@ def detect(
     plane: Annotated[
         str, typer.Option("--plane", help="Plane of all images, by name or synonym; auto finds each image's own.")
     ] = "auto",
-    min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, help="Leave out boxes that score less.")
-    ] = 0.3,
+    min_score: Annotated[float, typer.Option("--min-score", min=0, max=1, help="Omit boxes with a lower score.")] = 0.3,
     review_below: Annotated[
-        float, typer.Option("--review-below", min=0, max=1, help="Mark what scores less for review.")
+        float, typer.Option("--review-below", min=0, max=1, help="Mark images and boxes with a lower score for review.")
     ] = 0.5,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")
-    ] = 16,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")] = 16,
     device: options.Device = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace a folder of detections that is there.")] = False,
     as_json: options.AsJson = False,
@@ -45,7 +41,7 @@ def detect(
 
     DIR becomes a data set folder: annotations.json with scores, and images/. Beside these lie layouts/, one layout file
     per image, for `fetalflex edit`; review-1.png and so on, the most doubtful images first; and detections.json. Boxes
-    are upright, at most one per structure. They are proposals, to be looked at before they serve as labels.
+    are upright, at most one per structure. They are proposals: review them before they serve as labels.
     """
     from fetalflex.cli.inputs import load_detector
     from fetalflex.detection.folder import DETECTIONS, DetectionSettings, detect_into_folder

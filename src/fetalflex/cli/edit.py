@@ -44,19 +44,20 @@ def edit(
     ] = None,
     dataset: options.FromDataset = None,
     move: Annotated[
-        list[str] | None, _edit_option("move", "STRUCTURE:DX,DY", "Move: stomach:+20,-10 or +5%,-3% or +4mm,0mm.")
+        list[str] | None,
+        _edit_option("move", "STRUCTURE:DX,DY", "Move a structure: stomach:+20,-10 or +5%,-3% or +4mm,0mm."),
     ] = None,
     scale: Annotated[
         list[str] | None,
         _edit_option("scale", "STRUCTURE:F[,F]", "Scale about the centre: stomach:1.5 or 150% or 1.5,1.0."),
     ] = None,
     resize: Annotated[
-        list[str] | None, _edit_option("resize", "STRUCTURE:WxH", "Give another size: stomach:60x40 or 5%x4%.")
+        list[str] | None, _edit_option("resize", "STRUCTURE:WxH", "Set the size: stomach:60x40 or 5%x4%.")
     ] = None,
     rotate: Annotated[
-        list[str] | None, _edit_option("rotate", "STRUCTURE:DEGREES", "Turn clockwise about the centre: skull:15.")
+        list[str] | None, _edit_option("rotate", "STRUCTURE:DEGREES", "Rotate clockwise about the centre: skull:15.")
     ] = None,
-    remove: Annotated[list[str] | None, _edit_option("remove", "STRUCTURE", "Take away: stomach.")] = None,
+    remove: Annotated[list[str] | None, _edit_option("remove", "STRUCTURE", "Remove a structure: stomach.")] = None,
     add: Annotated[
         list[str] | None,
         _edit_option("add", "STRUCTURE:X,Y[,WxH]", "Add at a centre: stomach:120,90 (usual size) or 120,90,60x40."),
@@ -66,7 +67,7 @@ def edit(
     ] = None,
     alone: Annotated[
         bool,
-        typer.Option("--alone", help="Move, scale, resize or turn a skull, abdomen or thorax without what lies in it."),
+        typer.Option("--alone", help="Move, scale, resize or rotate a skull, abdomen or thorax without its contents."),
     ] = False,
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="Recipe file of edits, applied first.", show_default=False)
@@ -85,7 +86,8 @@ def edit(
             "--strength",
             min=0.01,
             max=1,
-            help="Share of the steps that is gone: below 1 the source guides what is drawn in the region.",
+            help="Fraction of the denoising schedule to run. Below 1 the source, noised to that level, guides what is "
+            "drawn in the region; 1 starts from pure noise.",
         ),
     ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the noise.")] = 0,
@@ -98,10 +100,10 @@ def edit(
 ) -> None:
     """Edit the anatomy of an image.
 
-    Edits are applied in the order typed, each as often as given; lateral_ventricle[1] means the second of several. A
-    skull, abdomen or thorax takes along what lies in it. What lay under the changed structures before and what lies
-    there now is synthesised, and a little round it; every pixel outside stays as it was. The edited layout is written
-    beside the image, as OUT.layout.json.
+    Edits are applied in the order given, and every option may be repeated; lateral_ventricle[1] means the second of
+    several. A skull, abdomen or thorax takes its contents along. The region to synthesise covers each changed
+    structure, where it was and where it is, and a margin; every pixel outside stays as it was. The edited layout is
+    written beside the image, as OUT.layout.json.
     """
     from fetalflex.anatomy import changed_structures
     from fetalflex.cli import inputs
@@ -123,7 +125,7 @@ def edit(
     if not isinstance(region, str):
         inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
     elif region == options.EditRoi.CHANGED and not changed_structures(scan.layout, after):
-        typer.echo("the edits change no structure, so the whole region of the layout is drawn anew", err=True)
+        typer.echo("the edits change no structure, so the whole region of the layout is synthesised", err=True)
     others = [path for path in (save_recipe, compare) if path is not None]
     read = [*scan.files, *(path for path in (recipe, mask) if path is not None)]
     outputs = check_sample_outputs(planned, after, others, read, force)

@@ -40,7 +40,7 @@ def evaluate(
         bool,
         typer.Option(
             "--edits/--no-edits",
-            help="Test obedience on edited layouts: takes two syntheses more of each image with a stomach or skull.",
+            help="Test adherence to edited layouts: takes two more syntheses of each image with a stomach or skull.",
         ),
     ] = True,
     audit: Annotated[
@@ -116,8 +116,8 @@ def evaluate(
     asked for.
 
     DIR/report.md shows all numbers with confidence intervals, report.json the same for programs, samples.csv each
-    image, sheet.png, edits.png, names.png, fidelity.png and nearest.png some of them. The same command goes on where
-    it was interrupted.
+    image, sheet.png, edits.png, names.png, fidelity.png and nearest.png some of them. The same command resumes
+    an interrupted run.
     """
     from fetalflex.cli.inputs import load_detector, load_pipeline, load_registry
 

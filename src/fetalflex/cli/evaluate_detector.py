@@ -21,7 +21,7 @@ def evaluate_detector(
     planes: options.Planes = None,
     min_quality: options.MinQuality = None,
     tell_plane: Annotated[
-        bool, typer.Option("--tell-plane", help="Tell the detector each image's plane; else it has to find it.")
+        bool, typer.Option("--tell-plane", help="Give the detector each image's plane; it has to find it otherwise.")
     ] = False,
     batch_size: options.BatchSize = 16,
     device: options.Device = "auto",
@@ -30,8 +30,8 @@ def evaluate_detector(
 ) -> None:
     """Measure a detector on images that it was not trained on.
 
-    Measured are average precision as COCO defines it, by plane and structure, and how often the plane is found. A
-    structure is judged on those images alone whose source annotates it. DIR/report.md shows all numbers, report.json
+    Reports average precision as COCO defines it, by plane and structure, and how often the plane is right. A structure
+    is judged only on images whose source annotates it. DIR/report.md shows all numbers, report.json
     the same for programs, sheet.png found boxes.
     """
     from fetalflex.cli.inputs import load_detector

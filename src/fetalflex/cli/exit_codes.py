@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit statuses beside 0 for success and 1 for an error that nobody foresaw, which shows its traceback."""
+    """Exit statuses beside 0 for success and 1 for an unexpected error, which shows its traceback."""
 
     BAD_INPUT = 2
     DIVERGED = 3

@@ -37,20 +37,21 @@ def generate(
         ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="Of the data set, only train, val or test.", show_default=False)
+        str | None,
+        typer.Option("--split", help="Only this split of the data set: train, val or test.", show_default=False),
     ] = None,
     plane: Annotated[
-        str | None, typer.Option("--plane", help="Of the data set, only this plane.", show_default=False)
+        str | None, typer.Option("--plane", help="Only this plane of the data set.", show_default=False)
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Of the data set, only the first N.", show_default=False)
+        int | None, typer.Option("--limit", min=1, help="Only the first N images of the data set.", show_default=False)
     ] = None,
     no_source: Annotated[
-        bool, typer.Option("--no-source", help="Synthesise whole images, with nothing kept from the data set's.")
+        bool, typer.Option("--no-source", help="Synthesise whole images; keep nothing of those in the data set.")
     ] = False,
     image: Annotated[
         Path | None,
-        typer.Option("--image", help="Source image of the only layout; its background is kept.", show_default=False),
+        typer.Option("--image", help="Source image of a single layout; its background is kept.", show_default=False),
     ] = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
@@ -71,9 +72,7 @@ def generate(
     ] = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: SamplingOptions = DEFAULTS,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")
-    ] = 4,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -83,7 +82,7 @@ def generate(
 
     The layouts come from files or, with --dataset, from the records of a data set. Each image is written as NAME.png,
     with NAME.layout.json beside it. With a source image (--image, or the images of a data set) only the region to
-    synthesise changes; every pixel outside stays as it was. The same command goes on where it was interrupted.
+    synthesise changes; every pixel outside stays as it was. The same command resumes an interrupted run.
     """
     from fetalflex.cli.generated import GeneratedImages
     from fetalflex.cli.inputs import check_roi_options, load_pipeline, load_registry, read_region
@@ -213,7 +212,7 @@ def _finished(jobs: list[Job], known: GeneratedImages, facts_of: Callable[[Job],
         if differences := known.differences(job, facts_of(job)):
             raise FetalFlexError(
                 f"{job.path} was made with other settings ({'; '.join(differences[:_SHOWN_DIFFERENCES])}); give "
-                "another folder, the same settings to go on, or --force to make it anew"
+                "another folder, the same settings to resume, or --force to start over"
             )
         if known.is_finished(job):
             finished.add(number)

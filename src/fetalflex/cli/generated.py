@@ -1,4 +1,4 @@
-"""What a folder of generated images was made of, so that the same command goes on there and another one is refused."""
+"""What a folder of generated images was made of, so that the same command resumes there and another one is refused."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _ends_in_a_line(file: Any) -> bool:
 
 
 def _changed(path: Path) -> str:
-    return f"{path} has been changed since it was made; move it, give another folder, or --force to make it anew"
+    return f"{path} has been changed since it was made; move it, give another folder, or --force to make it again"
 
 
 def _array_digest(values: np.ndarray) -> str:

@@ -19,8 +19,8 @@ def grow(
         typer.Option(
             "--set",
             metavar="TARGET",
-            help="What a measure is to become: '22w3d, HC 5th centile', '22w3d, HC -2 SD' or 'LV 12 mm'. As often as "
-            "needed; set in the order typed.",
+            help="New value of a measure: '22w3d, HC 5th centile', '22w3d, HC -2 SD' or 'LV 12 mm'. Repeatable; set in "
+            "the order given.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="OUT.json", help="Layout file to write.")],
@@ -45,7 +45,7 @@ def grow(
 ) -> None:
     """Set the measures of a layout to centiles of a gestational age, or to millimetres.
 
-    HC, BPD and OFD scale the skull, AC the abdomen, and what lies in them follows; LV, NB and NT scale the structure
+    HC, BPD and OFD scale the skull, AC the abdomen, each with its contents; LV, NB and NT scale the structure
     itself across or along. Charts are of INTERGROWTH-21st (HC, BPD, OFD, AC) and Almog 2003 (LV).
     """
     from fetalflex.anatomy import biometry_recipe, measure_all, parse_growth_target

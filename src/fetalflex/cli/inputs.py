@@ -77,11 +77,11 @@ def load_layout(path: Path, registry: Registry) -> Layout:
     """
     if is_image_file(path):
         raise FetalFlexError(
-            f"{path} is an image, no layout file; give its layout, such as {path.with_suffix('.layout.json')}, or "
+            f"{path} is an image, not a layout file; give its layout, such as {path.with_suffix('.layout.json')}, or "
             "--dataset with the data set that holds the image"
         )
     if path.is_dir():
-        raise FetalFlexError(f"{path} is a folder, no layout file; if it is a data set, give --dataset {path}")
+        raise FetalFlexError(f"{path} is a folder, not a layout file; if it is a data set, give --dataset {path}")
     try:
         layout = Layout.load(path)
     except FetalFlexError as error:
@@ -155,7 +155,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     """Return (H, W) bool from an image with two values, False where it is black or transparent.
 
     Raises:
-        FetalFlexError: If it is no image, all black, or holds more values; the message names the file.
+        FetalFlexError: If it is not an image, all black, or holds more values; the message names the file.
     """
     grey, opaque = read_image(path), visible(path)
     if opaque is not None:

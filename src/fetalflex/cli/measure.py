@@ -41,7 +41,7 @@ def measure(
 
     HC, BPD and OFD are those of the ellipse in the skull's box, AC that of the abdomen's; LV is the width of the
     lateral ventricle, NB the length of the nasal bone, NT the thickness of the nuchal translucency, each as drawn. For
-    research only: boxes are no calliper placements.
+    research only: boxes are not calliper placements.
     """
     from fetalflex.anatomy import GestationalAge
     from fetalflex.cli.inputs import load_registry, with_spacing

@@ -48,12 +48,12 @@ def names(
 ) -> None:
     """Exchange the names of two boxes, for all pairs of structures of a plane, and see whether the content follows.
 
-    A model that tells boxes from background but not from each other obeys every move and every removal, and draws
-    all structures alike. Here boxes, background, noise and prompt stay the same; only the names change. Pairs count
-    whose brightness differs in the real images of the split.
+    A model that can tell boxes from background but not from each other follows every move and every removal, and
+    draws all structures alike. Here boxes, background, noise and prompt stay the same; only the names change. Only
+    pairs whose brightness differs in the real images of the split are scored.
 
-    DIR/names.md shows all pairs, names.json the same for programs, names.png one image of each. The same command goes
-    on where it was interrupted.
+    DIR/names.md shows all pairs, names.json the same for programs, names.png one image of each. The same command
+    resumes an interrupted run.
     """
     how = sampling.settings()
 

@@ -44,12 +44,15 @@ Planes = Annotated[
 MinQuality = Annotated[
     int | None,
     typer.Option(
-        "--min-quality", min=0, help="Only images rated at least so, 0 to 3, or not at all.", show_default=False
+        "--min-quality",
+        min=0,
+        help="Minimum image quality, 0 to 3; unrated images are always included.",
+        show_default=False,
     ),
 ]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")]
 RoiOfAll = Annotated[
-    Roi, typer.Option("--roi", help="Region to synthesise; auto, box, structures or full, as for fetalflex generate.")
+    Roi, typer.Option("--roi", help="Region to synthesise: auto, box, structures or full, as in fetalflex generate.")
 ]
 Model = Annotated[
     str, typer.Option("--model", help="Model folder, or the name of one in weights/.", metavar="NAME_OR_FOLDER")
@@ -58,8 +61,8 @@ Prompt = Annotated[
     str | None,
     typer.Option(
         "--prompt",
-        help="Text in place of the prompt made from the layout. The layout says what is drawn; how much a prompt "
-        "changes, the model's card says.",
+        help="Text in place of the prompt made from the layout. The layout decides what is drawn; the model's card "
+        "says how much a prompt changes.",
         show_default=False,
     ),
 ]
@@ -67,9 +70,9 @@ RoiMode = Annotated[
     Roi | None,
     typer.Option(
         "--roi",
-        help="Region to synthesise; the rest is kept from the source image. outline is the ellipse in the box of the "
-        "plane's outline, structures are all boxes with a margin, full is the whole image, auto is the outline if "
-        "there is one, else structures, box the same with the outline's box in place of the ellipse.",
+        help="Region to synthesise; the rest is kept from the source image. outline: the ellipse in the box of the "
+        "plane's outline. structures: all boxes with a margin. full: the whole image. auto: the outline if there is "
+        "one, else structures. box: as auto, but the outline's box in place of its ellipse.",
         show_default="auto",
     ),
 ]
@@ -77,10 +80,10 @@ EditRoiMode = Annotated[
     EditRoi | None,
     typer.Option(
         "--roi",
-        help="Region to synthesise; the rest is kept from the source image. changed are the structures that the edit "
-        "changes, where they were and where they are, with a margin; of a skull or abdomen all that lies in it. auto "
-        "is the whole body, before and after: the ellipse in the outline's box, else all structures; outline, box, "
-        "structures and full as for generate.",
+        help="Region to synthesise; the rest is kept from the source image. changed: the structures that the edit "
+        "changes, where they were and where they are, with a margin, and for a skull or abdomen all its contents. "
+        "auto: the whole body, before and after, as the ellipse in the outline's box, else all structures. outline, "
+        "box, structures and full: as in generate.",
         show_default="changed",
     ),
 ]
@@ -88,14 +91,17 @@ Mask = Annotated[
     Path | None,
     typer.Option(
         "--mask",
-        help="Region to synthesise as a two-valued image of the layout's size, in place of --roi: black is kept, the "
+        help="Region to synthesise, in place of --roi, as a two-valued image of the layout's size: black is kept, the "
         "other value is synthesised.",
         show_default=False,
     ),
 ]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Denoising steps.")]
 GuidanceLayout = Annotated[
-    float, typer.Option("--guidance-layout", min=0, max=30, help="How strongly the layout pulls; 1 is off.")
+    float,
+    typer.Option(
+        "--guidance-layout", min=0, max=30, help="Weight of classifier-free guidance on the layout; 1 is off."
+    ),
 ]
 NegativePrompt = Annotated[
     str | None,
@@ -109,7 +115,7 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda; auto t
 RegistryFile = Annotated[
     Path | None,
     typer.Option(
-        "--registry", help="YAML file with planes and structures beside the built-in ones.", show_default=False
+        "--registry", help="YAML file with planes and structures in addition to the built-in ones.", show_default=False
     ),
 ]
 FromDataset = Annotated[
@@ -135,7 +141,7 @@ Compare = Annotated[
     typer.Option(
         "--compare",
         metavar="FILE.gif|FILE.png",
-        help="Write before and after beside each other (.png) or in turn (.gif), too.",
+        help="Also write before and after side by side (.png) or in turn (.gif).",
         show_default=False,
     ),
 ]
@@ -152,9 +158,9 @@ PixelSpacing = Annotated[
 ]
 AllowSynthetic = Annotated[
     bool,
-    typer.Option("--allow-synthetic", help="Take synthetic images of the data as if they were real; else refuse them."),
+    typer.Option("--allow-synthetic", help="Treat synthetic images in the data as real; they are refused otherwise."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -164,6 +170,6 @@ def names_in(text: str | None) -> tuple[str, ...]:
 
 
 def was_given(context: typer.Context, name: str) -> bool:
-    """Say whether an option stands on the command line, even if with its default value."""
+    """Say whether an option was given on the command line, even with its default value."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

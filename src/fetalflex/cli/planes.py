@@ -25,9 +25,9 @@ def planes(
 ) -> None:
     """List planes and their structures with titles, synonyms and typical sizes, and what MODEL has learnt of them.
 
-    A typical size is width x height as a share of the plane's outline, or of the image where it has none. Learnt is a
-    structure that images of the training split show, so many of them; drawn says whether it was seen in syntheses of
-    held-out layouts, where grey values can tell.
+    A typical size is width x height as a fraction of the plane's outline, or of the image where it has none. "learnt"
+    counts the training images that show the structure; "drawn" says whether it was seen in syntheses of held-out
+    layouts, where grey values can tell.
     """
     from fetalflex.abilities import abilities_of_named
     from fetalflex.cli.inputs import load_registry
@@ -40,7 +40,7 @@ def planes(
         return
     typer.echo("\n\n".join(_text(one, registry, abilities) for one in chosen))
     if abilities is None:
-        typer.echo(f"\nWhat {model} has learnt was not measured; `fetalflex experiment abilities` does that.")
+        typer.echo(f"\nWhat {model} has learnt has not been measured; run `fetalflex experiment abilities`.")
     else:
         typer.echo(f"\nlearnt, drawn: of {abilities.model}, as measured (`abilities.json` in its folder)")
 

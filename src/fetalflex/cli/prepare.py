@@ -51,7 +51,11 @@ def prepare(
     ] = None,
     patient_pattern: Annotated[
         str | None,
-        _option("--patient-pattern", "REGEX", "Searched in file names; its one group is the patient id."),
+        _option(
+            "--patient-pattern",
+            "REGEX",
+            "Regular expression searched for in file names; its one group is the patient id.",
+        ),
     ] = None,
     images: Annotated[str | None, _option("--images", "DIR", "Folder of the images, relative to the source.")] = None,
     annotations: Annotated[
@@ -61,7 +65,7 @@ def prepare(
         bool, typer.Option("--fractional", help="Coordinates of a table are fractions of the image.")
     ] = False,
     rotated: Annotated[
-        bool, typer.Option("--rotated", help="Polygons and masks become rotated boxes, not upright ones.")
+        bool, typer.Option("--rotated", help="Turn polygons and masks into rotated boxes, not upright ones.")
     ] = False,
     min_area: Annotated[int, typer.Option("--min-area", help="Smallest part of a mask that counts, in pixels.")] = 25,
     box_unit: Annotated[
@@ -83,14 +87,12 @@ def prepare(
         str | None,
         _option("--exif", "apply|ignore", "Boxes are for pictures as EXIF turns them, or as stored."),
     ] = None,
-    keep_unannotated: Annotated[
-        bool, typer.Option("--keep-unannotated", help="Take images without boxes too.")
-    ] = False,
+    keep_unannotated: Annotated[bool, typer.Option("--keep-unannotated", help="Include images without boxes.")] = False,
     seed: Annotated[
         int, typer.Option("--seed", help="Another seed gives another division into train, val and test.")
     ] = 0,
     split: Annotated[
-        str, typer.Option("--split", metavar="A,B,C", help="Per cent of the patients in train, val and test.")
+        str, typer.Option("--split", metavar="A,B,C", help="Percentages of the patients in train, val and test.")
     ] = "80,10,10",
     keep_splits: Annotated[
         bool, typer.Option("--keep-splits", help="Keep the splits that the source names; draw only the others.")
@@ -146,13 +148,13 @@ def parsed_pairs(texts: list[str], option: str) -> dict[str, str]:
     """Return the dictionary of texts such as "a=b"; only the last "=" divides, since labels may hold one.
 
     Raises:
-        FetalFlexError: If a text is no pair, or a key is given twice.
+        FetalFlexError: If a text is not a pair, or a key is given twice.
     """
     pairs: dict[str, str] = {}
     for text in texts:
         key, equals, value = (part.strip() for part in text.rpartition("="))
         if not (key and equals and value):
-            raise FetalFlexError(f"{option} {text!r} is no pair; give it as name=name")
+            raise FetalFlexError(f"{option} {text!r} is not a pair; give it as name=name")
         if key in pairs:
             raise FetalFlexError(f"{option} names {key!r} twice, as {pairs[key]!r} and {value!r}")
         pairs[key] = value
@@ -170,7 +172,7 @@ def parsed_split(text: str) -> tuple[float, float, float]:
     except ValueError as error:
         raise FetalFlexError(f"--split {text!r} must be three numbers with commas, such as 80,10,10") from error
     if not (min(train, val, test) >= 0 and abs(train + val + test - 100) < 1e-6):
-        raise FetalFlexError(f"--split {text!r} must be three per cents of at least 0 that sum to 100")
+        raise FetalFlexError(f"--split {text!r} must be three percentages of at least 0 that sum to 100")
     return train / 100, val / 100, test / 100
 
 

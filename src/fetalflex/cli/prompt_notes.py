@@ -1,4 +1,4 @@
-"""What to tell of what is asked for: words and structures that the model has never learnt, and what prompts change."""
+"""Notes on a request: words and structures that the model has never learnt, and what prompts change."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def layout_notes(pipeline: FetalFlexPipeline, model: str, layouts: Iterable[Layo
         is_learnt = name in structures and (not channels or name in channels)
         if name and not (is_learnt and (ability is None or ability.training_images)):
             unlearnt.append(name)
-    told = [*(f"the plane {name}" for name in unknown_planes), *dict.fromkeys(unlearnt)]
-    if told:
+    unknown = [*(f"the plane {name}" for name in unknown_planes), *dict.fromkeys(unlearnt)]
+    if unknown:
         yield (
-            f"this model has never learnt {', '.join(told)}: no image that it was trained on has it, so what is drawn "
+            f"this model has never learnt {', '.join(unknown)}: no training image has it, so what is drawn "
             "there is chance; train the model on images that show it"
         )
 

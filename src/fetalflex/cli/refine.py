@@ -1,4 +1,4 @@
-"""`fetalflex refine`: work out organs of a draft once more (OSM)."""
+"""`fetalflex refine`: re-synthesise organs of a draft image (OSM)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def refine(
         typer.Option(
             "--organ",
             metavar="STRUCTURE",
-            help="Refine where the layout has this structure; given several times, all are refined in one pass.",
+            help="Refine the region of this structure of the layout; repeatable, all are refined in one pass.",
             show_default=False,
         ),
     ] = None,
@@ -40,8 +40,7 @@ def refine(
         typer.Option(
             "--mask",
             metavar="ORGAN.png",
-            help="Where an organ is, as a two-valued image of the draft's size; as often as needed, also beside "
-            "--organ.",
+            help="Region of an organ, as a two-valued image of the draft's size; repeatable, also with --organ.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +50,8 @@ def refine(
             "--strength",
             min=0.01,
             max=1,
-            help="Share of the steps that is gone: little keeps the draft's structure, 1 forgets it.",
+            help="Fraction of the denoising schedule to run: the draft is first noised to that level. Small values "
+            "keep its structure, 1 starts from pure noise.",
         ),
     ] = 0.6,
     compare: options.Compare = None,
@@ -65,10 +65,10 @@ def refine(
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
 ) -> None:
-    """Refine organs of a draft.
+    """Re-synthesise organs of a draft image: the second sampling stage (OSM).
 
-    Inside the organs' regions the draft is noised as far as --strength says and denoised under prompt and layout; every
-    pixel outside stays as it was. The layout is written beside the image, as OUT.layout.json.
+    Inside the organs' regions the draft is noised to the level that --strength sets and denoised under prompt and
+    layout; every pixel outside stays as it was. The layout is written beside the image, as OUT.layout.json.
     """
     import numpy as np
 

@@ -31,19 +31,24 @@ class SamplingOptions:
 
     sampler: Annotated[
         str,
-        typer.Option("--sampler", help="ddim, or the faster converging dpm++ or unipc, good from about 10 steps on."),
+        typer.Option(
+            "--sampler", help="ddim, or dpm++ or unipc, which converge faster and are good from about 10 steps."
+        ),
     ] = "ddim"
     steps: Steps = 20
     eta: Annotated[
         float, typer.Option("--eta", min=0, max=1, help="0 is deterministic DDIM, 1 is ancestral sampling.")
     ] = 0.0
     guidance_prompt: Annotated[
-        float, typer.Option("--guidance-prompt", min=0, max=30, help="How strongly the prompt pulls; 1 is off.")
+        float,
+        typer.Option(
+            "--guidance-prompt", min=0, max=30, help="Weight of classifier-free guidance on the prompt; 1 is off."
+        ),
     ] = 1.0
     guidance_layout: GuidanceLayout = 2.0
     guidance_edit: Annotated[
         float | None,
-        typer.Option("--guidance-edit", min=0, max=30, help="How strongly what an edit has changed pulls; 0 is off."),
+        typer.Option("--guidance-edit", min=0, max=30, help="Weight of guidance on what an edit changes; 0 is off."),
     ] = None
     ssa: Annotated[
         bool,
@@ -52,13 +57,13 @@ class SamplingOptions:
         ),
     ] = False
     ssa_weight: Annotated[
-        float, typer.Option("--ssa-weight", min=0, max=1, help="With --ssa, how strongly it smooths at high noise.")
+        float, typer.Option("--ssa-weight", min=0, max=1, help="With --ssa: how strongly it smooths at high noise.")
     ] = 1.0
     ssa_paper: Annotated[
         bool,
         typer.Option(
             "--ssa-paper",
-            help="SSA as the paper writes it: the noisy latent itself is smoothed, as strongly at every step.",
+            help="SSA as in the paper: smooth the noisy latent itself, equally at every step.",
         ),
     ] = False
     resample: Annotated[
@@ -66,25 +71,26 @@ class SamplingOptions:
         typer.Option(
             "--resample",
             metavar="JUMPxREPEATS",
-            help="Go each stretch of JUMP steps REPEATS times, as RePaint does: 5x3. Takes REPEATS times as long.",
+            help="RePaint's resampling: denoise each stretch of JUMP steps REPEATS times, as in 5x3. Takes REPEATS "
+            "times as long.",
             show_default=False,
         ),
     ] = None
     finish: Annotated[
         bool,
         typer.Option(
-            "--finish/--no-finish", help="Fit the region into its image; without, it is pasted with a hard rim."
+            "--finish/--no-finish", help="Fit the region into its image; otherwise it is pasted with a hard rim."
         ),
     ] = True
     membrane: Annotated[
         bool,
         typer.Option(
-            "--membrane/--no-membrane", help="Continue the difference of grey at the rim into the region, fading."
+            "--membrane/--no-membrane", help="Continue the grey difference at the rim into the region, fading out."
         ),
     ] = True
     tone: Annotated[
         bool,
-        typer.Option("--tone/--no-tone", help="Fit the brightness of a large region to the tissue round it."),
+        typer.Option("--tone/--no-tone", help="Match the brightness of a large region to the tissue around it."),
     ] = True
     texture: Annotated[
         bool,
@@ -97,8 +103,8 @@ class SamplingOptions:
         typer.Option(
             "--feather",
             min=0,
-            help="Width in pixels, inside the region, over which synthesis and source are blended; "
-            "a width that suits the region, if none is given.",
+            help="Width in pixels, inside the region, over which synthesis and source are blended; chosen to suit the "
+            "region by default.",
             show_default=False,
         ),
     ] = None
@@ -106,14 +112,14 @@ class SamplingOptions:
         bool,
         typer.Option(
             "--whole-image",
-            help="Show the model the whole source image; else it sees the image round anatomy and region alone, "
-            "enlarged, so that small anatomy gets detail.",
+            help="Show the model the whole source image; by default it sees a close-up of anatomy and region, so that "
+            "small anatomy gets detail.",
         ),
     ] = False
     precision: Annotated[
         str,
         typer.Option(
-            "--precision", help="fp32, or bf16, which is faster on hardware that knows it; images differ by a little."
+            "--precision", help="fp32, or bf16, which is faster on hardware that supports it; images differ slightly."
         ),
     ] = "fp32"
 

@@ -42,7 +42,7 @@ class Scan:
 def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:
     """Read an image and its layout, from two files or from a data set.
 
-    A layout that seems to be that of another image is used, but told about on standard error.
+    A layout that seems to be that of another image is used, with a warning on standard error.
 
     Args:
         image: Image file, or an image of the data set; see `find_record`.
@@ -134,7 +134,7 @@ def _where_layouts_come_from(image: Path) -> str:
     own = image.with_suffix(".layout.json")
     hint = f" (there is {own})" if own.is_file() else ""
     return (
-        f"what {image} shows is not said: what an image shows comes from --layout or from --dataset; give one of them. "
+        f"the layout of {image} is missing: give --layout with its file, or --dataset with the data set that holds it. "
         f"Every image that is synthesised has its layout beside it{hint}, `fetalflex detect` writes layouts of scans, "
         "and `fetalflex prepare` makes a data set of annotated ones"
     )

@@ -35,11 +35,11 @@ def strengths(
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure obedience, seam and tone of local edits by kind of edit and strength.
+    """Measure adherence, seam and tone of local edits by kind of edit and strength.
 
-    With a strength below 1 an edit starts at the source itself, partly noised, which keeps its tone and loses some
-    obedience. DIR/strengths.md shows how much of each, for moved, enlarged, shrunk and removed structures,
-    strengths.json the same for programs. The same command goes on where it was interrupted.
+    With a strength below 1 an edit starts from the noised source, which keeps its tone and costs some adherence.
+    DIR/strengths.md shows how much of each, for moved, enlarged, shrunk and removed structures, strengths.json the
+    same for programs. The same command resumes an interrupted run.
     """
     tried = _strengths(strengths)
     how = sampling.settings()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """The stages of a model, in the order in which it is trained; the detector, which stands for itself; a recipe."""
+    """The stages of a model, in the order of training; the detector, which is a model of its own; a recipe."""
 
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
@@ -140,7 +140,7 @@ def _duration(seconds: float) -> str:
 
 
 def _stage_in_file(path: Path) -> Any:
-    """Return the stage that a run's file names; None if it names none, or cannot be read, which is told elsewhere."""
+    """Return the stage named in a run file; None if it names none or cannot be read, which `load_run_config` reports."""
     from fetalflex.anatomy.yaml_files import read_yaml
 
     with contextlib.suppress(FetalFlexError):

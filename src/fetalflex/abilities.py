@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
 from fetalflex.checks import finite_number, mapping_with_keys, text, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.files.json_files import json_text, read_json, tagged_with
 from fetalflex.models.locate import find_model
 
 ABILITIES = "abilities.json"

@@ -14,7 +14,7 @@ from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.samples import Sample
 from fetalflex.data import DatasetFolder, Record
-from fetalflex.evaluation.grey_vectors import grey_vector
+from fetalflex.evaluation.copies.grey_vectors import grey_vector
 
 REGISTRY = default_registry()
 

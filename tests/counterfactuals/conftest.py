@@ -3,21 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fetalflex.anatomy import Box, Layout, PlacedStructure
 from fetalflex.anatomy.anomalies import Variant, default_library
 from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
-from fetalflex.pipeline.pipeline import FetalFlexPipeline
-
-ABDOMEN = Layout(
-    "abdominal_transverse",
-    120,
-    80,
-    (
-        PlacedStructure("abdomen", Box(50, 42, 60, 56)),
-        PlacedStructure("stomach", Box(40, 44, 14, 10)),
-        PlacedStructure("spine", Box(70, 36, 10, 10)),
-    ),
-)
+from fetalflex.pipeline import FetalFlexPipeline
+from small_layouts import ABDOMEN
 
 
 @pytest.fixture(scope="session")

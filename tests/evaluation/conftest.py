@@ -7,7 +7,7 @@ import torch
 
 from fetalflex.data import DatasetFolder
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
-from fetalflex.evaluation.extractors import Lite0Features
+from fetalflex.evaluation.metrics.extractors import Lite0Features
 from fetalflex.evaluation.results import Results
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import SamplingSettings

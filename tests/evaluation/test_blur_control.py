@@ -11,9 +11,9 @@ from scipy import ndimage
 from fetalflex.evaluation.blur_control import measure_blur, sigma_of_contrast
 from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.intervals import patient_draws, sampled_mean
-from fetalflex.evaluation.metrics import CONTROLLED
-from fetalflex.evaluation.quality import likeness
-from fetalflex.evaluation.region_rulers import Region, RegionSet, ruler_metrics, values_of_regions
+from fetalflex.evaluation.metrics.catalogue import CONTROLLED
+from fetalflex.evaluation.metrics.quality import likeness
+from fetalflex.evaluation.metrics.region_rulers import Region, RegionSet, ruler_metrics, values_of_regions
 from fetalflex.rulers import blurred, local_contrast
 
 PATIENTS = tuple("abcdef")

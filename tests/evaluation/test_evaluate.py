@@ -15,11 +15,11 @@ from fetalflex.anatomy import Layout
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.comparison import read_report
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
-from fetalflex.evaluation.metrics import METRICS
+from fetalflex.evaluation.metrics.catalogue import METRICS
+from fetalflex.evaluation.report.comparison import read_report
+from fetalflex.evaluation.report.writing import write_report
 from fetalflex.evaluation.results import AUDITS, Results
-from fetalflex.evaluation.writing import write_report
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import SamplingSettings
 

@@ -11,9 +11,9 @@ import pytest
 from fetalflex.anatomy import Layout, default_registry
 from fetalflex.data import DatasetFolder, write_png
 from fetalflex.detection import Detector
-from fetalflex.evaluation.fidelity_report import fidelity_markdown, fidelity_summary, fidelity_values
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import KINDS, LayoutFidelity, looks, measure_layout_fidelity
+from fetalflex.evaluation.report.fidelity import fidelity_markdown, fidelity_summary, fidelity_values
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task, plan_tasks
 from phantoms import draw_phantom

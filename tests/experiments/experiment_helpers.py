@@ -1,4 +1,4 @@
-"""Layouts and a data set for the tests of sheets."""
+"""A data set for the tests of sheets."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fetalflex.anatomy import Box, Layout, PlacedStructure
+from fetalflex.anatomy import Layout
 from fetalflex.data import DatasetFolder, Record
-
-ABDOMEN = Layout(
-    "abdominal_transverse",
-    120,
-    80,
-    (
-        PlacedStructure("abdomen", Box(50, 42, 60, 56)),
-        PlacedStructure("stomach", Box(40, 44, 14, 10)),
-        PlacedStructure("spine", Box(70, 36, 10, 10)),
-    ),
-)
-HEAD = Layout("thalamic_transverse", 90, 70, (PlacedStructure("skull", Box(45, 35, 60, 46)),))
 
 
 def write_dataset(root: Path, *layouts: Layout) -> DatasetFolder:

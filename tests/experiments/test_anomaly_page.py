@@ -3,13 +3,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from experiment_helpers import ABDOMEN, write_dataset
+from experiment_helpers import write_dataset
 
 from fetalflex.abilities import Abilities, Hits, StructureAbility
 from fetalflex.anatomy import default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.experiments.anomaly_page import anomaly_page
 from fetalflex.experiments.anomaly_plan import plan_sheets
+from small_layouts import ABDOMEN
 
 REGISTRY = default_registry()
 

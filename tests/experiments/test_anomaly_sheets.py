@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from experiment_helpers import ABDOMEN, HEAD, write_dataset
+from experiment_helpers import write_dataset
 from PIL import Image
 
 from fetalflex.anatomy import Box, PlacedStructure, default_registry
@@ -15,6 +15,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.anomaly_plan import PAGE, image_count, plan_sheets, sheet_files
 from fetalflex.experiments.anomaly_sheets import make_sheets
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from small_layouts import ABDOMEN, HEAD
 
 REGISTRY = default_registry()
 

@@ -1,6 +1,10 @@
 """Planes, structures, layouts, edits, growth, prompts, and the drawing of layout maps and masks. No torch."""
 
-from fetalflex.anatomy.biometry import MEASURES, measure, measure_all
+from fetalflex.anatomy.biometry.charts import GROWTH_CHARTS, chart_of
+from fetalflex.anatomy.biometry.gestational_age import GestationalAge
+from fetalflex.anatomy.biometry.measures import MEASURES, measure, measure_all
+from fetalflex.anatomy.biometry.recipe import biometry_recipe, centile_of, set_biometry
+from fetalflex.anatomy.biometry.targets import GrowthTarget, parse_growth_target
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.canvas import Canvas
 from fetalflex.anatomy.changed import changed_structures
@@ -8,11 +12,7 @@ from fetalflex.anatomy.close_up import CloseUp
 from fetalflex.anatomy.drawing import draw_layout_map, draw_overlay
 from fetalflex.anatomy.edit_text import parse_edit
 from fetalflex.anatomy.edits import EDIT_KINDS, Add, Edit, Mirror, Move, Remove, Resize, Rotate, Scale
-from fetalflex.anatomy.gestational_age import GestationalAge
-from fetalflex.anatomy.growth_charts import GROWTH_CHARTS, chart_of
-from fetalflex.anatomy.growth_target import GrowthTarget, parse_growth_target
 from fetalflex.anatomy.layout import Layout, PlacedStructure, layout_schema
-from fetalflex.anatomy.layout_growth import biometry_recipe, centile_of, set_biometry
 from fetalflex.anatomy.planes import Plane, Structure
 from fetalflex.anatomy.prompts import global_prompt, prompt_corpus
 from fetalflex.anatomy.recipe import Recipe

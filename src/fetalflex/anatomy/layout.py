@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.anatomy.planes import check_canonical_name
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import mapping_with_keys, positive_number, shown, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
 
 LAYOUT_FORMAT = "fetalflex/layout"
 LAYOUT_VERSION = 1

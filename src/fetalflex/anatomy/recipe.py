@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy.edits import EDIT_KINDS, Edit
-from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import mapping_with_keys, one_of, shown
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
 
 RECIPE_FORMAT = "fetalflex/recipe"
 RECIPE_VERSION = 2

@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from fetalflex.anatomy.planes import Plane, Structure
-from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.checks import items, mapping_with_keys, named_entries, shown, text, texts
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.yaml_files import read_yaml
 
 _FORMAT = "fetalflex/planes"
 _VERSION = 1

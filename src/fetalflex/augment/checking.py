@@ -13,8 +13,8 @@ from fetalflex.augment.layout_check import ignored_structure, layout_numbers
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.samples import Sample
-from fetalflex.evaluation.demands import judge_demands, unmet
-from fetalflex.evaluation.grey_vectors import Vector, grey_vector, mirrored_grey_vector, most_alike
+from fetalflex.evaluation.adherence.demands import judge_demands, unmet
+from fetalflex.evaluation.copies.grey_vectors import Vector, grey_vector, mirrored_grey_vector, most_alike
 
 EMPTY, FLAT, LAYOUT, ANOMALY, COPY, DUPLICATE = "empty", "flat", "layout", "anomaly", "copy", "duplicate"
 REASONS = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fetalflex.augment.checking import Kept
-from fetalflex.evaluation.grey_vectors import correlations
+from fetalflex.evaluation.copies.grey_vectors import correlations
 
 _BLOCK = 512
 

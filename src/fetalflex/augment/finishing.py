@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_layout_map, draw_overlay
-from fetalflex.anatomy.json_files import json_text
 from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, chosen_candidate, sample_line
 from fetalflex.augment.samples import Sample
 from fetalflex.augment.shard_files import Shard, read_shard, seconds_of
@@ -20,8 +19,9 @@ from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.picture_table import PictureRow, draw_picture_table
+from fetalflex.figures.table import PictureRow, draw_picture_table
 from fetalflex.files import write_text
+from fetalflex.files.json_files import json_text
 from fetalflex.provenance import NOTICE, SYNTHETIC, SyntheticList, mark_of_fields, picture_text
 
 SAMPLES = "samples.jsonl"

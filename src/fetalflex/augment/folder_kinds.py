@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind
+from fetalflex.files.json_files import read_json
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "fetalflex/augment-manifest"

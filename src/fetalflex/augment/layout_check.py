@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, Layout, Registry
-from fetalflex.evaluation import bright_ring, dark_area
+from fetalflex.evaluation.adherence import bright_ring, dark_area
 from fetalflex.evaluation.layout_edits import largest
 
 Image = NDArray[np.uint8]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.augment.folder_kinds import AUGMENTED_SET, LARGEST_FILE, MANIFEST, MANIFEST_FORMAT, SHARD_FILE
 from fetalflex.augment.plan import Plan
 from fetalflex.augment.rounds import forget_rounds
@@ -21,6 +20,7 @@ from fetalflex.data import Dataset
 from fetalflex.data.fingerprint import records_fingerprint
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import check_claimable, claim, write_text
+from fetalflex.files.json_files import json_text, read_json
 
 VERSION = 1
 _MAY_CHANGE = "versions"

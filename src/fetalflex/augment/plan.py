@@ -250,7 +250,7 @@ def load_plan(path: Path | str) -> Plan:
     Raises:
         FetalFlexError: If the file is missing, no YAML, or a field is wrong; the message names file and field.
     """
-    from fetalflex.anatomy.yaml_files import read_yaml
+    from fetalflex.files.yaml_files import read_yaml
 
     try:
         values = read_yaml(Path(path), "plan")

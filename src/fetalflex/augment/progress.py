@@ -7,7 +7,7 @@ from typing import Any
 
 from fetalflex.augment.checking import Kept
 from fetalflex.augment.samples import Sample
-from fetalflex.evaluation.grey_vectors import Vector
+from fetalflex.evaluation.copies.grey_vectors import Vector
 
 
 @dataclass(frozen=True)

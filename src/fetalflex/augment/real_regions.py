@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_roi_mask
 from fetalflex.data import Dataset, Record
-from fetalflex.evaluation.grey_vectors import Vector, grey_vector, most_alike
+from fetalflex.evaluation.copies.grey_vectors import Vector, grey_vector, most_alike
 
 
 class RealRegions:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.files.json_files import json_text, read_json, tagged_with
 
 ROUNDS = "rounds"
 FORMAT, VERSION = "fetalflex/augment-round", 1

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetalflex.anatomy.json_files import json_text, read_json, tagged_with
 from fetalflex.augment.folder_kinds import LARGEST_FILE, SHARD, SHARD_FILE, SHARD_FORMAT, TIMING
 from fetalflex.augment.progress import Progress
 from fetalflex.augment.rounds import ROUNDS
@@ -19,6 +18,7 @@ from fetalflex.augment.samples import Sample
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import check_replaceable, new_folder, remove_leftovers, write_bytes, write_text
+from fetalflex.files.json_files import json_text, read_json, tagged_with
 
 SHARDS = "shards"
 VERSION = 1

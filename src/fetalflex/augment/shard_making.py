@@ -12,7 +12,7 @@ from fetalflex.augment.rounds import Duplicates, last_round
 from fetalflex.augment.shard_files import Shard, read_shard
 from fetalflex.augment.synthesising import Draft, Synthesiser, Tell, after
 from fetalflex.data.image_files import decode_image, encode_png
-from fetalflex.evaluation.grey_vectors import grey_vector
+from fetalflex.evaluation.copies.grey_vectors import grey_vector
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def counterfactual(
     from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.cli.scans import read_scan
     from fetalflex.counterfactuals import PAIR_FOLDER, synthesise_pairs, write_pair
-    from fetalflex.experiments.pair_sheet import write_pair_sheet
+    from fetalflex.counterfactuals.sheet import write_pair_sheet
     from fetalflex.files import check_not_inside, new_folder, reserved
 
     if whole_region and options.was_given(context, "margin"):

@@ -130,11 +130,11 @@ def evaluate(
     how = sampling.settings()
 
     from fetalflex.data import open_dataset
-    from fetalflex.evaluation.comparison import compare_reports, contrast_of_report, read_report
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.evaluation.evaluate import evaluate as evaluate_model
-    from fetalflex.evaluation.report import report_values, summary
-    from fetalflex.evaluation.writing import write_report
+    from fetalflex.evaluation.report.comparison import compare_reports, contrast_of_report, read_report
+    from fetalflex.evaluation.report.contents import report_values, summary
+    from fetalflex.evaluation.report.writing import write_report
     from fetalflex.files import write_text
     from fetalflex.pipeline.sampling import SamplingSettings
 

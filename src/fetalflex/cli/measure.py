@@ -13,7 +13,7 @@ from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
     from fetalflex.anatomy import GestationalAge, Layout, Registry
-    from fetalflex.anatomy.biometry import Measurement
+    from fetalflex.anatomy.biometry.measures import Measurement
 
 
 def measure(

@@ -44,7 +44,6 @@ def strengths(
     tried = _strengths(strengths)
     how = sampling.settings()
 
-    from fetalflex.anatomy.json_files import json_text
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.data import open_dataset
     from fetalflex.evaluation.kept import KeptSyntheses
@@ -57,6 +56,7 @@ def strengths(
         synthesise_strengths,
     )
     from fetalflex.files import write_text
+    from fetalflex.files.json_files import json_text
     from fetalflex.pipeline.sampling import SamplingSettings
 
     settings = SamplingSettings(**how)

@@ -141,7 +141,7 @@ def _duration(seconds: float) -> str:
 
 def _stage_in_file(path: Path) -> Any:
     """Return the stage named in a run file; None if it has none or cannot be read, which `load_run_config` reports."""
-    from fetalflex.anatomy.yaml_files import read_yaml
+    from fetalflex.files.yaml_files import read_yaml
 
     with contextlib.suppress(FetalFlexError):
         values = read_yaml(path, "run config")

@@ -10,13 +10,13 @@ import numpy as np
 from safetensors.numpy import save
 
 from fetalflex.anatomy import Registry, default_registry
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.counterfactuals.difference import draw_difference
 from fetalflex.counterfactuals.pair import CounterfactualPair
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.demands import judge_demands
+from fetalflex.evaluation.adherence.demands import judge_demands
 from fetalflex.files import FolderKind, new_folder, write_bytes, write_text
+from fetalflex.files.json_files import read_json
 from fetalflex.pipeline.synthesis import NOTICE, picture_metadata
 from fetalflex.provenance import SYNTHETIC_LIST
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fetalflex.anatomy.json_files import parse_json, read_json
+from fetalflex.files.json_files import parse_json, read_json
 
 MAX_ANNOTATION_BYTES = 512_000_000
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fetalflex.anatomy.json_files import parse_json
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import mapping_with_keys, shown
 from fetalflex.data.coco_records import image_entry, record_of_entry
 from fetalflex.data.records import Record
 from fetalflex.data.utf8_text import displayable, encodable, tolerant
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import parse_json
 
 RECORD_LINES = "records.jsonl"
 MAX_LINE_BYTES = 10_000_000

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.checks import mapping_with_keys, shown, whole_number
@@ -26,6 +25,7 @@ from fetalflex.data.image_files import decode_image
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
 from fetalflex.provenance import SyntheticMark, mark_in_bytes
 
 SHARD_INDEX = "shards.json"

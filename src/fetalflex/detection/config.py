@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.checks import describe_error
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import read_json
 
 CONFIG = "config.json"
 STRIDE = 4

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from fetalflex import __version__
 from fetalflex.anatomy import Canvas
-from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import DatasetFolder, Record, write_png
 from fetalflex.data.file_names import FileNames
 from fetalflex.data.utf8_text import displayable
@@ -23,6 +22,7 @@ from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_revi
 from fetalflex.detection.sources import ImageSource
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
+from fetalflex.files.json_files import json_text
 from fetalflex.provenance import SyntheticMark, mark_of_fields, picture_text
 
 DETECTIONS = "detections.json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.detection.config import CONFIG, DetectorConfig
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind
+from fetalflex.files.json_files import read_json
 
 _LARGEST = 512_000_000
 _MOST_SHEETS = 100

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import write_png
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE
@@ -15,6 +14,7 @@ from fetalflex.detection.evaluation import DetectorResults
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
+from fetalflex.files.json_files import json_text, read_json
 from fetalflex.provenance import picture_text
 
 FORMAT = "fetalflex/detector-report"

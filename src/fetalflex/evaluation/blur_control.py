@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from fetalflex.evaluation.canvas_images import canvas_pair
-from fetalflex.evaluation.extractors import FeatureExtractor
 from fetalflex.evaluation.intervals import Sampled, sampled_mean
-from fetalflex.evaluation.metrics import CONTROLLED
-from fetalflex.evaluation.perceived import perceive
-from fetalflex.evaluation.quality import likeness
-from fetalflex.evaluation.region_rulers import RegionSet, ruler_metrics, values_of_regions
+from fetalflex.evaluation.metrics.catalogue import CONTROLLED
+from fetalflex.evaluation.metrics.extractors import FeatureExtractor
+from fetalflex.evaluation.metrics.perceived import perceive
+from fetalflex.evaluation.metrics.quality import likeness
+from fetalflex.evaluation.metrics.region_rulers import RegionSet, ruler_metrics, values_of_regions
 from fetalflex.evaluation.results import Side
 from fetalflex.rulers import blurred, equal_blur
 

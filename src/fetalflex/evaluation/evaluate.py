@@ -14,14 +14,14 @@ from fetalflex.checks import one_of
 from fetalflex.data import Dataset
 from fetalflex.detection import Detector
 from fetalflex.evaluation.blur_control import EQUAL_BLUR
-from fetalflex.evaluation.comparison import check_same_images
-from fetalflex.evaluation.extractors import FeatureExtractor, Lite0Features
-from fetalflex.evaluation.frechet import few_images_warning
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
 from fetalflex.evaluation.measuring import Measuring, Show
+from fetalflex.evaluation.metrics.extractors import FeatureExtractor, Lite0Features
+from fetalflex.evaluation.metrics.frechet import few_images_warning
+from fetalflex.evaluation.metrics.published_metrics import Published
 from fetalflex.evaluation.names import NameResults, exchange_names
-from fetalflex.evaluation.published_metrics import Published
+from fetalflex.evaluation.report.comparison import check_same_images
 from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy.json_files import json_text, read_json
 from fetalflex.data import read_image, write_png
 from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
+from fetalflex.files.json_files import json_text, read_json
 from fetalflex.pipeline.synthesis import Synthesis
 from fetalflex.provenance import SyntheticMark, append_to_list
 

@@ -14,7 +14,7 @@ from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import MIN_SCORE, Detector, patients_seen
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.adherence import adherence_test
+from fetalflex.evaluation.adherence.tests import adherence_test
 from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection

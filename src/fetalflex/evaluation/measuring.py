@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import draw_roi_mask
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation import roi_vectors
-from fetalflex.evaluation.adherence import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
+from fetalflex.evaluation.adherence.tests import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
 from fetalflex.evaluation.blur_control import EQUAL_BLUR, measure_blur, sigma_of_contrast
 from fetalflex.evaluation.canvas_images import canvas_pair
-from fetalflex.evaluation.extractors import FeatureExtractor
+from fetalflex.evaluation.copies import roi_vectors
+from fetalflex.evaluation.copies.memorisation import Audit, audit
+from fetalflex.evaluation.copies.roi_vectors import Roi, RoiVectors
 from fetalflex.evaluation.intervals import Array, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.memorisation import Audit, audit
-from fetalflex.evaluation.perceived import perceive
-from fetalflex.evaluation.published_metrics import Published
-from fetalflex.evaluation.quality import likeness, reconstruction
-from fetalflex.evaluation.region_rulers import Region, RegionSet, appearances, ruler_metrics, values_of_regions
+from fetalflex.evaluation.metrics.extractors import FeatureExtractor
+from fetalflex.evaluation.metrics.perceived import perceive
+from fetalflex.evaluation.metrics.published_metrics import Published
+from fetalflex.evaluation.metrics.quality import likeness, reconstruction
+from fetalflex.evaluation.metrics.region_rulers import Region, RegionSet, appearances, ruler_metrics, values_of_regions
+from fetalflex.evaluation.metrics.sets import PairedVectors, classified, distances
+from fetalflex.evaluation.metrics.two_samples import tell_apart
 from fetalflex.evaluation.results import AdherenceResult, PlaneResult, Side
-from fetalflex.evaluation.roi_vectors import Roi, RoiVectors
 from fetalflex.evaluation.samples import Sample, Selection
-from fetalflex.evaluation.set_metrics import PairedVectors, classified, distances
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task
-from fetalflex.evaluation.two_samples import tell_apart
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.rulers import RULER_NAMES
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fetalflex.evaluation.adherence import Verdict
+from fetalflex.evaluation.adherence.tests import Verdict
+from fetalflex.evaluation.copies.memorisation import Audit
 from fetalflex.evaluation.intervals import Estimate, Sampled, mean_of, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity
-from fetalflex.evaluation.memorisation import Audit
-from fetalflex.evaluation.metrics import METRICS
+from fetalflex.evaluation.metrics.catalogue import METRICS
+from fetalflex.evaluation.metrics.two_samples import TwoSamples
 from fetalflex.evaluation.names import NameResults
 from fetalflex.evaluation.samples import Sample
-from fetalflex.evaluation.two_samples import TwoSamples
 
 AUDITS = {"features": "features of the extractor", "grey": "correlation of grey values"}
 """How near-copies are searched for."""

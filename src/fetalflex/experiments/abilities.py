@@ -16,7 +16,7 @@ from fetalflex.anatomy import Box, Layout
 from fetalflex.anatomy.anomalies import Anomaly, AnomalyLibrary, Demand, Test, Variant
 from fetalflex.anatomy.prompts import global_prompt
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.demands import judge_demands, shows_anomaly, sign_strength
+from fetalflex.evaluation.adherence.demands import judge_demands, shows_anomaly, sign_strength
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.pipeline.pipeline import FetalFlexPipeline

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from fetalflex.abilities import Abilities
 from fetalflex.anatomy import CloseUp, Registry, changed_structures, draw_overlay
-from fetalflex.evaluation.demands import judge_demands, shows_anomaly
+from fetalflex.evaluation.adherence.demands import judge_demands, shows_anomaly
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.picture_table import PictureRow, draw_picture_table
 from fetalflex.evaluation.tables import table_head, table_row
 from fetalflex.experiments.abilities import Case
+from fetalflex.figures.table import PictureRow, draw_picture_table
 
 _ANSWERS = {True: "seen", False: "NOT SEEN", None: "cannot be told"}
 _COLUMNS = ("source, boxes that change", "synthesis, boxes that changed", "synthesis")

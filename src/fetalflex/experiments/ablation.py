@@ -10,17 +10,17 @@ from typing import Any
 from rich.console import Console
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.json_files import json_text
 from fetalflex.compute.device import choose_device
 from fetalflex.data import Dataset
 from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.measuring import Show
-from fetalflex.evaluation.report import report_values
-from fetalflex.evaluation.writing import write_report
+from fetalflex.evaluation.report.contents import report_values
+from fetalflex.evaluation.report.writing import write_report
 from fetalflex.experiments.ablation_table import ablation_table
 from fetalflex.files import FolderKind, claim, write_text
+from fetalflex.files.json_files import json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.training.config import RunConfig
 from fetalflex.training.log import best_validation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fetalflex.evaluation.metrics import ARROWS, METRICS, Metric
+from fetalflex.evaluation.metrics.catalogue import ARROWS, METRICS, Metric
 from fetalflex.evaluation.tables import shown_estimate, table_row
 
 _SHOWN = ("psnr_roi", "ms_ssim", "ms_ssim_roi", "perceptual_roi", "kid_roi", "texture", "contrast_ratio")

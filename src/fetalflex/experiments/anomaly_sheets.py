@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from fetalflex.abilities import Abilities
 from fetalflex.anatomy.anomalies import AnomalyLibrary
 from fetalflex.counterfactuals import synthesise_pairs
+from fetalflex.counterfactuals.sheet import draw_pair_sheet
 from fetalflex.data import Dataset
 from fetalflex.data.image_files import write_jpeg
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.anomaly_page import anomaly_page
 from fetalflex.experiments.anomaly_plan import PAGE, SheetPlan
 from fetalflex.experiments.gallery import origin_of
-from fetalflex.experiments.pair_sheet import draw_pair_sheet
 from fetalflex.files import write_text
 from fetalflex.pipeline.synthesis import NOTICE
 

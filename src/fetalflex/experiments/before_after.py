@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from fetalflex.anatomy import Layout, Registry
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
-from fetalflex.experiments.panels import PanelPainter
-from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
+from fetalflex.figures.panels import PanelPainter
+from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.files import replacing
 from fetalflex.pipeline.synthesis import Synthesis, picture_metadata
 

@@ -15,9 +15,9 @@ from fetalflex.data import Dataset, Record, write_png
 from fetalflex.data.real_only import real_part
 from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.page import Row, Section, gallery_page
-from fetalflex.experiments.panels import PanelPainter
-from fetalflex.experiments.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.experiments.shown_edits import SHOWN_EDITS
+from fetalflex.figures.panels import PanelPainter
+from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.files import FolderKind, claim, write_text
 
 if TYPE_CHECKING:

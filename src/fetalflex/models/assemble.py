@@ -13,9 +13,9 @@ from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DCondi
 from pydantic import ValidationError
 from transformers import BertConfig, BertModel, BertTokenizerFast, PreTrainedTokenizerBase
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import read_json
 from fetalflex.models.build import build_autoencoder, build_controlnet, build_denoiser, replace_hint_network
 from fetalflex.models.components import Components
 from fetalflex.models.configs import AutoencoderConfig, DenoiserConfig, ModelConfig, TextConfig, get_preset

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from torch import nn
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.checks import describe_error
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures, new_folder, write_text
+from fetalflex.files.json_files import read_json
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.folder_kind import MODEL
 from fetalflex.models.loading import check_finite, first_line, load_network

@@ -9,9 +9,9 @@ from typing import Any
 from diffusers import DDIMScheduler
 from pydantic import ValidationError
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.checks import describe_error, shown
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import read_json
 from fetalflex.models.build import build_scheduler
 from fetalflex.models.configs import NoiseConfig
 from fetalflex.models.loading import first_line

@@ -10,9 +10,9 @@ from typing import Any
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from safetensors import safe_open
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import read_json
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.prealignment import PreAlignment
 

@@ -16,7 +16,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from fetalflex.anatomy.json_files import read_json
 from fetalflex.checks import finite_number, mapping_with_keys, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import (
@@ -28,6 +27,7 @@ from fetalflex.files import (
     replacing_file,
     write_text,
 )
+from fetalflex.files.json_files import read_json
 from fetalflex.training.config import MOST_IMAGES
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.memory_layout import in_layout_of

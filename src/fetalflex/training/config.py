@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.checks import describe_error, shown
 from fetalflex.compute.precision import Precision
 from fetalflex.detection.config import NetworkConfig
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.yaml_files import read_yaml
 
 StageName = Literal["autoencoder", "denoiser", "control", "detector"]
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rich.console import Console
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.json_files import read_json
-from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.checks import describe_error, finite_number, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.files.json_files import read_json
+from fetalflex.files.yaml_files import read_yaml
 from fetalflex.models.components import Components
 from fetalflex.models.flops import measure_cost
 from fetalflex.training.config import AnyPath, RunConfig, StageName

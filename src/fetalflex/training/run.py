@@ -21,11 +21,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
-from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.compute.processes import Processes, joined
 from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import claim, write_text
+from fetalflex.files.yaml_files import read_yaml
 from fetalflex.models.build import build_components, renew_control, show_names
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fetalflex.anatomy.json_files import read_json
-from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.detection.folder_kinds import DETECTOR
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import (
@@ -19,6 +17,8 @@ from fetalflex.files import (
     release_empty,
     remove_leftovers,
 )
+from fetalflex.files.json_files import read_json
+from fetalflex.files.yaml_files import read_yaml
 from fetalflex.models.folder_kind import MODEL
 from fetalflex.training.checkpoints import CheckpointStore
 

@@ -15,9 +15,9 @@ from fetalflex.anatomy.anomalies.demands import KINDS, Demand, Sign
 from fetalflex.anatomy.anomalies.directions import Axis, PlaneDirections
 from fetalflex.anatomy.anomalies.rules import Rules
 from fetalflex.anatomy.registry import Registry
-from fetalflex.anatomy.yaml_files import read_yaml
 from fetalflex.checks import items, mapping_with_keys, named_entries, one_of, shown, text, texts
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.yaml_files import read_yaml
 
 _FORMAT = "fetalflex/anomalies"
 _VERSION = 1

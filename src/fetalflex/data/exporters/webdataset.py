@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from fetalflex.anatomy.json_files import json_text
 from fetalflex.data.exporters.base import ExportOptions, Item, split_name
 from fetalflex.data.exporters.image_writer import Stems
 from fetalflex.data.image_files import encode_png
 from fetalflex.data.shards import SHARD_INDEX, index_of_shards, sample_json
+from fetalflex.files.json_files import json_text
 from fetalflex.provenance import SyntheticList, mark_of_fields
 
 _FORMAT: Final = tarfile.PAX_FORMAT

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fetalflex.anatomy.biometry.circumference import ellipse_circumference
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.circumference import ellipse_circumference
 from fetalflex.errors import FetalFlexError
 
 _FEWEST_POINTS = 6

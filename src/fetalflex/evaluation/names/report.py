@@ -13,8 +13,8 @@ from fetalflex.evaluation.layout_edits import largest
 from fetalflex.evaluation.names.judging import NameResults, PairResult
 from fetalflex.evaluation.names.pairs import NamePair
 from fetalflex.evaluation.names.real import DIFFERENCE
-from fetalflex.evaluation.picture_table import PictureRow, draw_picture_table
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
+from fetalflex.figures.table import PictureRow, draw_picture_table
 
 Picture = NDArray[np.uint8]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy import Registry
-from fetalflex.anatomy.json_files import json_text
 from fetalflex.data import write_png
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.names.judging import NameResults, judge_exchanges
@@ -19,6 +18,7 @@ from fetalflex.evaluation.names.report import draw_names_sheet, names_markdown, 
 from fetalflex.evaluation.names.syntheses import plan_exchanges, synthesise_exchanges
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.files import write_text
+from fetalflex.files.json_files import json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import SamplingSettings
 

@@ -1,0 +1,1 @@
+"""Biometry: measures of a layout, growth charts, and edits that set a measure to a centile."""

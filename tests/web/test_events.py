@@ -3,13 +3,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from served import Client, serving
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from fetalflex.web import Event, event_stream
+from served import Client, serving
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import Client, serving
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from fetalflex.web import StaticPages
+from served import Client, serving
 
 PATHS = [
     "/../secret.txt",

@@ -72,6 +72,21 @@ def test_the_denoiser_learns_too_if_it_is_given_a_rate(
     assert changed_parts(before, random_model) == {"controlnet", "prealignment", "unet"}
 
 
+def test_the_text_encoder_learns_too_if_it_is_given_a_rate(
+    random_model: Components, latents: tuple[Latents, Latents]
+) -> None:
+    frozen, learning = (stage(copy.deepcopy(random_model), latents, text_rate=rate) for rate in (0.0, 0.5))
+    assert loss_of(frozen) == pytest.approx(loss_of(learning), rel=1e-5)
+    before = copy.deepcopy(random_model)
+    take_steps(learning, 3)
+    assert changed_parts(before, learning.components) == {"controlnet", "prealignment", "text_encoder"}
+    with torch.no_grad():
+        numbers = learning.validate().numbers
+        fresh = stage(copy.deepcopy(learning.components), latents).validate().numbers
+    assert numbers["loss_null"] == pytest.approx(fresh["loss_null"], rel=1e-5)
+    assert numbers["loss"] == pytest.approx(fresh["loss"], rel=1e-5)
+
+
 def test_the_gradient_reaches_every_weight_of_the_control_branch(
     random_model: Components, latents: tuple[Latents, Latents]
 ) -> None:

@@ -200,6 +200,27 @@ def test_label_channels_lie_beside_the_latents_of_the_map(folder: Path, random_m
     assert 0 < shares.max() <= 1
 
 
+def test_what_is_kept_back_is_not_shown_but_named(folder: Path, random_model: Components) -> None:
+    samples = select_samples(DataConfig(paths=(folder,), views={"close_up": 1}), "train", REGISTRY, True)
+    sample = next(one for one in samples if len(one.layout.structures) > 1)
+    hidden = replace(sample, view="partial", kept_back=frozenset({1}), prompt="fetal ultrasound, with thalami")
+    others = [one for number, one in enumerate(sample.record.layout.structures) if number != 1]
+    lesser = replace(sample.record, layout=sample.record.layout.with_structures(others))
+
+    def cached(one: Sample) -> Latents:
+        fixed = AugmentationConfig(variants=1)
+        return LatentCache(folder / "cache", random_model, REGISTRY, fixed, 0, torch.device("cpu"), True).load([one])
+
+    plain, partial = cached(sample), cached(hidden)
+    assert partial.prompts == ["fetal ultrasound, with thalami"] != plain.prompts
+    assert torch.equal(partial.image, plain.image)
+    assert not torch.equal(partial.layout, plain.layout)
+    without = cached(replace(sample, record=lesser))
+    assert torch.equal(partial.layout, without.layout)
+    assert torch.equal(partial.structure_mask, plain.structure_mask)
+    assert cached(sample).prompts == plain.prompts
+
+
 def shards(folder: Path) -> list[Path]:
     return sorted((folder / "cache").glob("*.safetensors"))
 

@@ -83,6 +83,31 @@ def test_an_exchanged_view_shows_names_and_contents_in_other_places(phantom_fold
         assert not np.array_equal(sample.image(), sample.part.image(sample.dataset.image(sample.record)))
 
 
+def test_a_partial_view_keeps_back_what_its_prompt_may_name(phantom_folder: Path) -> None:
+    views = {"close_up": 1, "partial": 1}
+    samples, again = (
+        select_samples(DataConfig(paths=(phantom_folder,), views=views), "train", default_registry(), True)
+        for _ in range(2)
+    )
+    plain = {sample.record.file_name: sample for sample in samples if sample.view == "close_up"}
+    partial = [sample for sample in samples if sample.view == "partial"]
+    assert 0 < len(partial) <= len(plain)
+    for sample in partial:
+        assert sample.layout == plain[sample.record.file_name].layout
+        assert np.array_equal(sample.image(), plain[sample.record.file_name].image())
+        shown = sample.shown_layout
+        assert (
+            len(shown.structures)
+            == len(sample.layout.structures) - len(sample.kept_back)
+            < len(sample.layout.structures)
+        )
+        outline = sample.layout.outline(default_registry())
+        assert outline is None or outline in shown.structures
+        assert sample.prompt is not None
+    assert [sample.prompt for sample in again] == [sample.prompt for sample in samples]
+    assert all(sample.shown_layout == sample.layout and sample.prompt is None for sample in plain.values())
+
+
 def test_each_view_follows_the_one_before_and_unannotated_images_have_no_close_up(folder: Path) -> None:
     samples = select_samples(DataConfig(paths=(folder,)), "train", REGISTRY)
     shown = [(sample.view, sample.record.file_name) for sample in samples]

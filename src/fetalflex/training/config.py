@@ -33,7 +33,7 @@ def _usable(path: Path) -> Path:
 
 AnyPath = Annotated[Path, AfterValidator(_usable)]
 Weight = Annotated[float, Field(gt=0, le=1000)]
-View = Literal["whole", "close_up", "exchanged"]
+View = Literal["whole", "close_up", "exchanged", "partial"]
 
 
 class DataConfig(_Strict):
@@ -53,7 +53,9 @@ class DataConfig(_Strict):
             is what the model works on when it edits an image. Images without boxes are shown whole, or not at all
             without that view. The control stage validates on close-ups alone if it has them. `exchanged` is for the
             control stage: close-ups in which one or two pairs of structures have changed places together with their
-            names, so that the model learns to look at names; images without such a pair have no such view.
+            names, so that the model learns to look at names; images without such a pair have no such view. `partial`
+            is for it too: close-ups whose layout keeps back some of what their prompt names, and whose prompt says in
+            many ways what is there and what is not, so that the model learns to read.
         min_quality: Leave out images whose quality grade is lower; ungraded images stay.
         half: Train on the patients of one half alone, the same half whatever the data; all by default. So a detector
             can judge the images of a model that has learnt from other annotations.
@@ -190,6 +192,7 @@ class ControlStage(_Strict):
             autoencoder may lose which colour is which. The paper has none.
         unet_rate: Learning rate of the U-Net as a share of the control branch's; 0 freezes it, as in the paper, which
             starts from one that has seen hundreds of millions of images. A small one of one's own has little to lose.
+        text_rate: Learning rate of the text encoder as a share of the control branch's; 0 freezes it, as in the paper.
         palette: Colours of layout maps: `latent` chooses them for this model's autoencoder, so that structures of one
             plane are far apart in its latents; `registry` takes those of the registry.
     """
@@ -208,6 +211,7 @@ class ControlStage(_Strict):
     noise_levels: NoiseLevels = NoiseLevels()
     label_channels: bool = True
     unet_rate: float = Field(0.0, ge=0, le=10)
+    text_rate: float = Field(0.0, ge=0, le=10)
     palette: Literal["latent", "registry"] = "latent"
 
 

@@ -1,4 +1,4 @@
-"""Stage 3: the control branch; the denoiser stays frozen, as in the paper, or learns with it."""
+"""Stage 3: the control branch; denoiser and text encoder stay frozen, as in the paper, or learn with it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ControlTraining(Stage[Components]):
     An untrained ControlNet starts from the denoiser's encoder; a trained one goes on from where it is.
 
     Args:
-        components: The model; VAE and text encoder are frozen, the U-Net too unless `settings.unet_rate` is above 0.
+        components: The model; the VAE is frozen, and so are U-Net and text encoder unless the settings give them rates.
         device: Where to compute.
         training: Latents with conditions to train on.
         validation: Latents with conditions to measure on.
@@ -95,7 +95,7 @@ class ControlTraining(Stage[Components]):
         with torch.no_grad():
             self._null_layout = encode_null_layout(components, device)
             self._text, self._rows = self._embed(training.prompts)
-            self._null_text = encode_prompts(components.tokenizer, components.text_encoder, [""])
+            self._null_text = self._encode([""])
         self._chosen = _evenly(len(validation), _VALIDATION_SAMPLES)
         self._shown = self._chosen[_evenly(len(self._chosen), _SHOWN_IMAGES)]
         self._shuffled = shuffled_within_planes([validation_layouts[i].plane for i in self._chosen])
@@ -109,17 +109,19 @@ class ControlTraining(Stage[Components]):
         return len(self.training)
 
     def networks(self) -> nn.ModuleDict:
-        """Return ControlNet, pre-alignment unless it is left out, and the U-Net if it learns."""
+        """Return ControlNet, pre-alignment unless it is left out, and U-Net and text encoder if they learn."""
         networks: dict[str, nn.Module] = {"controlnet": self.controlnet}
         if self.settings.prealignment:
             networks["prealignment"] = self.prealignment
         if self.settings.unet_rate > 0:
             networks["unet"] = self.unet
+        if self.settings.text_rate > 0:
+            networks["text_encoder"] = self.components.text_encoder
         return nn.ModuleDict(networks)
 
     def learning_rates(self) -> dict[str, float]:
-        """Return that of the U-Net."""
-        return {"unet": self.settings.unet_rate}
+        """Return those of U-Net and text encoder."""
+        return {"unet": self.settings.unet_rate, "text_encoder": self.settings.text_rate}
 
     def loss(
         self,
@@ -128,7 +130,8 @@ class ControlTraining(Stage[Components]):
         done: float,  # noqa: ARG002 - the loss is the same throughout
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return equation 10: squared error inside the ROI, and structural dissimilarity; see `Stage.loss`."""
-        conditions = self._conditions(self.training, indices, self._text[self._rows[indices]])
+        text, null_text = self._texts(indices)
+        conditions = self._conditions(self.training, indices, text)
         clean = self.training.image[indices].float()
         noise = noise_for(clean, generator)
         timesteps = draw_timesteps(self.schedule, len(clean), generator, self.settings.noise_levels)
@@ -137,7 +140,7 @@ class ControlTraining(Stage[Components]):
         given = replace(
             conditions,
             layout=torch.where(no_layout.view(-1, 1, 1, 1).to(self.device), self._null_layout, conditions.layout),
-            text=torch.where(no_prompt.view(-1, 1, 1).to(self.device), self._null_text, conditions.text),
+            text=torch.where(no_prompt.view(-1, 1, 1).to(self.device), null_text, conditions.text),
         )
         noisy = self.schedule.add_noise(clean, noise, timesteps).to(self.device)
         predicted = self._predict(noisy, timesteps, given)
@@ -171,6 +174,8 @@ class ControlTraining(Stage[Components]):
             the same syntheses, see `region_numbers`. And a sheet: truth, layout map and synthesis, then a shrunken
             layout and its synthesis from the same noise.
         """
+        if self.settings.text_rate > 0:
+            self._null_text = self._encode([""])
         seen = self._losses(self.validation, self._chosen, self._shuffled)
         known = self._losses(self.training, _evenly(len(self.training), _VALIDATION_SAMPLES), None)
         numbers = seen | {f"train_{name}": value for name, value in known.items()}
@@ -275,12 +280,21 @@ class ControlTraining(Stage[Components]):
         denoiser = ConditionedDenoiser(self.components, conditions, Guidance())
         return sample_ddim(denoiser, x, self.schedule, self.schedule.timesteps(_SHOWN_STEPS), generators, inpainting)
 
+    def _texts(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of training prompts and of the null prompt, made anew if the text encoder learns."""
+        if self.settings.text_rate == 0:
+            return self._text[self._rows[indices]], self._null_text
+        encoded = self._encode([*(self.training.prompts[i] for i in indices), ""])
+        return encoded[:-1], encoded[-1:]
+
+    def _encode(self, prompts: list[str]) -> Tensor:
+        return encode_prompts(self.components.tokenizer, self.components.text_encoder, prompts)
+
     def _embed(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
         """Return the embeddings of the distinct prompts, and each prompt's row."""
         distinct = sorted(set(prompts))
         rows = {prompt: row for row, prompt in enumerate(distinct)}
-        text = encode_prompts(self.components.tokenizer, self.components.text_encoder, distinct)
-        return text, torch.tensor([rows[prompt] for prompt in prompts])
+        return self._encode(distinct), torch.tensor([rows[prompt] for prompt in prompts])
 
 
 def _evenly(count: int, wanted: int) -> NDArray[np.int64]:

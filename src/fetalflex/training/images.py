@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,15 @@ from fetalflex.anatomy import Canvas, CloseUp, Layout, Registry
 from fetalflex.anatomy.close_up import region_of
 from fetalflex.data import Dataset, Record, open_dataset
 from fetalflex.data.real_only import check_real
+from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.errors import FetalFlexError
 from fetalflex.training.config import DataConfig, View
 from fetalflex.training.exchange import Pair, draw_exchange, exchange_contents, exchange_names
+from fetalflex.training.wording import draw_wording
 
 _CONTEXT = (1.15, 1.9)
 _OFF_CENTRE = 0.3
+_KEPT_BACK = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,12 @@ class Sample:
     Args:
         dataset: Where it lies.
         record: Which image it is.
-        view: `whole`, `close_up` or `exchanged`.
+        view: `whole`, `close_up`, `exchanged` or `partial`.
         part: What is shown of it.
         weight: How often it is shown, relative to others.
         exchange: Structures of the view that change places, as positions in its layout.
+        kept_back: Structures that the model is not shown, as positions in its layout; the prompt may name them.
+        prompt: In place of the one that is made from the layout.
     """
 
     dataset: Dataset
@@ -46,11 +51,21 @@ class Sample:
     part: CloseUp
     weight: float = 1.0
     exchange: tuple[Pair, ...] = ()
+    kept_back: frozenset[int] = frozenset()
+    prompt: str | None = None
 
     @property
     def layout(self) -> Layout:
-        """The layout in pixels of the view."""
+        """What the view shows, in its pixels."""
         return exchange_names(self.part.layout(self.record.layout), self.exchange)
+
+    @property
+    def shown_layout(self) -> Layout:
+        """What the model is shown of the layout."""
+        layout = self.layout
+        if not self.kept_back:
+            return layout
+        return layout.with_structures(one for i, one in enumerate(layout.structures) if i not in self.kept_back)
 
     def image(self) -> NDArray[np.uint8]:
         """Return the view, (H, W) uint8."""
@@ -93,6 +108,7 @@ def select_samples(
             check_real(records, "training data", "set data.allow_synthetic: true in the run's file")
         except FetalFlexError as error:
             raise FetalFlexError(f"data.paths: of split {split}, {error}") from error
+    annotated_structures = AnnotatedStructures.of(record for _, record in records)
     factors = _repeat_factors([record for _, record in records], config.rare_structures)
     samples: list[Sample] = []
     for view, weight in config.views.items():
@@ -103,9 +119,8 @@ def select_samples(
             if part is not None:
                 share = weight * plane_weights.get(record.layout.plane, 1.0)
                 share *= max((factors[name] for name in record.layout.names()), default=1.0)
-                pairs = _exchange(record, part, registry) if view == "exchanged" else ()
-                if pairs or view != "exchanged":
-                    samples.append(Sample(dataset, record, view, part, share, pairs))
+                sample = Sample(dataset, record, view, part, share)
+                samples.extend(_special(sample, registry, annotated_structures))
     if not samples:
         raise FetalFlexError(_nothing_found(config, split, registry, annotated))
     return samples
@@ -164,10 +179,36 @@ def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:
     return CloseUp.around(region, record.layout, float(rng.uniform(*_CONTEXT)), off_centre)
 
 
-def _exchange(record: Record, part: CloseUp, registry: Registry) -> tuple[Pair, ...]:
-    """Return what changes places in a record's view; it depends on the record alone."""
-    digest = hashlib.sha256(f"exchange\n{record.file_name}\n{record.layout.to_json()}".encode()).digest()
-    return draw_exchange(part.layout(record.layout), registry, np.random.default_rng(list(digest[:8])))
+def _special(sample: Sample, registry: Registry, annotated: AnnotatedStructures) -> Iterator[Sample]:
+    """Yield the sample as its view wants it, unless the image does not allow that view."""
+    rng, layout = _rng_of(sample.view, sample.record), sample.layout
+    if sample.view == "exchanged":
+        if pairs := draw_exchange(layout, registry, rng):
+            yield replace(sample, exchange=pairs)
+    elif sample.view == "partial":
+        if kept_back := _draw_kept_back(layout, registry, rng):
+            names = layout.names()
+            absent = [name for name in annotated.looked_for(sample.record, registry) if name not in names]
+            yield replace(sample, kept_back=kept_back, prompt=draw_wording(layout, absent, registry, rng))
+    else:
+        yield sample
+
+
+def _draw_kept_back(layout: Layout, registry: Registry, rng: np.random.Generator) -> frozenset[int]:
+    """Draw about half of the structures that are not the outline, at least one; nothing if there are none."""
+    outline = layout.outline(registry)
+    able = [number for number, one in enumerate(layout.structures) if one is not outline]
+    if not able:
+        return frozenset()
+    drawn = [number for number in able if rng.random() < _KEPT_BACK]
+    return frozenset(drawn or [able[int(rng.integers(len(able)))]])
+
+
+def _rng_of(view: View, record: Record) -> np.random.Generator:
+    """Return the random numbers of a record's view; they depend on the record alone."""
+    word = "exchange" if view == "exchanged" else view
+    digest = hashlib.sha256(f"{word}\n{record.file_name}\n{record.layout.to_json()}".encode()).digest()
+    return np.random.default_rng(list(digest[:8]))
 
 
 class ImageBank:

@@ -187,6 +187,8 @@ class LatentCache:
         digest = hashlib.sha256(self._common_key.encode())
         for sample, image in zip(samples, images, strict=True):
             digest.update(sample.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
+            if sample.kept_back or sample.prompt is not None:
+                digest.update(json.dumps([sorted(sample.kept_back), sample.prompt]).encode())
         key = digest.hexdigest()[:32]
         kinds = {"image": self._encode_images}
         if self.with_conditions:
@@ -221,7 +223,9 @@ class LatentCache:
             canvas = change.apply_to_image(image, size)
             layout = change.apply_to_layout(sample.layout, size)
             roi = draw_training_roi(layout, self.registry, rng)
-            variants.append((layout, canvas, build_conditions(layout, canvas, roi, self.registry, code=self._code)))
+            shown = change.apply_to_layout(sample.shown_layout, size)
+            conditions = build_conditions(shown, canvas, roi, self.registry, sample.prompt, self._code)
+            variants.append((layout, canvas, conditions))
         return variants
 
     def _encode_images(self, variants: list[Variant]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from anomaly_layouts import example_layout, normal_layouts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetalflex.anatomy import Box, Layout, PlacedStructure, Recipe, Remove, default_registry
+from fetalflex.anatomy import Box, Layout, PlacedStructure, Recipe, Remove, Scale, default_registry
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.anatomy.anomalies.changes import Change, ChangeSize, Displace, Reflect, Split, TakeAway, resolved
 from fetalflex.anatomy.anomalies.scene import Scene
@@ -97,11 +97,31 @@ def test_an_outline_that_gets_longer_keeps_shares_along_its_own_sides():
     after = changed(layout, ChangeSize(structure="skull", factor=1.5, side="long"))
     assert after.structures[0].box == Box(100, 100, 120, 60, 30)
     new = after.structures[1].box
-    assert (new.width, new.height) == (20, 15)  # its height runs along the skull's length
+    assert (new.width, new.height) == pytest.approx((20, 15))  # its height runs along the skull's length
     cos, sin = skull.cos_sin()
     along, across = -20 * cos, 20 * sin
     assert ((new.cx - 100) * cos + (new.cy - 100) * sin) == pytest.approx(1.5 * along)
     assert ((new.cy - 100) * cos - (new.cx - 100) * sin) == pytest.approx(across)
+
+
+@settings(max_examples=25)
+@given(normal_layouts(HEADS), st.floats(0.7, 1.2), st.floats(0, 1))
+def test_an_outline_is_resized_as_the_edit_does_it(layout, factor, follow):
+    skull = layout.find("skull")[0].box
+    long_by, short_by = factor, factor**follow
+    factors = (long_by, short_by) if skull.width >= skull.height else (short_by, long_by)
+    after = changed(layout, ChangeSize(structure="skull", factor=factor, side="long", follow=follow))
+    assert after == Scale("skull", *factors).apply(layout, default_registry())
+
+
+def test_what_lies_outside_a_resized_or_displaced_outline_stays():
+    cyst = PlacedStructure("cyst", Box(280, 30, 20, 10))
+    head = PlacedStructure("skull", Box(120, 120, 160, 120, 30))
+    layout = Layout("thalamic_transverse", 300, 240, (head, PlacedStructure("thalami", Box(125, 120, 30, 30)), cyst))
+    for change in (ChangeSize(structure="skull", factor=0.8), Displace(structure="skull", bearing=45, distance=0.1)):
+        after = changed(layout, change)
+        assert after.structures[2] == cyst
+        assert all(old.box != new.box for old, new in pairs(layout, after)[:2])
 
 
 @settings(max_examples=25)

@@ -326,3 +326,10 @@ class TestIou:
         octagon = 8 * (math.sqrt(2) - 1)
         assert square.iou(square.rotated(45)) == pytest.approx(octagon / (8 - octagon))
         assert square.iou(Box(2, 0, 2, 2)) == 0
+
+
+@given(boxes(), st.floats(-500, 500), st.floats(-500, 500))
+def test_places_along_and_across_lead_back_to_the_point(box: Box, x: float, y: float) -> None:
+    along, across = box.local(x, y)
+    assert math.hypot(along, across) == pytest.approx(math.hypot(x - box.cx, y - box.cy))
+    assert box.point(along, across) == pytest.approx((x, y), abs=1e-6)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fetalflex.anatomy import Box, Layout, Move, PlacedStructure, Resize, Rotate, Scale, default_registry
+from fetalflex.anatomy.contents import contents, scaled_along
 from fetalflex.errors import FetalFlexError
 
 REGISTRY = default_registry()
@@ -107,3 +108,39 @@ def test_scaling_along_the_sides_keeps_places_and_grows_lines(fx: float, fy: flo
     assert edited.width == pytest.approx(organ.width * math.hypot(*mapped(*along)))
     assert edited.height == pytest.approx(organ.height * math.hypot(*mapped(-along[1], along[0])))
     assert edited.angle == organ.angle
+
+
+@given(st.floats(0.4, 2), st.floats(0.4, 2), st.floats(-90, 90), st.floats(-90, 90))
+def test_sides_change_by_no_less_and_no_more_than_the_factors(fx: float, fy: float, turn: float, angle: float) -> None:
+    skull, organ = Box(500, 500, 200, 120, turn), Box(530, 480, 40, 10, angle)
+    scaled = scaled_along(organ, skull, fx, fy)
+    for factor in (scaled.width / organ.width, scaled.height / organ.height):
+        assert min(fx, fy) - 1e-9 <= factor <= max(fx, fy) + 1e-9
+
+
+@pytest.mark.parametrize(("angle", "sides"), [(20, (52.0, 30.0)), (110, (40.0, 39.0)), (65, (46.4, 34.8))])
+def test_what_lies_straight_across_or_aslant_is_scaled_so(angle: float, sides: tuple[float, float]) -> None:
+    scaled = scaled_along(Box(100, 100, 40, 30, angle), Box(100, 100, 200, 150, 20), 1.3, 1)
+    assert (scaled.width, scaled.height) == pytest.approx(sides, abs=0.05)
+
+
+@given(st.floats(0.2, 5), st.floats(0.2, 5), st.floats(-90, 89))
+def test_the_leader_itself_is_scaled_exactly(fx: float, fy: float, turn: float) -> None:
+    skull = Box(500, 500, 200, 120, turn)
+    assert scaled_along(skull, skull, fx, fy) == skull.scaled(fx, fy)
+
+
+@given(st.floats(-0.7, 0.7), st.floats(-0.7, 0.7), st.floats(-90, 89), st.floats(-90, 89), st.floats(1, 400))
+def test_inside_is_what_has_its_centre_inside_whatever_its_size_and_angle(
+    along: float, across: float, turn: float, angle: float, size: float
+) -> None:
+    skull = Box(500, 500, 200, 120, turn)
+    cx, cy = skull.point(200 * along, 120 * across)
+    layout = Layout(
+        "thalamic_transverse",
+        1000,
+        1000,
+        (PlacedStructure("cyst", Box(cx, cy, size, size / 2, angle)), PlacedStructure("skull", skull)),
+    )
+    assume(all(abs(abs(value) - 0.5) > 1e-6 for value in (along, across)))
+    assert contents(layout, 1) == ((0,) if abs(along) < 0.5 and abs(across) < 0.5 else ())

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure
-from fetalflex.evaluation.box_grid import box_coordinates, inside_ellipse
+from fetalflex.anatomy.box_pixels import box_coordinates, inside_ellipse
 
 SIZE = 160
 ABDOMEN = Box(80, 80, 130, 120)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -190,6 +190,38 @@ class Box:
             return 0.0, -1.0
         return math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
 
+    # Coordinates
+
+    @overload
+    def local(self, x: float, y: float) -> tuple[float, float]: ...
+
+    @overload
+    def local(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    def local(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Return where a point (x, y) of the image lies along and across the box, pixels from the box's centre.
+
+        "Along" is the direction of the width, "across" that of the height. Arrays give arrays.
+        """
+        cos, sin = self.cos_sin()
+        dx, dy = x - self.cx, y - self.cy
+        return dx * cos + dy * sin, dy * cos - dx * sin
+
+    @overload
+    def point(self, along: float, across: float) -> tuple[float, float]: ...
+
+    @overload
+    def point(
+        self, along: NDArray[np.float64], across: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    def point(self, along: Any, across: Any) -> tuple[Any, Any]:
+        """Return the point (x, y) of the image that lies so far along and across the box; the inverse of `local`."""
+        cos, sin = self.cos_sin()
+        return self.cx + along * cos - across * sin, self.cy + along * sin + across * cos
+
     # Operations
 
     def translated(self, dx: float, dy: float) -> Box:
@@ -259,9 +291,8 @@ class Box:
 
     def contains(self, x: float, y: float) -> bool:
         """Say whether a point (x, y), pixels, lies in the box or on its edge."""
-        cos, sin = self.cos_sin()
-        dx, dy = finite_number(x, "x") - self.cx, finite_number(y, "y") - self.cy
-        return abs(dx * cos + dy * sin) <= self.width / 2 and abs(dy * cos - dx * sin) <= self.height / 2
+        along, across = self.local(finite_number(x, "x"), finite_number(y, "y"))
+        return abs(along) <= self.width / 2 and abs(across) <= self.height / 2
 
     def iou(self, other: Box) -> float:
         """Return intersection over union, 0 to 1, exact for rotated boxes too."""
@@ -282,11 +313,8 @@ class Box:
         return max(0.0, signed_area(convex_intersection(first._polygon(), second._polygon())))
 
     def _polygon(self) -> list[Point]:
-        cos, sin = self.cos_sin()
         w, h = self.width / 2, self.height / 2
-        return [
-            (self.cx + u * cos - v * sin, self.cy + u * sin + v * cos) for u, v in ((-w, -h), (w, -h), (w, h), (-w, h))
-        ]
+        return [self.point(u, v) for u, v in ((-w, -h), (w, -h), (w, h), (-w, h))]
 
 
 def _half_turn(degrees: float) -> float:

@@ -33,14 +33,14 @@ def pixels_of_box(
     x0, y0, x1, y1 = box.corners()
     columns = _window(x0, x1, pixel[0], width)
     rows = _window(y0, y1, pixel[1], height)
-    x = (np.arange(columns.start, columns.stop) + 0.5)[None, :] * pixel[0] - box.cx
-    y = (np.arange(rows.start, rows.stop) + 0.5)[:, None] * pixel[1] - box.cy
-    cos, sin = box.cos_sin()
-    along, across = x * cos + y * sin, y * cos - x * sin
+    x = (np.arange(columns.start, columns.stop) + 0.5)[None, :] * pixel[0]
+    y = (np.arange(rows.start, rows.stop) + 0.5)[:, None] * pixel[1]
+    along, across = box.local(x, y)
     half_width, half_height = box.width / 2, box.height / 2
     if not touching:
         inside = (-half_width <= along) & (along < half_width) & (-half_height <= across) & (across < half_height)
         return rows, columns, inside
+    cos, sin = box.cos_sin()
     # A pixel and a box share area unless an axis of one of them separates the two; the window is the pixel's axes.
     half_width += (abs(cos) * pixel[0] + abs(sin) * pixel[1]) / 2
     half_height += (abs(sin) * pixel[0] + abs(cos) * pixel[1]) / 2
@@ -49,13 +49,39 @@ def pixels_of_box(
 
 def pixels_of_ellipse(box: Box, width: int, height: int) -> NDArray[np.bool_]:
     """Mark the ellipse in a box, half a pixel's diagonal longer at each end, so that it is never empty, (H, W)."""
-    x = (np.arange(width) + 0.5)[None, :] - box.cx
-    y = (np.arange(height) + 0.5)[:, None] - box.cy
-    cos, sin = box.cos_sin()
-    along, across = x * cos + y * sin, y * cos - x * sin
+    along, across = _local_centres(box, (height, width))
     half_width, half_height = box.width / 2 + math.sqrt(0.5), box.height / 2 + math.sqrt(0.5)
     inside: NDArray[np.bool_] = (along / half_width) ** 2 + (across / half_height) ** 2 < 1
     return inside
+
+
+def box_coordinates(box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the place of each pixel's centre along and across a box, two arrays (H, W).
+
+    The box spans -1 to 1 in both, whatever its angle; its inscribed ellipse is where they make a circle of radius 1.
+
+    Args:
+        box: in pixels of the image.
+        shape: (H, W) of the image.
+    """
+    along, across = _local_centres(box, shape)
+    return along / (box.width / 2), across / (box.height / 2)
+
+
+def inside_box(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the pixels whose centre lies in a box, (H, W) bool."""
+    along, across = box_coordinates(box, shape)
+    return (np.abs(along) < 1) & (np.abs(across) < 1)
+
+
+def inside_ellipse(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the pixels whose centre lies in the ellipse inscribed in a box, (H, W) bool."""
+    return np.asarray(np.hypot(*box_coordinates(box, shape)) < 1)
+
+
+def _local_centres(box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    return box.local(x + 0.5, y + 0.5)
 
 
 def _window(low: float, high: float, pixel: float, count: int) -> slice:

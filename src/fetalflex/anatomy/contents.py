@@ -1,8 +1,20 @@
-"""Contents: what lies in an outline, and how it goes along when the outline is moved, scaled or turned."""
+"""Contents of a structure: what lies in it, and how that follows when the structure is moved, scaled or turned.
+
+The rule, for every part of the product:
+
+- A structure lies in another one if the centre of its box lies in the other's box or on its edge, whatever the angles
+  of the two. How far it sticks out does not matter. Structures of the same name never lie in one another.
+- What lies inside follows, what lies outside stays where it is.
+- A follower keeps its own angle, and its place relative to the structure that it follows. Where that structure is
+  scaled by fx along and fy across its box, a follower's sides are scaled as lines of their direction are: a side at the
+  angle a to the width becomes longer by hypot(fx cos a, fy sin a). So at a right angle the factors change places, and
+  in between they pass steadily from one to the other.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout
@@ -10,40 +22,46 @@ from fetalflex.anatomy.layout import Layout
 _ROUNDING = 1e-6
 """Pixels; so that what lies on the edge stays in when an edit is undone."""
 
+BoxChange = Callable[[Box, Box], Box]
+"""Takes a box and the box that it follows, which may be itself; gives the box as it follows."""
+
 
 def contents(layout: Layout, position: int) -> tuple[int, ...]:
-    """Return the positions in `layout.structures` of all others whose centres lie in the box at a position."""
-    outline = layout.structures[position].box
+    """Return the positions in `layout.structures` of what lies in the structure at a position."""
+    holder = layout.structures[position]
     return tuple(
         i
         for i, item in enumerate(layout.structures)
-        if i != position and item.name != layout.structures[position].name and _holds_centre(outline, item.box)
+        if i != position and item.name != holder.name and _holds_centre(holder.box, item.box)
     )
 
 
-def scaled_along(box: Box, outline: Box, fx: float, fy: float) -> Box:
-    """Return a box as it follows an outline that is scaled by fx and fy along its own sides, about its centre.
+def with_contents(layout: Layout, position: int, change: BoxChange) -> dict[int, Box]:
+    """Return the changed boxes, by position: of the structure at a position, and of what lies in it.
 
-    The box's centre keeps its place relative to the outline, and its sides are scaled as lines of their direction are;
-    its angle stays.
+    Args:
+        layout: where they lie.
+        position: of the structure that leads.
+        change: such as `scaled_along`, called for each box with the leader's box before the change.
     """
-    along, across = _seen_from(outline, box)
-    cos, sin = outline.cos_sin()
+    leader = layout.structures[position].box
+    return {i: change(layout.structures[i].box, leader) for i in (position, *contents(layout, position))}
+
+
+def scaled_along(box: Box, leader: Box, fx: float, fy: float) -> Box:
+    """Return a box as it follows a leader that is scaled by fx along and fy across itself, about its centre.
+
+    The leader's own box is scaled by fx and fy exactly.
+    """
+    along, across = leader.local(box.cx, box.cy)
+    cos, sin = leader.cos_sin()
     du, dv = (fx - 1) * along, (fy - 1) * across
     moved = box.translated(du * cos - dv * sin, du * sin + dv * cos)
-    turn = math.radians(box.angle - outline.angle)
+    turn = math.radians(box.angle - leader.angle)
     cos, sin = math.cos(turn), math.sin(turn)
-    # A line at this angle to the outline's sides becomes longer by this factor; for fx = fy that is the common factor.
     return moved.scaled(math.hypot(fx * cos, fy * sin), math.hypot(fx * sin, fy * cos))
 
 
-def _holds_centre(outline: Box, box: Box) -> bool:
-    along, across = _seen_from(outline, box)
-    return abs(along) <= outline.width / 2 + _ROUNDING and abs(across) <= outline.height / 2 + _ROUNDING
-
-
-def _seen_from(outline: Box, box: Box) -> tuple[float, float]:
-    """Return where a box's centre lies, pixels from the outline's centre along the outline's own axes."""
-    cos, sin = outline.cos_sin()
-    dx, dy = box.cx - outline.cx, box.cy - outline.cy
-    return dx * cos + dy * sin, dy * cos - dx * sin
+def _holds_centre(holder: Box, box: Box) -> bool:
+    along, across = holder.local(box.cx, box.cy)
+    return abs(along) <= holder.width / 2 + _ROUNDING and abs(across) <= holder.height / 2 + _ROUNDING

@@ -7,12 +7,11 @@ unless the edit is for the outline `alone`; see `contents`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 from fetalflex.anatomy.box import Box
-from fetalflex.anatomy.contents import contents, scaled_along
+from fetalflex.anatomy.contents import BoxChange, scaled_along, with_contents
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import finite_number, one_of, positive_number, shown
@@ -74,7 +73,7 @@ class Scale:
     def apply(self, layout: Layout, registry: Registry) -> Layout:
         """Return the edited layout."""
         fx, fy = self.fx, self.fx if self.fy is None else self.fy
-        return _with_changed_boxes(self, layout, registry, lambda box, outline: _scaled(box, outline, fx, fy))
+        return _with_changed_boxes(self, layout, registry, lambda box, leader: scaled_along(box, leader, fx, fy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,10 @@ class Resize:
         """Return the edited layout."""
         width, height = _in_pixels(self.width, self.height, self.unit, layout)
 
-        def change(box: Box, outline: Box) -> Box:
-            if box is outline:
+        def change(box: Box, leader: Box) -> Box:
+            if box is leader:
                 return box.resized(width, height)
-            return scaled_along(box, outline, width / outline.width, height / outline.height)
+            return scaled_along(box, leader, width / leader.width, height / leader.height)
 
         return _with_changed_boxes(self, layout, registry, change)
 
@@ -131,13 +130,9 @@ class Rotate:
 
     def apply(self, layout: Layout, registry: Registry) -> Layout:
         """Return the edited layout."""
-
-        def change(box: Box, outline: Box) -> Box:
-            if box is outline:
-                return box.rotated(self.degrees)
-            return box.rotated_about(outline.cx, outline.cy, self.degrees)
-
-        return _with_changed_boxes(self, layout, registry, change)
+        return _with_changed_boxes(
+            self, layout, registry, lambda box, leader: box.rotated_about(leader.cx, leader.cy, self.degrees)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,30 +282,18 @@ def _in_pixels(x: float, y: float, unit: str, layout: Layout) -> tuple[float, fl
 
 
 def _with_changed_boxes(
-    edit: Move | Scale | Resize | Rotate, layout: Layout, registry: Registry, change: Callable[[Box, Box], Box]
+    edit: Move | Scale | Resize | Rotate, layout: Layout, registry: Registry, change: BoxChange
 ) -> Layout:
-    """Return the layout with boxes changed.
-
-    Args:
-        edit: what is done, and to which structures.
-        layout: where they lie.
-        registry: says which structure is the plane's outline.
-        change: takes a box and the box that it follows, which is itself but for what lies in an outline.
-    """
+    """Return the layout with boxes changed; what lies in the plane's outline follows it, unless it is changed alone."""
     structures = list(layout.structures)
     outline = None if edit.alone else layout.outline(registry)
     for i in _positions(edit.structure, layout, registry):
-        led = layout.structures[i]
-        followers = contents(layout, i) if led is outline else ()
-        for j in (i, *followers):
-            box = change(layout.structures[j].box, led.box)
+        placed = layout.structures[i]
+        changed = with_contents(layout, i, change) if placed is outline else {i: change(placed.box, placed.box)}
+        for j, box in changed.items():
             _check_within(edit, structures[j].name, box, layout)
             structures[j] = replace(structures[j], box=box)
     return layout.with_structures(structures)
-
-
-def _scaled(box: Box, outline: Box, fx: float, fy: float) -> Box:
-    return box.scaled(fx, fy) if box is outline else scaled_along(box, outline, fx, fy)
 
 
 def _check_within(edit: Edit, name: str, box: Box, layout: Layout) -> None:

@@ -90,8 +90,21 @@ class Layout:
     def outline(self, registry: Registry) -> PlacedStructure | None:
         """Return the largest structure that is the plane's outline, or None if the plane or the layout has none."""
         name = registry.plane(self.plane).outline
-        found = self.find(name) if name else ()
-        return max(found, key=lambda structure: structure.box.area, default=None)
+        return self.largest(name) if name and self.find(name) else None
+
+    def largest(self, name: str) -> PlacedStructure:
+        """Return the largest structure of one canonical name, or raise FetalFlexError if the layout holds none."""
+        found = max(self.find(name), key=lambda structure: structure.box.area, default=None)
+        if found is None:
+            held = ", ".join(self.names()) or "no structures"
+            raise FetalFlexError(f"the layout holds no {name}; it holds {held}")
+        return found
+
+    def reference(self, position: int) -> str:
+        """Return how edits name the structure at a position: its name, with an index if there are several."""
+        name = self.structures[position].name
+        positions = [i for i, item in enumerate(self.structures) if item.name == name]
+        return name if len(positions) == 1 else f"{name}[{positions.index(position)}]"
 
     def problems(self, registry: Registry) -> list[str]:
         """Return one sentence for each way in which plane and structures do not fit the registry."""

@@ -37,7 +37,7 @@ class RoundedBox:
 
     def holds(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Say of points, x (1, N) and y (M, 1) in pixels, whether they lie in it, (M, N)."""
-        along, across = _seen_from(self.box, x, y)
+        along, across = self.box.local(x, y)
         beyond_x = np.maximum(np.abs(along) - self.box.width / 2, 0)
         beyond_y = np.maximum(np.abs(across) - self.box.height / 2, 0)
         inside: NDArray[np.bool_] = beyond_x**2 + beyond_y**2 <= self.margin**2
@@ -70,7 +70,7 @@ class SuperEllipse:
 
     def holds(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Say of points, x (1, N) and y (M, 1) in pixels, whether they lie in it, (M, N)."""
-        along, across = _seen_from(self.box, x, y)
+        along, across = self.box.local(x, y)
         a, b = self.half_axes()
         inside: NDArray[np.bool_] = np.abs(along / a) ** SQUARENESS + np.abs(across / b) ** SQUARENESS <= 1
         return inside
@@ -156,12 +156,3 @@ def _narrowed(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
 
     narrowed: NDArray[np.bool_] = ndimage.distance_transform_edt(mask) > radius
     return narrowed
-
-
-def _seen_from(
-    box: Box, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where points lie, from the box's centre along its width and along its height."""
-    cos, sin = box.cos_sin()
-    dx, dy = x - box.cx, y - box.cy
-    return dx * cos + dy * sin, dy * cos - dx * sin

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, Layout, Registry
 from fetalflex.evaluation.adherence import bright_ring, dark_area
-from fetalflex.evaluation.layout_edits import largest
 
 Image = NDArray[np.uint8]
 
@@ -46,11 +45,11 @@ def ignored_structure(numbers: dict[str, float]) -> str | None:
 
 def _measured(image: Image, before: Layout, after: Layout, body: Box | None) -> Iterator[tuple[str, float]]:
     if after.find(_STOMACH):
-        yield "stomach_dark_share", dark_area.dark_share(image, largest(after, _STOMACH).box, body)
+        yield "stomach_dark_share", dark_area.dark_share(image, after.largest(_STOMACH).box, body)
     elif before.find(_STOMACH):
-        yield "removed_stomach_dark_share", dark_area.dark_share(image, largest(before, _STOMACH).box, body)
+        yield "removed_stomach_dark_share", dark_area.dark_share(image, before.largest(_STOMACH).box, body)
     if after.find(_SKULL):
-        yield "skull_contrast", bright_ring.ring_contrast(image, largest(after, _SKULL).box)
+        yield "skull_contrast", bright_ring.ring_contrast(image, after.largest(_SKULL).box)
 
 
 def _body(layout: Layout, registry: Registry) -> Box | None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fetalflex.anatomy import Layout, PlacedStructure, Registry
-from fetalflex.evaluation.box_grid import inside_ellipse
+from fetalflex.anatomy.box_pixels import inside_ellipse
+from fetalflex.evaluation.adherence.layout_edits import with_one_moved
 from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.layout_edits import with_one_moved
 from fetalflex.evaluation.metrics.region_rulers import RegionSet, ruler_metrics, values_of_regions
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row

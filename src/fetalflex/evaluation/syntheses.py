@@ -8,9 +8,9 @@ from typing import Any
 
 from fetalflex.anatomy import CHANGED, Layout, Registry
 from fetalflex.diffusion.sampling import Step
+from fetalflex.evaluation.adherence.layout_edits import with_one_moved
 from fetalflex.evaluation.adherence.tests import adherence_test
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.layout_edits import with_one_moved
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import SamplingSettings

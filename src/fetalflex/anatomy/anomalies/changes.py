@@ -73,9 +73,9 @@ class Change(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSize(Change):
-    """Make a structure larger or smaller; the plane's outline takes all that lies in it along.
+    """Resize a structure. What lies in the plane's outline follows it, by the rule of `fetalflex.anatomy.contents`.
 
-    Each structure of the name is changed.
+    Each structure of the name is changed, but of several outlines the largest alone.
 
     Args:
         factor: for the side, > 0.
@@ -120,7 +120,7 @@ class ChangeSize(Change):
             box = scene.layout.structures[position].box
             fx, fy = self._factors(box, scene, values)
             if outline and box == scene.outline():
-                made += _scaled_with_contents(scene, box, fx, fy)
+                made.append(Scale(scene.reference(position), fx, fy))
             elif not outline:
                 made.append(Scale(scene.reference(position), fx, fy))
                 if self.keep is not None:
@@ -161,7 +161,7 @@ class ChangeSize(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class Displace(Change):
-    """Move a structure; the plane's outline takes all that lies in it along.
+    """Move a structure. What lies in the plane's outline follows it, by the rule of `fetalflex.anatomy.contents`.
 
     All structures of the name are moved alike.
 
@@ -185,8 +185,6 @@ class Displace(Change):
         distance = resolved(self.distance, values) * math.sqrt(scene.largest(self.structure).area)
         bearing = math.radians(resolved(self.bearing, values))
         dx, dy = distance * math.cos(bearing), distance * math.sin(bearing)
-        if scene.is_outline(self.structure):
-            return tuple(Move(scene.reference(i), dx, dy, alone=True) for i in range(len(scene.layout.structures)))
         return (Move(self.structure, dx, dy),)
 
 
@@ -292,21 +290,6 @@ def _is_along_width(box: Box, direction: Vector) -> bool:
     return abs(direction[0] * cos + direction[1] * sin) >= abs(direction[1] * cos - direction[0] * sin)
 
 
-def _scaled_with_contents(scene: Scene, outline: Box, fx: float, fy: float) -> list[Edit]:
-    """Return the edits that scale everything about the outline's centre, along the outline's sides."""
-    cos, sin = outline.cos_sin()
-    made: list[Edit] = []
-    for position, item in enumerate(scene.layout.structures):
-        reference = scene.reference(position)
-        swapped = not _is_along_width(item.box, (cos, sin))
-        made.append(Scale(reference, *((fy, fx) if swapped else (fx, fy)), alone=True))
-        x, y = item.box.cx - outline.cx, item.box.cy - outline.cy
-        u, v = (fx - 1) * (x * cos + y * sin), (fy - 1) * (y * cos - x * sin)
-        if (u, v) != (0.0, 0.0):
-            made.append(Move(reference, u * cos - v * sin, u * sin + v * cos, alone=True))
-    return made
-
-
 def _kept_edge(scene: Scene, position: int, fx: float, fy: float, keep: Vector) -> Move:
     """Return the move that, after scaling, puts the edge facing `keep` back to its place."""
     box = scene.layout.structures[position].box
@@ -321,9 +304,8 @@ def _kept_edge(scene: Scene, position: int, fx: float, fy: float, keep: Vector) 
 
 def _piece(box: Box, share: float, middle: float) -> Box:
     """Return the part of a box that takes a share of its long side; `middle` is from its centre, in long sides."""
-    cos, sin = box.cos_sin()
     if box.width >= box.height:
-        shift = middle * box.width
-        return replace(box, cx=box.cx + shift * cos, cy=box.cy + shift * sin, width=share * box.width)
-    shift = middle * box.height
-    return replace(box, cx=box.cx - shift * sin, cy=box.cy + shift * cos, height=share * box.height)
+        cx, cy = box.point(middle * box.width, 0.0)
+        return replace(box, cx=cx, cy=cy, width=share * box.width)
+    cx, cy = box.point(0.0, middle * box.height)
+    return replace(box, cx=cx, cy=cy, height=share * box.height)

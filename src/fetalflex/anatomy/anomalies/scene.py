@@ -35,17 +35,11 @@ class Scene:
 
     def reference(self, position: int) -> str:
         """Return how edits name the structure at a position: its name, with an index if there are several."""
-        name = self.layout.structures[position].name
-        positions = self.positions(name)
-        return name if len(positions) == 1 else f"{name}[{positions.index(position)}]"
+        return self.layout.reference(position)
 
     def largest(self, name: str) -> Box:
         """Return the largest box of a canonical name, or raise FetalFlexError."""
-        found = max(self.layout.find(name), key=lambda item: item.box.area, default=None)
-        if found is None:
-            held = ", ".join(self.layout.names()) or "no structures"
-            raise FetalFlexError(f"the layout holds no {name}; it holds {held}")
-        return found.box
+        return self.layout.largest(name).box
 
     def outline(self) -> Box | None:
         """Return the box of the plane's outline, if the layout holds it."""

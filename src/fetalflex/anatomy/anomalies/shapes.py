@@ -77,10 +77,8 @@ def touching_distance(a: Box, b: Box, direction: Vector) -> float:
 
 def holds(outer: Box, inner: Box) -> bool:
     """Return whether a box lies within another one, up to rounding."""
-    cos, sin = outer.cos_sin()
-    x, y = (inner.polygon() - (outer.cx, outer.cy)).T
-    along, across = np.abs(x * cos + y * sin), np.abs(y * cos - x * sin)
-    return bool((along <= outer.width / 2 + 1e-6).all() and (across <= outer.height / 2 + 1e-6).all())
+    along, across = outer.local(*inner.polygon().T)
+    return bool((np.abs(along) <= outer.width / 2 + 1e-6).all() and (np.abs(across) <= outer.height / 2 + 1e-6).all())
 
 
 def _frame(box: Box) -> NDArray[np.float64]:
@@ -91,16 +89,13 @@ def _frame(box: Box) -> NDArray[np.float64]:
 
 def _points(box: Box, unit: Points) -> Points:
     """Return points of the unit disc, (N, 2), carried into the ellipse of a box."""
-    cos, sin = box.cos_sin()
-    x, y = unit[:, 0] * box.width / 2, unit[:, 1] * box.height / 2
-    return np.stack([box.cx + x * cos - y * sin, box.cy + x * sin + y * cos], axis=1)
+    return np.stack(box.point(unit[:, 0] * box.width / 2, unit[:, 1] * box.height / 2), axis=1)
 
 
 def _radii(points: Points, box: Box) -> NDArray[np.float64]:
     """Return where points lie in the ellipse of a box: 0 at its centre, 1 on its edge."""
-    cos, sin = box.cos_sin()
-    x, y = points[:, 0] - box.cx, points[:, 1] - box.cy
-    return np.hypot((x * cos + y * sin) / (box.width / 2), (y * cos - x * sin) / (box.height / 2))
+    along, across = box.local(points[:, 0], points[:, 1])
+    return np.hypot(along / (box.width / 2), across / (box.height / 2))
 
 
 def _support(box: Box, normals: Points) -> NDArray[np.float64]:

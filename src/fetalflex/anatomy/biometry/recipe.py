@@ -58,9 +58,8 @@ def biometry_recipe(
     A circumference scales its box in both directions. A length scales one side; the other side stays, unless it would
     cease to be the longer (or shorter) one, when it becomes equal: a ventricle wider than long becomes round.
 
-    What lies in an outline, that is, each structure whose centre lies in the outline's box, follows: its centre keeps
-    its place relative to the outline, and its sides are scaled as lines of their direction are. What lies outside
-    stays. Of several structures of one name, all are scaled alike; an outline must be the only one.
+    What lies in an outline follows it, by the rule of `fetalflex.anatomy.contents`. Of several structures of one name,
+    all are scaled alike; an outline must be the only one.
 
     Args:
         layout: with `pixel_spacing_mm`.
@@ -90,8 +89,9 @@ def biometry_recipe(
 def _edits(layout: Layout, wanted: Measure, factor: float, registry: Registry) -> Iterator[Edit]:
     placed = measured_structures(layout, wanted, registry)
     if not wanted.of_outline:
+        references = [layout.reference(i) for i, item in enumerate(layout.structures) if item.name == wanted.structure]
         for index, structure in enumerate(placed):
-            yield Scale(_reference(layout, wanted.structure, index), *_side_factors(wanted, structure.box, factor))
+            yield Scale(references[index], *_side_factors(wanted, structure.box, factor))
         return
     if len(placed) > 1:
         raise FetalFlexError(
@@ -109,10 +109,6 @@ def _side_factors(wanted: Measure, box: Box, factor: float) -> tuple[float, floa
     if wanted.of_box(box) == box.width:
         return measured / box.width, keep_order(box.height, measured) / box.height
     return keep_order(box.width, measured) / box.width, measured / box.height
-
-
-def _reference(layout: Layout, name: str, index: int) -> str:
-    return f"{name}[{index}]" if len(layout.find(name)) > 1 else name
 
 
 def _check_in_sight(layout: Layout, wanted: Measure, factor: float, target: GrowthTarget, registry: Registry) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box
+from fetalflex.anatomy.box_pixels import inside_box
 from fetalflex.evaluation.adherence.dark_area import smoothed_and_surroundings
-from fetalflex.evaluation.box_grid import inside_box
 
 BRIGHT = 1.3
 

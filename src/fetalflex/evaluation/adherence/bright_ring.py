@@ -54,8 +54,7 @@ def _profiles(image: NDArray[np.uint8], box: Box, radii: NDArray[np.float64]) ->
     smooth = ndimage.gaussian_filter(image.astype(np.float64), _SMOOTHING * max(image.shape))
     direction = np.arange(_DIRECTIONS)[:, None] * (2 * math.pi / _DIRECTIONS)
     along, across = np.cos(direction) * radii * box.width / 2, np.sin(direction) * radii * box.height / 2
-    cos, sin = box.cos_sin()
-    x, y = box.cx + along * cos - across * sin, box.cy + along * sin + across * cos
+    x, y = box.point(along, across)
     grey = ndimage.map_coordinates(smooth, [y - 0.5, x - 0.5], order=1, mode="nearest")
     inside = (x >= 0) & (x <= image.shape[1]) & (y >= 0) & (y <= image.shape[0])
     return np.where(inside, grey, np.nan)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fetalflex.anatomy import Box
-from fetalflex.evaluation.box_grid import inside_box, inside_ellipse
+from fetalflex.anatomy.box_pixels import inside_box, inside_ellipse
 
 DARK = 0.6
 PRESENT = 0.3

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Box, Layout, Registry
 from fetalflex.anatomy.anomalies import Test, Variant
 from fetalflex.anatomy.anomalies.demands import GAP, SEE
+from fetalflex.anatomy.box_pixels import inside_box
 from fetalflex.evaluation.adherence.bright_area import bright_share_of
 from fetalflex.evaluation.adherence.bright_ring import ring_contrast
 from fetalflex.evaluation.adherence.dark_area import dark_share_of
-from fetalflex.evaluation.box_grid import inside_box
-from fetalflex.evaluation.layout_edits import largest
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -115,7 +114,7 @@ class _Judge:
         """Look into every box of the structure; the weakest counts. A ring is that of the largest box."""
         boxes = [placed.box for placed in self.after.find(test.structure)]
         if test.sign.look == "ring" and boxes:
-            boxes = [largest(self.after, test.structure).box]
+            boxes = [self.after.largest(test.structure).box]
         values = [sign_strength(self.image, test, box, self.body) for box in boxes]
         value = min(values, default=math.nan)
         return Finding(test, value, test.limit, None if math.isnan(value) else value >= test.limit)
@@ -133,9 +132,9 @@ class _Judge:
         """Look at the ring where it was; it may be there by chance, but then weaker than where it shall be."""
         if not self.before.find(test.structure):
             return Finding(test, math.nan, test.limit, None)
-        value, limit = ring_contrast(self.image, largest(self.before, test.structure).box), test.limit
+        value, limit = ring_contrast(self.image, self.before.largest(test.structure).box), test.limit
         if self.after.find(test.structure):
-            limit = max(limit, ring_contrast(self.image, largest(self.after, test.structure).box))
+            limit = max(limit, ring_contrast(self.image, self.after.largest(test.structure).box))
         told = not (math.isnan(value) or math.isnan(limit))
         return Finding(test, value, round(limit, 4), value < limit if told else None)
 

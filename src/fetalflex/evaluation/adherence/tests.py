@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, Layout
 from fetalflex.evaluation.adherence import bright_ring, dark_area
-from fetalflex.evaluation.layout_edits import largest, with_all_enlarged, with_enlarged, without
+from fetalflex.evaluation.adherence.layout_edits import with_all_enlarged, with_enlarged, without
 
 Image = NDArray[np.uint8]
 
@@ -79,7 +79,7 @@ def judge_stomach(source: Image, enlarged: Image, removed: Image, layout: Layout
         layout: The source's layout, which holds a stomach.
         body: The abdomen's outline.
     """
-    box = largest(layout, "stomach").box
+    box = layout.largest("stomach").box
     large = box.scaled(_STOMACH_FACTOR)
     share, large_share = dark_area.dark_share(source, box, body), dark_area.dark_share(enlarged, large, body)
     before, after = (dark_area.dark_area(image, large, body) for image in (source, enlarged))
@@ -116,7 +116,7 @@ def judge_skull(source: Image, enlarged: Image, removed: Image, layout: Layout, 
         body: Not used.
     """
     del body
-    box = largest(layout, "skull").box
+    box = layout.largest("skull").box
     before, left = bright_ring.ring_contrast(source, box), bright_ring.ring_contrast(removed, box)
     at_old = bright_ring.ring_contrast(enlarged, box)
     at_new = bright_ring.ring_contrast(enlarged, box.scaled(_SKULL_FACTOR))

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry
-from fetalflex.evaluation.box_grid import inside_box
-from fetalflex.evaluation.layout_edits import largest
+from fetalflex.anatomy.box_pixels import inside_box
 
 Mask = NDArray[np.bool_]
 
@@ -36,13 +35,13 @@ class NamePair:
 
     def exchanged(self, layout: Layout) -> Layout:
         """Return the layout with the names of the two boxes exchanged; so its prompt stays the same."""
-        one, other = (largest(layout, name) for name in self.names)
+        one, other = (layout.largest(name) for name in self.names)
         names = {id(one): other.name, id(other): one.name}
         return layout.with_structures(replace(item, name=names.get(id(item), item.name)) for item in layout.structures)
 
     def without(self, layout: Layout) -> Layout:
         """Return the layout without the two boxes."""
-        gone = {id(largest(layout, name)) for name in self.names}
+        gone = {id(layout.largest(name)) for name in self.names}
         return layout.with_structures(item for item in layout.structures if id(item) not in gone)
 
     def parts(self, layout: Layout) -> tuple[Mask, Mask]:
@@ -76,7 +75,7 @@ def pairs_of(layout: Layout, registry: Registry) -> Iterator[tuple[NamePair, tup
 
 def _pixels(layout: Layout, name: str) -> tuple[float, Mask]:
     """Return the area of the largest box of a name, and its pixels."""
-    box = largest(layout, name).box
+    box = layout.largest(name).box
     return box.area, inside_box(box, (layout.height, layout.width))
 
 

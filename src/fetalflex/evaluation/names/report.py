@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import CloseUp, Layout, Registry, draw_overlay
 from fetalflex.evaluation.kept import KeptSyntheses
-from fetalflex.evaluation.layout_edits import largest
 from fetalflex.evaluation.names.judging import NameResults, PairResult
 from fetalflex.evaluation.names.pairs import NamePair
 from fetalflex.evaluation.names.real import DIFFERENCE
@@ -164,4 +163,4 @@ def _row(one: PairResult, place: int, kept: KeptSyntheses, registry: Registry) -
 
 
 def _shown(layout: Layout, pair: NamePair) -> Layout:
-    return layout.with_structures(largest(layout, name) for name in pair.names)
+    return layout.with_structures(layout.largest(name) for name in pair.names)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fetalflex.anatomy import Box
-from fetalflex.evaluation.box_grid import box_coordinates, inside_box, inside_ellipse
+from fetalflex.anatomy.box_pixels import box_coordinates, inside_box, inside_ellipse
 
 
 def test_an_upright_box_holds_its_pixels() -> None:

@@ -1,10 +1,11 @@
-"""Edits by which obedience to the layout is tested: a structure enlarged, or removed."""
+"""Edits by which adherence to the layout is tested: a structure enlarged, moved, or removed."""
 
 from __future__ import annotations
 
 import math
 
 from fetalflex.anatomy import Layout, PlacedStructure
+from fetalflex.anatomy.contents import scaled_along, with_contents
 
 
 def with_enlarged(layout: Layout, name: str, factor: float) -> Layout:
@@ -16,13 +17,13 @@ def with_enlarged(layout: Layout, name: str, factor: float) -> Layout:
 
 
 def with_all_enlarged(layout: Layout, name: str, factor: float) -> Layout:
-    """Return the layout with everything scaled about the centre of the largest structure of a name.
+    """Return the layout with the largest structure of a name, and what lies in it, scaled about its centre.
 
-    So an outline keeps its contents in place. What would lie outside the image is dropped.
+    What lies in it follows by the rule of `fetalflex.anatomy.contents`. What would lie outside the image is dropped.
     """
-    centre = largest(layout, name).box
-    dx, dy = (1 - factor) * centre.cx, (1 - factor) * centre.cy
-    scaled = (PlacedStructure(placed.name, placed.box.transformed(factor, dx, dy)) for placed in layout.structures)
+    position = layout.structures.index(layout.largest(name))
+    boxes = with_contents(layout, position, lambda box, leader: scaled_along(box, leader, factor, factor))
+    scaled = (PlacedStructure(item.name, boxes.get(i, item.box)) for i, item in enumerate(layout.structures))
     return layout.with_structures(
         placed for placed in scaled if placed.box.inside_fraction(layout.width, layout.height) > 0
     )
@@ -62,8 +63,3 @@ def with_one_moved(layout: Layout, outline: PlacedStructure | None, which: int) 
         PlacedStructure(placed.name, placed.box.translated(*step)) if index == moved else placed
         for index, placed in enumerate(layout.structures)
     )
-
-
-def largest(layout: Layout, name: str) -> PlacedStructure:
-    """Return the largest structure of a name; the layout must hold one."""
-    return max(layout.find(name), key=lambda placed: placed.box.area)

@@ -10,7 +10,8 @@ import numpy as np
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
 from fetalflex.anatomy.anomalies import default_library
-from fetalflex.augment import Plan, Report, Sample, augment, plan_samples
+from fetalflex.augment import Plan, PlannedImage, Report, augment, plan_images
+from fetalflex.augment.planned import Candidate
 from fetalflex.data import Dataset, DatasetFolder, Record
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
@@ -47,8 +48,13 @@ def plan_of(*entries: dict[str, Any], **changes: Any) -> Plan:
     return Plan.model_validate(values | {"entries": list(entries)})
 
 
-def planned(dataset: Dataset, plan: Plan) -> list[Sample]:
-    return plan_samples(dataset, plan, default_registry(), default_library())
+def planned_images(dataset: Dataset, plan: Plan) -> list[PlannedImage]:
+    return plan_images(dataset, plan, default_registry(), default_library())
+
+
+def planned(dataset: Dataset, plan: Plan) -> list[Candidate]:
+    """Return the first candidate of each image."""
+    return [image.first for image in planned_images(dataset, plan)]
 
 
 def small_plan(**changes: Any) -> Plan:

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from augment_helpers import HEADS, plan_of, planned, small_plan
+from augment_helpers import HEADS, plan_of, planned_images, small_plan
 
 from fetalflex.anatomy import default_registry
 from fetalflex.augment.manifest import check_folder, manifest_of, write_manifest
 from fetalflex.augment.plan import Plan
-from fetalflex.augment.rounds import read_rounds, write_round
+from fetalflex.augment.planned import PlannedImage
+from fetalflex.augment.shards import read_rounds, write_round
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
 
 
 def manifest(dataset: DatasetFolder, plan: Plan | None = None, model: str = "tiny-0") -> dict[str, Any]:
     plan = plan or small_plan()
-    return manifest_of(dataset, plan, planned(dataset, plan), model, default_registry())
+    return manifest_of(dataset, plan, planned_images(dataset, plan), model, default_registry())
 
 
 def begun(root: Path, values: dict[str, Any]) -> Path:
@@ -79,11 +80,12 @@ def test_another_set_is_refused_and_what_differs_named(heads: DatasetFolder, tmp
 
 def test_changed_anomalies_are_noticed(heads: DatasetFolder) -> None:
     plan = small_plan()
-    samples = planned(heads, plan)
-    variant = samples[-1].variant
-    assert variant is not None
-    other = [*samples[:-1], replace(samples[-1], variant=replace(variant, prompt_words=("tiny head",)))]
-    first, second = (manifest_of(heads, plan, one, "tiny-0", default_registry()) for one in (samples, other))
+    images = planned_images(heads, plan)
+    last = images[-1].first
+    assert last.variant is not None
+    changed = replace(last, variant=replace(last.variant, prompt_words=("tiny head",)))
+    other = [*images[:-1], PlannedImage((changed, *images[-1].candidates[1:]))]
+    first, second = (manifest_of(heads, plan, one, "tiny-0", default_registry()) for one in (images, other))
     assert first["samples_digest"] != second["samples_digest"]
 
 

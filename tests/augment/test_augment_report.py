@@ -2,34 +2,41 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from fetalflex.anatomy import Layout, Recipe
+from fetalflex.anatomy.anomalies import Variant
+from fetalflex.augment.outcomes import Made, Outcome, Rejection
+from fetalflex.augment.planned import Candidate, PlannedImage
 from fetalflex.augment.report import Report
+from fetalflex.data import Record
 
 
-def line(number: int, *rejected: str, is_made: bool = True, anomaly: str = "none") -> dict[str, Any]:
-    source = {"file_name": f"images/{number % 2}.png", "patient": "p"}
-    made = {"file": f"shards/00000/{number}.png"} if is_made else {}
-    reasons = [{"reason": reason, "detail": "so", "source": f"images/{reason}.png"} for reason in rejected]
-    labels = {"plane": "facial_sagittal", "anomaly": anomaly, "severity": anomaly}
-    return {"number": number, "source": source, "rejected": reasons} | labels | made
+def outcome(number: int, *rejected: str, is_made: bool = True, anomaly: str = "none") -> Outcome:
+    layout = Layout("facial_sagittal", 100, 100)
+    record = Record(f"images/{number % 2}.png", layout, "p")
+    variant = None
+    if anomaly != "none":
+        variant = Variant(anomaly, anomaly, None, 0, {}, Recipe(), layout, layout, (), (), ())
+    image = PlannedImage((Candidate(number, 0, record, Recipe(), layout, variant),))
+    made = Made(len(rejected) + 1, 0, 5, "a prompt", {}, "0") if is_made else None
+    return Outcome(image, tuple(Rejection(reason, "so", f"images/{reason}.png") for reason in rejected), made)
 
 
 @pytest.fixture
 def report() -> Report:
-    lines = [
-        line(1),
-        line(2, "layout", "copy"),
-        line(3, "layout", "layout", "copy", is_made=False, anomaly="cleft_palate"),
-        line(4, anomaly="cleft_palate"),
+    outcomes = [
+        outcome(1),
+        outcome(2, "layout", "copy"),
+        outcome(3, "layout", "layout", "copy", is_made=False, anomaly="cleft_palate"),
+        outcome(4, anomaly="cleft_palate"),
     ]
-    return Report(Path("out"), "tiny-0", lines, 12.0, 1)
+    return Report(Path("out"), "tiny-0", outcomes, 12.0, 1)
 
 
 def test_what_was_rejected_and_failed_is_counted(report: Report) -> None:
-    assert (report.made, [one["number"] for one in report.failed]) == (3, [3])
+    assert (report.made, [one.image.number for one in report.failed]) == (3, [3])
     assert report.rejected == {"empty": 0, "flat": 0, "layout": 3, "anomaly": 0, "copy": 2, "duplicate": 0}
     values = json.loads(json.dumps(report.to_dict()))
     assert (values["requested"], values["made"], values["sources"], values["patients"]) == (4, 3, 2, 1)
@@ -53,15 +60,21 @@ def test_people_are_told_what_is_missing(report: Report) -> None:
 
 
 def test_a_set_with_all_images_misses_none() -> None:
-    whole = Report(Path("out"), "tiny-0", [line(1)], 2.0, 0)
+    whole = Report(Path("out"), "tiny-0", [outcome(1)], 2.0, 0)
     assert "MISSING" not in whole.summary()
     assert "## Failed" not in whole.to_markdown()
     assert "rejected: none" in whole.summary()
 
 
 def test_an_anomaly_that_is_hardly_ever_seen_is_named() -> None:
-    lines = [line(1, "anomaly", "anomaly", anomaly="duodenal_atresia"), line(2, "anomaly"), line(3), line(4), line(5)]
-    report = Report(Path("out"), "tiny-0", lines, 2.0, 0)
+    outcomes = [
+        outcome(1, "anomaly", "anomaly", anomaly="duodenal_atresia"),
+        outcome(2, "anomaly"),
+        outcome(3),
+        outcome(4),
+        outcome(5),
+    ]
+    report = Report(Path("out"), "tiny-0", outcomes, 2.0, 0)
     told = [one for one in report.summary().splitlines() if "was not seen" in one]
     assert len(told) == 1
     assert told[0].startswith("duodenal_atresia, duodenal_atresia (facial_sagittal) was not seen in 2 of 3 attempts")

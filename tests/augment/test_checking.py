@@ -9,10 +9,10 @@ from augment_helpers import ABDOMEN, abdomens, plan_of, planned
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, PlacedStructure, default_registry, draw_organ_mask, draw_roi_mask
-from fetalflex.augment.checking import Checker, Kept, Verdict
+from fetalflex.augment.checking import Checker, Verdict
+from fetalflex.augment.copies import Kept, RealRegions
 from fetalflex.augment.plan import Checks
-from fetalflex.augment.real_regions import RealRegions
-from fetalflex.augment.samples import Sample
+from fetalflex.augment.planned import Candidate
 from fetalflex.data import DatasetFolder, Record
 from fetalflex.evaluation.copies.grey_vectors import grey_vector
 
@@ -25,7 +25,7 @@ def dataset(tmp_path: Path) -> DatasetFolder:
 
 
 @pytest.fixture
-def sample(dataset: DatasetFolder) -> Sample:
+def sample(dataset: DatasetFolder) -> Candidate:
     [sample] = planned(dataset, plan_of({"plane": "abdominal_transverse", "normal": True, "count": 1}))
     return sample
 
@@ -35,7 +35,7 @@ def fresh(seed: int = 9) -> NDArray[np.uint8]:
 
 
 def judged(
-    dataset: DatasetFolder, sample: Sample, image: NDArray[np.uint8], kept: list[Kept] | None = None, **checks: Any
+    dataset: DatasetFolder, sample: Candidate, image: NDArray[np.uint8], kept: list[Kept] | None = None, **checks: Any
 ) -> Verdict:
     real = RealRegions(dataset, {"train"}, REGISTRY)
     checker = Checker(Checks(**({"layout": False} | checks)), REGISTRY, real)
@@ -43,14 +43,14 @@ def judged(
     return checker.judge(sample, image, dataset.image(sample.record), mask, kept or [])
 
 
-def test_a_good_image_passes_with_its_numbers(dataset: DatasetFolder, sample: Sample) -> None:
+def test_a_good_image_passes_with_its_numbers(dataset: DatasetFolder, sample: Candidate) -> None:
     verdict = judged(dataset, sample, fresh())
     assert verdict.reason is None
     assert verdict.numbers["grey"] == pytest.approx(127, abs=3)
     assert -1 < verdict.numbers["real_correlation"] < 0.5
 
 
-def test_black_and_flat_regions_are_told_apart(dataset: DatasetFolder, sample: Sample) -> None:
+def test_black_and_flat_regions_are_told_apart(dataset: DatasetFolder, sample: Candidate) -> None:
     outside = ~draw_roi_mask(sample.after, REGISTRY)
     black, flat = (np.where(outside, fresh(), value).astype(np.uint8) for value in (0, 90))
     assert judged(dataset, sample, black).reason == "empty"
@@ -58,14 +58,14 @@ def test_black_and_flat_regions_are_told_apart(dataset: DatasetFolder, sample: S
     assert judged(dataset, sample, black, least_grey=0, least_contrast=0).reason is None
 
 
-def test_an_image_that_ignores_its_layout_is_rejected_if_asked_for(dataset: DatasetFolder, sample: Sample) -> None:
+def test_an_image_that_ignores_its_layout_is_rejected_if_asked_for(dataset: DatasetFolder, sample: Candidate) -> None:
     assert sample.after.find("stomach")
     verdict = judged(dataset, sample, (fresh() // 8 + 100).astype(np.uint8), layout=True)
     assert (verdict.reason, verdict.detail) == ("layout", "stomach")
     assert verdict.numbers["stomach_dark_share"] < 0.3
 
 
-def test_copies_are_found_mirrored_and_dimmed_too(dataset: DatasetFolder, sample: Sample) -> None:
+def test_copies_are_found_mirrored_and_dimmed_too(dataset: DatasetFolder, sample: Candidate) -> None:
     other = next(record for record in dataset if record != sample.record)
     for record in (sample.record, other):
         dimmed = (dataset.image(record) // 2 + 20).astype(np.uint8)
@@ -76,7 +76,7 @@ def test_copies_are_found_mirrored_and_dimmed_too(dataset: DatasetFolder, sample
             assert judged(dataset, sample, copied, copy_correlation=None).reason is None
 
 
-def test_a_local_edit_is_not_asked_whether_it_resembles_its_source(dataset: DatasetFolder, sample: Sample) -> None:
+def test_a_local_edit_is_not_asked_whether_it_resembles_its_source(dataset: DatasetFolder, sample: Candidate) -> None:
     source = dataset.image(sample.record)
     part = draw_organ_mask(sample.after, REGISTRY, ["stomach"])
     checker = Checker(Checks(layout=False), REGISTRY, RealRegions(dataset, {"train"}, REGISTRY))
@@ -98,14 +98,14 @@ def test_mirrored_copies_are_found_whatever_the_shape_of_their_region(tmp_path: 
         assert (verdict.reason, verdict.detail) == ("copy", f"of {record.file_name}")
 
 
-def test_images_of_other_splits_are_no_copies_unless_they_are_sources(tmp_path: Path, sample: Sample) -> None:
+def test_images_of_other_splits_are_no_copies_unless_they_are_sources(tmp_path: Path, sample: Candidate) -> None:
     held_out = abdomens(tmp_path / "other", split="test")
     vector = grey_vector(held_out.image(held_out[0]), draw_roi_mask(held_out[0].layout, REGISTRY))
     for splits, known in (({"train"}, (-1.0, "")), ({"test"}, (1.0, "images/0.png"))):
         assert RealRegions(held_out, splits, REGISTRY).most_alike([vector], "abdominal_transverse") == known
 
 
-def test_near_copies_of_kept_images_of_the_plane_are_rejected(dataset: DatasetFolder, sample: Sample) -> None:
+def test_near_copies_of_kept_images_of_the_plane_are_rejected(dataset: DatasetFolder, sample: Candidate) -> None:
     vector = judged(dataset, sample, fresh()).vector
     kept = [Kept(7, "abdominal_transverse", vector)]
     verdict = judged(dataset, sample, (fresh() // 2).astype(np.uint8), kept)

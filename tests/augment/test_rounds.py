@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fetalflex.augment.rounds import last_round, read_rounds, write_round
+from fetalflex.augment.shards import last_round, read_rounds, write_round
 from fetalflex.errors import FetalFlexError
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from augment_helpers import NOT_CHECKED, planned, small_plan
+from augment_helpers import NOT_CHECKED, planned, planned_images, small_plan
 
 from fetalflex.anatomy import default_registry
 from fetalflex.augment.checking import Checker, Verdict
-from fetalflex.augment.finishing import finish, read_lines
+from fetalflex.augment.copies import RealRegions
+from fetalflex.augment.finishing import finish, read_outcomes
+from fetalflex.augment.outcomes import Attempts
 from fetalflex.augment.plan import Plan
-from fetalflex.augment.progress import Progress
-from fetalflex.augment.real_regions import RealRegions
 from fetalflex.augment.report import Report
-from fetalflex.augment.shard_files import Shard, divided, write_shard
-from fetalflex.augment.shard_making import ShardMaker, is_missing
+from fetalflex.augment.shard_making import ShardMaker
+from fetalflex.augment.shards import Shard, is_missing, split_into_shards, write_shard
 from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.data import DatasetFolder, read_png_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -28,11 +28,11 @@ def maker_of(dataset: DatasetFolder, plan: Plan, pipeline: FetalFlexPipeline, ro
 
 
 def shards_of(dataset: DatasetFolder, plan: Plan) -> list[Shard]:
-    return divided(planned(dataset, plan), plan.shard_size)
+    return split_into_shards(planned_images(dataset, plan), plan.shard_size)
 
 
-def outcome(progress: list[Progress]) -> list[Any]:
-    return [(one.line(), one.finished and one.finished.png) for one in progress]
+def outcome(attempts: list[Attempts]) -> list[Any]:
+    return [(one.outcome(), one.finished and one.finished.png) for one in attempts]
 
 
 def test_an_image_depends_neither_on_its_shard_nor_on_its_batch(
@@ -41,8 +41,8 @@ def test_an_image_depends_neither_on_its_shard_nor_on_its_batch(
     from fetalflex.data.image_files import decode_image
 
     plan = small_plan()
-    whole = Shard(0, tuple(planned(heads, plan)[:4]))
-    part = Shard(9, whole.samples[2:3])
+    whole = Shard(0, tuple(planned_images(heads, plan)[:4]))
+    part = Shard(9, whole.images[2:3])
     [alone] = maker_of(heads, plan, pipeline, tmp_path, 1).make(part, [], lambda _: None)
     among = maker_of(heads, plan, pipeline, tmp_path).make(whole, [], lambda _: None)[2]
     assert alone.finished is not None
@@ -57,12 +57,12 @@ def test_every_image_says_what_it_is(heads: DatasetFolder, pipeline: FetalFlexPi
     shard = shards_of(heads, plan)[2]
     maker = maker_of(heads, plan, pipeline, tmp_path)
     write_shard(tmp_path, shard, maker.make(shard, [], lambda _: None), 0, 0.0)
-    for sample in shard.samples:
-        text = read_png_text(tmp_path / shard.folder / sample.file)
+    for image in shard.images:
+        text = read_png_text(tmp_path / shard.folder / image.file)
         assert text["Synthetic"] == "true"
         assert "not for diagnosis" in text["Description"]
         assert (text["FetalFlex:anomaly"], text["FetalFlex:severity"]) == ("microcephaly", "severe")
-        assert text["FetalFlex:source"] == sample.record.file_name
+        assert text["FetalFlex:source"] == image.first.record.file_name
         assert "microcephaly" in text["FetalFlex:prompt"]
 
 
@@ -82,7 +82,7 @@ def test_what_fails_is_tried_from_other_seeds_and_then_given_up(
     for one in progress:
         assert one.finished is None
         assert [rejected.reason for rejected in one.rejected] == ["flat"] * 6
-        sources = [candidate.record.file_name for candidate in one.sample.candidates]
+        sources = [candidate.record.file_name for candidate in one.image.candidates]
         assert [rejected.source for rejected in one.rejected] == [source for source in sources for _ in range(3)]
     assert len(set(judged)) == len(judged) == 6 * len(progress)  # each attempt is another image
     assert told[-1] == len(progress)
@@ -93,7 +93,7 @@ def test_what_fails_from_one_source_is_tried_from_others(
 ) -> None:
     plan = small_plan(checks=NOT_CHECKED | {"attempts": 2, "sources": 3})
     shard = shards_of(heads, plan)[0]
-    first, second = shard.samples[0].candidates[:2]
+    first, second = shard.images[0].candidates[:2]
     judge = Checker.judge
 
     def strict(self: Checker, sample: Any, *others: Any) -> Verdict:
@@ -105,18 +105,17 @@ def test_what_fails_from_one_source_is_tried_from_others(
     progress = maker.make(shard, [], lambda _: None)
     assert [one.finished is not None for one in progress] == [True] * 3
     assert [rejected.source for rejected in progress[0].rejected] == [first.record.file_name] * 2
-    assert progress[0].line()["candidate"] == 1
-    assert progress[1].line()["candidate"] == 0
+    assert [one.outcome().candidate for one in progress[:2]] == [second, shard.images[1].first]
     write_shard(tmp_path, shard, progress, 0, 0.0)
     again = maker.make(shard, [], lambda _: None)
     assert outcome(again) == outcome(progress)
     assert again[0].tried == second
     np.testing.assert_allclose(again[0].kept.vector, progress[0].kept.vector)  # type: ignore[union-attr]
-    text = read_png_text(tmp_path / shard.folder / first.file)
+    text = read_png_text(tmp_path / shard.folder / shard.images[0].file)
     assert text["FetalFlex:source"] == second.record.file_name
-    report = Report(tmp_path, "model", read_lines(tmp_path, [shard], default_registry()), 1.0, 0)
+    report = Report(tmp_path, "model", read_outcomes(tmp_path, [shard]), 1.0, 0)
     assert report.substituted == 1
-    assert report.lines[0]["source"]["file_name"] == second.record.file_name
+    assert report.outcomes[0].candidate.record.file_name == second.record.file_name
     finish(report, heads, [shard], default_registry())
     assert DatasetFolder(tmp_path)[0].extra["source_image"] == second.record.file_name
     written = DatasetFolder(tmp_path)[0].layout.structures[0].box
@@ -138,7 +137,7 @@ def test_decisions_are_carried_out_alike_from_the_shard_on_disk_and_from_scratch
     elsewhere = replace(maker, root=tmp_path / "new")
     assert is_missing(tmp_path / "new", shard, [])
     assert outcome(again) == outcome(elsewhere.make(shard, rounds, lambda _: None))
-    assert [one.attempt for one in again] == [1, 2, 2]
+    assert [one.number for one in again] == [1, 2, 2]
     assert again[1].rejected[0].detail == "of 000001"
     assert outcome(again[:1]) == outcome(first[:1])
     write_shard(tmp_path, shard, again, 2, 0.0)

@@ -6,22 +6,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fetalflex.augment.making import augment
+    from fetalflex.augment.outcomes import Outcome
     from fetalflex.augment.plan import Plan, load_plan
-    from fetalflex.augment.planning import plan_samples
+    from fetalflex.augment.planned import PlannedImage
+    from fetalflex.augment.planning import plan_images
     from fetalflex.augment.report import Report
-    from fetalflex.augment.samples import Sample
-    from fetalflex.augment.set_making import augment
 
 _HOMES = {
+    "Outcome": "outcomes",
     "Plan": "plan",
+    "PlannedImage": "planned",
     "Report": "report",
-    "Sample": "samples",
-    "augment": "set_making",
+    "augment": "making",
     "load_plan": "plan",
-    "plan_samples": "planning",
+    "plan_images": "planning",
 }
 
-__all__ = ["Plan", "Report", "Sample", "augment", "load_plan", "plan_samples"]
+__all__ = ["Outcome", "Plan", "PlannedImage", "Report", "augment", "load_plan", "plan_images"]
 
 
 def __getattr__(name: str) -> Any:

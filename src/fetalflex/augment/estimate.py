@@ -11,10 +11,8 @@ from typing import Any
 
 from fetalflex.augment.manifest import check_folder, manifest_of
 from fetalflex.augment.plan import Entry, Plan
-from fetalflex.augment.rounds import read_rounds
-from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import divided
-from fetalflex.augment.shard_making import is_missing
+from fetalflex.augment.planned import PlannedImage
+from fetalflex.augment.shards import is_missing, read_rounds, split_into_shards
 from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.data import Dataset
 from fetalflex.data.image_files import encode_png
@@ -23,7 +21,7 @@ from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 @dataclass(frozen=True)
 class Estimate:
-    """Hold what a set will take, if no image is rejected.
+    """What a set will take, if no image is rejected.
 
     Args:
         images: Images of the set.
@@ -55,7 +53,7 @@ def estimate(
     plan: Plan,
     out: Path,
     pipeline: FetalFlexPipeline,
-    samples: Sequence[Sample],
+    images: Sequence[PlannedImage],
     batch_size: int = 4,
     processes: int = 1,
 ) -> Estimate:
@@ -64,28 +62,28 @@ def estimate(
     Raises:
         FetalFlexError: If `out` holds something else.
     """
-    check_folder(out, manifest_of(dataset, plan, samples, pipeline.identity, pipeline.registry))
+    check_folder(out, manifest_of(dataset, plan, images, pipeline.identity, pipeline.registry))
     rounds = read_rounds(out)
     missing = [
-        sample
-        for shard in divided(samples, plan.shard_size)
+        image
+        for shard in split_into_shards(images, plan.shard_size)
         if is_missing(out, shard, rounds)
-        for sample in shard.samples
+        for image in shard.images
     ]
     synthesiser = Synthesiser(pipeline, dataset, plan, batch_size)
     measured: dict[str, tuple[float, float]] = {}
-    first: dict[int, list[Sample]] = {}
-    for sample in samples:
-        first.setdefault(sample.entry, []).append(sample)
+    first: dict[int, list[PlannedImage]] = {}
+    for image in images:
+        first.setdefault(image.entry, []).append(image)
     for position, entry in enumerate(plan.entries):
         kind = _kind(plan, entry)
         if kind not in measured:
             measured[kind] = _measured(synthesiser, first[position][:batch_size])
-    costs = [measured[_kind(plan, plan.entries[sample.entry])] for sample in samples]
-    missing_entries = [measured[_kind(plan, plan.entries[sample.entry])] for sample in missing]
+    costs = [measured[_kind(plan, plan.entries[image.entry])] for image in images]
+    missing_entries = [measured[_kind(plan, plan.entries[image.entry])] for image in missing]
     seconds = sum(seconds for seconds, _ in missing_entries)
     return Estimate(
-        images=len(samples),
+        images=len(images),
         missing=len(missing),
         seconds=seconds / processes,
         seconds_per_image=sum(seconds for seconds, _ in costs) / len(costs),
@@ -93,10 +91,10 @@ def estimate(
     )
 
 
-def _measured(synthesiser: Synthesiser, batch: Sequence[Sample]) -> tuple[float, float]:
+def _measured(synthesiser: Synthesiser, batch: Sequence[PlannedImage]) -> tuple[float, float]:
     """Return seconds and bytes per image of a batch."""
     started = time.monotonic()
-    drafts = synthesiser.drafts([(sample, 1) for sample in batch], lambda _: None)
+    drafts = synthesiser.drafts([(image.first, 1) for image in batch], lambda _: None)
     seconds = time.monotonic() - started
     sizes = [len(encode_png(draft.synthesis.image, draft.synthesis.metadata())) for draft in drafts]
     return seconds / len(batch), sum(sizes) / len(sizes)

@@ -1,9 +1,10 @@
-"""What makes a data set of finished shards: annotations, lines of all samples, report and sheets."""
+"""What makes a data set of finished shards: annotations, a line for each image, report and sheets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Registry, draw_layout_map, draw_overlay
-from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report, chosen_candidate, sample_line
-from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import Shard, read_shard, seconds_of
+from fetalflex.augment.outcomes import Made, Outcome
+from fetalflex.augment.report import REPORT_JSON, REPORT_MARKDOWN, Report
+from fetalflex.augment.shards import Shard, read_shard, seconds_of
 from fetalflex.data import Dataset, Record, read_image, write_png
 from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
@@ -33,21 +34,19 @@ _MOST_ROWS = 24
 _COLUMNS = ("source, with its boxes", "layout asked for", "synthetic image", "synthetic image, with its boxes")
 
 
-def read_lines(root: Path, shards: Sequence[Shard], registry: Registry) -> list[dict[str, Any]]:
-    """Return all that is known of each sample of finished shards.
+def read_outcomes(root: Path, shards: Sequence[Shard]) -> list[Outcome]:
+    """Return what came of each image of finished shards.
 
     Raises:
         FetalFlexError: If a shard is missing or damaged.
     """
-    lines = []
+    outcomes: list[Outcome] = []
     for shard in shards:
         content = read_shard(root, shard)
         if content is None:
             raise FetalFlexError(f"{root / shard.folder} has been damaged meanwhile; the same command makes it again")
-        for sample, line in zip(shard.samples, content.lines, strict=True):
-            chosen = chosen_candidate(sample, line)
-            lines.append(sample_line(chosen, chosen.facts(registry), shard.folder, line))
-    return lines
+        outcomes += content.outcomes
+    return outcomes
 
 
 def total_seconds(root: Path, shards: Sequence[Shard]) -> float:
@@ -69,67 +68,81 @@ def finish(report: Report, dataset: Dataset, shards: Sequence[Shard], registry: 
     Raises:
         FetalFlexError: If there is no image at all; the report is written all the same.
     """
-    root, lines = report.folder, report.lines
-    _write(root / SAMPLES, "".join(f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n" for line in lines))
-    _write(root / REPORT_JSON, json_text(report.to_dict()))
-    _write(root / REPORT_MARKDOWN, report.to_markdown())
-    samples = (sample for shard in shards for sample in shard.samples)
-    pairs = zip(samples, lines, strict=True)
-    made = [(chosen_candidate(sample, line), line) for sample, line in pairs if "file" in line]
-    if not made:
+    root, outcomes = report.folder, report.outcomes
+    files = [f"{shard.folder}/{image.file}" for shard in shards for image in shard.images]
+    lines = [_line(outcome, file, registry) for outcome, file in zip(outcomes, files, strict=True)]
+    write_text(root / SAMPLES, "".join(f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n" for line in lines))
+    write_text(root / REPORT_JSON, json_text(report.to_dict()))
+    write_text(root / REPORT_MARKDOWN, report.to_markdown())
+    images = [
+        _Image(outcome, outcome.made, _record(outcome, outcome.made, file, report.model))
+        for outcome, file in zip(outcomes, files, strict=True)
+        if outcome.made is not None
+    ]
+    if not images:
         raise FetalFlexError(
-            f"none of the {len(lines)} images passed the checks; {root / REPORT_MARKDOWN} says why. Look at the plan's "
-            "checks, or use a better model"
+            f"none of the {len(outcomes)} images passed the checks; {root / REPORT_MARKDOWN} says why. Look at the "
+            "plan's checks, or use a better model"
         )
-    records = [_record(sample, line, report.model) for sample, line in made]
-    _draw_sheets(root, dataset, made, records, registry)
+    records = [image.record for image in images]
+    _draw_sheets(root, dataset, images, registry)
     _list_synthetic(root, records)
     info = {"description": NOTICE.replace("image", "images", 1), SYNTHETIC: True, "model": report.model}
     coco = coco_from_records(records, registry, info, dataset.licenses)
-    _write(root / ANNOTATIONS, json.dumps(coco, indent=1, allow_nan=False))
+    write_text(root / ANNOTATIONS, json.dumps(coco, indent=1, allow_nan=False))
 
 
-def _record(sample: Sample, line: dict[str, Any], model: str) -> Record:
+@dataclass(frozen=True)
+class _Image:
+    """An image of the set: what came of its plan, the attempt that was kept, and its record."""
+
+    outcome: Outcome
+    made: Made
+    record: Record
+
+
+def _line(outcome: Outcome, file: str, registry: Registry) -> dict[str, Any]:
+    """Return all that is known of an image as JSON values: what the plan decided, and what came of it."""
+    path = {} if outcome.made is None else {"file": file}
+    return outcome.candidate.facts(registry) | path | outcome.to_dict()
+
+
+def _record(outcome: Outcome, made: Made, file: str, model: str) -> Record:
+    chosen = outcome.candidate
     extra = {
         SYNTHETIC: True,
-        **sample.labels,
-        "seed": line["seed"],
-        "attempt": line["attempt"],
-        "source_image": sample.record.file_name,
-        "source_dataset": sample.record.source or "",
+        **chosen.labels,
+        "seed": made.seed,
+        "attempt": made.attempt,
+        "source_image": chosen.record.file_name,
+        "source_dataset": chosen.record.source or "",
         "model": model,
     }
-    if "license" in sample.record.extra:
-        extra["license"] = sample.record.extra["license"]
-    return Record(line["file"], sample.after, sample.record.patient_key, SOURCE, sample.record.split, None, extra)
+    if "license" in chosen.record.extra:
+        extra["license"] = chosen.record.extra["license"]
+    return Record(file, chosen.after, chosen.record.patient_key, SOURCE, chosen.record.split, None, extra)
 
 
-def _draw_sheets(
-    root: Path,
-    dataset: Dataset,
-    made: Sequence[tuple[Sample, dict[str, Any]]],
-    records: Sequence[Record],
-    registry: Registry,
-) -> None:
-    images = _Images(root, records)
-    rows = [_row(dataset, images, made[index], records[index], registry) for index in _spread(made)]
+def _draw_sheets(root: Path, dataset: Dataset, images: Sequence[_Image], registry: Registry) -> None:
+    written = _Written(root, [image.record for image in images])
+    rows = [_row(dataset, written, images[index], registry) for index in _spread(images)]
     fields = picture_text("")
     sheet = draw_picture_table("Synthetic images beside their sources", _COLUMNS, rows)
     write_png(root / SOURCE_SHEET, sheet, fields, force=True)
-    write_png(root / CONTACT_SHEET, draw_contact_sheet(images, registry), fields, force=True)
+    write_png(root / CONTACT_SHEET, draw_contact_sheet(written, registry), fields, force=True)
 
 
 def _list_synthetic(root: Path, records: Sequence[Record]) -> None:
     """Write the list by which the images are known even when their metadata are gone."""
-    listed, images = SyntheticList(), _Images(root, records)
+    listed, images = SyntheticList(), _Written(root, records)
     for record in records:
         if (mark := mark_of_fields(record.extra)) is not None:
             listed.add(record.file_name, images.image(record), mark)
     listed.write(root)
 
 
-class _Images(Dataset):
-    """Hand out the images of a set that has no annotations yet."""
+class _Written(Dataset):
+    """The images of a set that has no annotations yet."""
 
     def __init__(self, root: Path, records: Sequence[Record]) -> None:
         super().__init__(records)
@@ -139,33 +152,28 @@ class _Images(Dataset):
         return read_image(self._root / record.file_name)
 
 
-def _spread(made: Sequence[tuple[Sample, dict[str, Any]]]) -> Iterator[int]:
+def _spread(images: Sequence[_Image]) -> Iterator[int]:
     """Yield positions of images to show: some of each entry, spread over it."""
     entries: dict[int, list[int]] = {}
-    for index, (sample, _) in enumerate(made):
-        entries.setdefault(sample.entry, []).append(index)
+    for index, image in enumerate(images):
+        entries.setdefault(image.outcome.image.entry, []).append(index)
     each = max(1, _MOST_ROWS // len(entries))
     for positions in list(entries.values())[:_MOST_ROWS]:
         count = min(each, len(positions))
         yield from (positions[place * len(positions) // count] for place in range(count))
 
 
-def _row(
-    dataset: Dataset, images: _Images, made: tuple[Sample, dict[str, Any]], record: Record, registry: Registry
-) -> PictureRow:
-    sample, line = made
-    source, synthetic = dataset.image(sample.record), images.image(record)
+def _row(dataset: Dataset, written: _Written, image: _Image, registry: Registry) -> PictureRow:
+    chosen, made = image.outcome.candidate, image.made
+    source, synthetic = dataset.image(chosen.record), written.image(image.record)
     pictures = (
-        np.asarray(draw_overlay(source, sample.before, registry, labels=False)),
-        draw_layout_map(sample.after, registry),
+        np.asarray(draw_overlay(source, chosen.before, registry, labels=False)),
+        draw_layout_map(chosen.after, registry),
         synthetic,
-        np.asarray(draw_overlay(synthetic, sample.after, registry, labels=False)),
+        np.asarray(draw_overlay(synthetic, chosen.after, registry, labels=False)),
     )
-    labels = sample.labels
-    kind = labels["label"] if sample.variant is None else f"{labels['anomaly']}, {labels['severity']}"
-    attempt = f"seed {line['seed']}" + (f", attempt {line['attempt']}" if line["attempt"] > 1 else "")
-    return PictureRow(pictures, ("", kind, attempt, ""), f"{sample.file} from {sample.record.file_name}")
-
-
-def _write(path: Path, text: str) -> None:
-    write_text(path, text)
+    labels = chosen.labels
+    kind = labels["label"] if chosen.variant is None else f"{labels['anomaly']}, {labels['severity']}"
+    attempt = f"seed {made.seed}" + (f", attempt {made.attempt}" if made.attempt > 1 else "")
+    caption = f"{image.outcome.image.file} from {chosen.record.file_name}"
+    return PictureRow(pictures, ("", kind, attempt, ""), caption)

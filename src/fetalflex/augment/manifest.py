@@ -11,24 +11,34 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.anatomy import Registry
-from fetalflex.augment.folder_kinds import AUGMENTED_SET, LARGEST_FILE, MANIFEST, MANIFEST_FORMAT, SHARD_FILE
 from fetalflex.augment.plan import Plan
-from fetalflex.augment.rounds import forget_rounds
-from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import SHARDS
+from fetalflex.augment.planned import PlannedImage
+from fetalflex.augment.shards import LARGEST_FILE, SHARD_FILE, SHARDS, forget_rounds
 from fetalflex.data import Dataset
 from fetalflex.data.fingerprint import records_fingerprint
 from fetalflex.errors import FetalFlexError
-from fetalflex.files import check_claimable, claim, write_text
+from fetalflex.files import FolderKind, check_claimable, claim, write_text
 from fetalflex.files.json_files import json_text, read_json
 
-VERSION = 1
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT, MANIFEST_VERSION = "fetalflex/augment-manifest", 1
 _MAY_CHANGE = "versions"
 _SHOWN = 5
 
 
+def _is_set(folder: Path) -> set[str] | None:
+    try:
+        manifest = read_json(folder / MANIFEST, LARGEST_FILE)
+    except FetalFlexError:
+        return None
+    return set() if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
+
+
+AUGMENTED_SET = FolderKind("augmented data set", written_before=_is_set)
+
+
 def manifest_of(
-    dataset: Dataset, plan: Plan, samples: Sequence[Sample], model: str, registry: Registry
+    dataset: Dataset, plan: Plan, images: Sequence[PlannedImage], model: str, registry: Registry
 ) -> dict[str, Any]:
     """Return the manifest, as JSON values.
 
@@ -38,12 +48,12 @@ def manifest_of(
     Args:
         dataset: Where sources come from.
         plan: The plan.
-        samples: What follows from it; their digest stands for planes, structures and anomalies as they are now.
+        images: What follows from it; their digest stands for planes, structures and anomalies as they are now.
         model: Identity of the model.
         registry: Planes and structures.
     """
     digest = hashlib.sha256()
-    for candidate in (candidate for sample in samples for candidate in sample.candidates):
+    for candidate in (candidate for image in images for candidate in image.candidates):
         facts = candidate.facts(registry) | {"after": candidate.after.to_dict()}
         digest.update(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode())
     values = plan.model_dump(mode="json")
@@ -51,7 +61,7 @@ def manifest_of(
         written["sampling"] = plan.sampling_of(entry).model_dump(mode="json")
     return {
         "format": MANIFEST_FORMAT,
-        "version": VERSION,
+        "version": MANIFEST_VERSION,
         "model": model,
         "data_fingerprint": records_fingerprint(dataset),
         "samples_digest": digest.hexdigest()[:16],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fetalflex.augment.checking import ANOMALY, REASONS
-from fetalflex.augment.samples import Sample
+from fetalflex.augment.outcomes import Outcome
 
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
 FORMAT, VERSION = "fetalflex/augment-report", 1
@@ -18,55 +18,56 @@ _SHOWN_FAILURES = 50
 
 @dataclass(frozen=True)
 class Report:
-    """Say what a set holds.
+    """What a set holds, and what was rejected on the way.
 
     Args:
         folder: Of the set.
         model: Identity of the model.
-        lines: Of each sample, made or failed; see `sample_line`.
+        outcomes: Of each image, made or failed.
         seconds: Time of all synthesis, summed over processes.
         rounds: Rounds in which near-copies across shards were made again.
     """
 
     folder: Path
     model: str
-    lines: Sequence[dict[str, Any]]
+    outcomes: Sequence[Outcome]
     seconds: float
     rounds: int
 
     @property
     def made(self) -> int:
         """Number of images."""
-        return sum("file" in line for line in self.lines)
+        return sum(one.made is not None for one in self.outcomes)
 
     @property
-    def failed(self) -> list[dict[str, Any]]:
-        """Lines of the samples that failed from all their sources."""
-        return [line for line in self.lines if "file" not in line]
+    def failed(self) -> list[Outcome]:
+        """Outcomes of the images that failed from all their sources."""
+        return [one for one in self.outcomes if one.made is None]
 
     @property
     def rejected(self) -> dict[str, int]:
         """Number of rejected attempts by reason, all reasons of `REASONS`."""
-        counts = Counter(one["reason"] for line in self.lines for one in line["rejected"])
+        counts = Counter(rejected.reason for one in self.outcomes for rejected in one.rejected)
         return {reason: counts[reason] for reason in REASONS}
 
     @property
     def substituted(self) -> int:
         """Number of images that were made from another source than the plan's first choice."""
-        return sum(line.get("candidate", 0) > 0 for line in self.lines)
+        return sum(one.made is not None and one.made.candidate > 0 for one in self.outcomes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
+        sources = [one.candidate.record for one in self.outcomes if one.made is not None]
         return {
             "format": FORMAT,
             "version": VERSION,
             "folder": str(self.folder),
             "model": self.model,
-            "requested": len(self.lines),
+            "requested": len(self.outcomes),
             "made": self.made,
             "failed": [
-                {"number": line["number"], "reasons": [one["reason"] for one in line["rejected"]]}
-                for line in self.failed
+                {"number": one.image.number, "reasons": [rejected.reason for rejected in one.rejected]}
+                for one in self.failed
             ],
             "rejected": self.rejected,
             "substituted": self.substituted,
@@ -82,8 +83,8 @@ class Report:
                 }
                 for (plane, anomaly, severity), count in self._counts().items()
             ],
-            "sources": len({line["source"]["file_name"] for line in self.lines if "file" in line}),
-            "patients": len({line["source"]["patient"] for line in self.lines if "file" in line}),
+            "sources": len({record.file_name for record in sources}),
+            "patients": len({record.patient_key for record in sources}),
             "rounds": self.rounds,
             "seconds": round(self.seconds, 1),
         }
@@ -93,7 +94,7 @@ class Report:
         tries = self.made + sum(self.rejected.values())
         found = ", ".join(f"{count} {reason}" for reason, count in self.rejected.items() if count) or "none"
         lines = [
-            f"{self.made} of {len(self.lines)} images made, in {tries} attempts; rejected: {found}",
+            f"{self.made} of {len(self.outcomes)} images made, in {tries} attempts; rejected: {found}",
             f"{self.seconds:.0f} s of synthesis, {self.seconds / max(tries, 1):.1f} s per attempt",
         ]
         if self.substituted:
@@ -115,7 +116,7 @@ class Report:
         parts += [f"| {REASONS[reason]} (`{reason}`) | {count} |" for reason, count in self.rejected.items()]
         if self.failed:
             parts += ["", "## Failed", ""]
-            parts += [f"- {_failure(line)}" for line in self.failed[:_SHOWN_FAILURES]]
+            parts += [f"- {_failure(one)}" for one in self.failed[:_SHOWN_FAILURES]]
             if len(self.failed) > _SHOWN_FAILURES:
                 parts.append(f"- and {len(self.failed) - _SHOWN_FAILURES} more, in {REPORT_JSON}")
         parts += ["", "All images are synthetic. For research and education only, not for diagnosis.", ""]
@@ -132,9 +133,10 @@ class Report:
 
     def _counts(self) -> dict[tuple[str, str, str], _Count]:
         counts: dict[tuple[str, str, str], _Count] = {}
-        for line in self.lines:
-            count = counts.setdefault((line["plane"], line["anomaly"], line["severity"]), _Count())
-            is_made, reasons = "file" in line, [one["reason"] for one in line["rejected"]]
+        for one in self.outcomes:
+            labels = one.image.labels
+            count = counts.setdefault((one.image.plane, labels["anomaly"], labels["severity"]), _Count())
+            is_made, reasons = one.made is not None, [rejected.reason for rejected in one.rejected]
             count.asked += 1
             count.made += is_made
             count.attempts += is_made + len(reasons)
@@ -144,7 +146,7 @@ class Report:
 
 @dataclass
 class _Count:
-    """Count the samples of one kind, and their attempts."""
+    """How many images of one kind there are, and attempts at them."""
 
     asked: int = 0
     made: int = 0
@@ -152,27 +154,10 @@ class _Count:
     not_seen: int = 0
 
 
-def sample_line(sample: Sample, facts: dict[str, Any], shard_folder: str, line: dict[str, Any]) -> dict[str, Any]:
-    """Return all that is known of a sample: what the plan decided, and what came of it.
-
-    Args:
-        sample: The sample.
-        facts: Of `Sample.facts`.
-        shard_folder: Where its shard lies, relative to the set.
-        line: Of the shard's file; an image has a `file`.
-    """
-    file = {"file": f"{shard_folder}/{sample.file}"} if "seed" in line else {}
-    return facts | file | line
-
-
-def chosen_candidate(sample: Sample, line: dict[str, Any]) -> Sample:
-    """Return which of a sample's candidates its image shows, the first if there is no image."""
-    return sample.candidates[line.get("candidate", 0)]
-
-
-def _failure(line: dict[str, Any]) -> str:
+def _failure(outcome: Outcome) -> str:
     by_source: dict[str, list[str]] = {}
-    for one in line["rejected"]:
-        by_source.setdefault(one["source"], []).append(f"{one['reason']} {one['detail']}")
+    for one in outcome.rejected:
+        by_source.setdefault(one.source, []).append(f"{one.reason} {one.detail}")
     reasons = "; ".join(f"of {source}: {', '.join(reasons)}" for source, reasons in by_source.items())
-    return f"{line['number']:06d}, {line['plane']}, {line['anomaly']} {reasons}"
+    image = outcome.image
+    return f"{image.number:06d}, {image.plane}, {image.labels['anomaly']} {reasons}"

@@ -16,7 +16,7 @@ from fetalflex.errors import FetalFlexError
 if TYPE_CHECKING:
     from fetalflex.anatomy import Registry
     from fetalflex.anatomy.anomalies import AnomalyLibrary
-    from fetalflex.augment import Plan, Sample
+    from fetalflex.augment import Plan, PlannedImage
     from fetalflex.augment.estimate import Estimate
     from fetalflex.compute.processes import Processes
     from fetalflex.data import Dataset
@@ -67,12 +67,12 @@ def augment(
         registry = load_registry(registry_file, model)
         library = _library(anomalies, registry)
         opened = open_dataset(dataset, registry)
-        samples = _planned(opened, plan, plan_file, registry, library, allow_synthetic)
+        images = _planned(opened, plan, plan_file, registry, library, allow_synthetic)
         pipeline = _pipeline(model, registry, device, processes)
         if dry_run:
             if processes.main:
-                cost = estimate(opened, plan, out, pipeline, samples, batch_size, processes.count)
-                typer.echo(json.dumps(cost.to_dict(), indent=2) if as_json else _described(cost, samples))
+                cost = estimate(opened, plan, out, pipeline, images, batch_size, processes.count)
+                typer.echo(json.dumps(cost.to_dict(), indent=2) if as_json else _described(cost, images))
             return
         report = make_set(
             opened,
@@ -80,7 +80,7 @@ def augment(
             out,
             pipeline,
             library,
-            samples=samples,
+            images=images,
             batch_size=batch_size,
             processes=processes,
             show=progress_bar,
@@ -90,7 +90,7 @@ def augment(
             typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else text)
             if report.failed:
                 typer.echo(
-                    f"{len(report.failed)} of {len(samples)} images are missing; see {out / 'report.md'}", err=True
+                    f"{len(report.failed)} of {len(images)} images are missing; see {out / 'report.md'}", err=True
                 )
     if report.failed:
         raise typer.Exit(ExitCode.INCOMPLETE)
@@ -109,12 +109,12 @@ def _planned(
     registry: Registry,
     library: AnomalyLibrary,
     allow_synthetic: bool,
-) -> list[Sample]:
+) -> list[PlannedImage]:
     """Return the samples of a plan; what does not fit is reported with the plan's file."""
-    from fetalflex.augment import plan_samples
+    from fetalflex.augment import plan_images
 
     try:
-        return plan_samples(dataset, plan, registry, library, allow_synthetic)
+        return plan_images(dataset, plan, registry, library, allow_synthetic)
     except FetalFlexError as error:
         raise FetalFlexError(f"{plan_file}: {error}") from error
 
@@ -126,10 +126,10 @@ def _pipeline(model: str, registry: Registry, device: str, processes: Processes)
     return load_pipeline(model, registry, device if processes.count == 1 else str(processes.take_device(device)))
 
 
-def _described(cost: Estimate, samples: list[Sample]) -> str:
+def _described(cost: Estimate, images: list[PlannedImage]) -> str:
     counts: dict[tuple[str, str, str], int] = {}
-    for sample in samples:
-        key = (sample.plane, sample.labels["anomaly"], sample.labels["severity"])
+    for image in images:
+        key = (image.plane, image.labels["anomaly"], image.labels["severity"])
         counts[key] = counts.get(key, 0) + 1
     lines = [
         f"{count:>7}  {plane}, {'normal' if anomaly == 'none' else f'{anomaly}, {severity}'}"
@@ -137,7 +137,7 @@ def _described(cost: Estimate, samples: list[Sample]) -> str:
     ]
     lines += [
         f"images   {cost.images}, of which {cost.missing} are yet to be made",
-        f"sources  {len({sample.record.file_name for sample in samples})}",
+        f"sources  {len({image.first.record.file_name for image in images})}",
         f"time     about {_duration(cost.seconds)}, {cost.seconds_per_image:.2f} s an image; rejected ones on top",
         f"disk     about {cost.bytes / 1e6:.1f} MB",
     ]

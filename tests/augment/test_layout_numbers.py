@@ -8,7 +8,7 @@ from augment_helpers import ABDOMEN
 
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
 from fetalflex.anatomy.box_pixels import inside_ellipse
-from fetalflex.augment.layout_check import ignored_structure, layout_numbers
+from fetalflex.augment.checking import ignored_structure, layout_numbers
 
 REGISTRY = default_registry()
 BARE = ABDOMEN.with_structures(item for item in ABDOMEN.structures if item.name != "stomach")

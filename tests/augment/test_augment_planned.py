@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetalflex.augment.seeds import seed_at
+from fetalflex.augment.planned import seed_at
 
 NUMBERS = st.integers(0, 2**53)
 

@@ -1,7 +1,8 @@
-"""Samples: what each image of a data set to make shall show, and from which source."""
+"""Planned images: what each image of a set shall show, and the sources that it may be made from."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,20 +18,21 @@ ABNORMAL = "abnormal"
 NONE = "none"
 """Anomaly and severity of a normal image: texts, so that both may name classes."""
 
+_SEED_BITS = 48  # so that programs that read numbers as floats get them right
+
 
 @dataclass(frozen=True)
-class Sample:
-    """Hold one image to make.
+class Candidate:
+    """One way to make a planned image: a source, and the edits that lead from its layout to that of the image.
 
     Args:
-        number: Its place in the plan, from 1.
+        number: Place of the image in the plan, from 1.
         entry: Position of its entry in the plan.
         record: The source image.
         recipe: Edits that lead from the source's layout to that of the image.
         after: What the image shall show.
         variant: The anomaly as it was drawn; None for a normal image.
-        organs: Structures to work out once more; none if empty.
-        substitute: The same image from another source, for when all attempts from this one have failed.
+        organs: Structures that are synthesised a second time (OSM); empty for none.
     """
 
     number: int
@@ -40,12 +42,6 @@ class Sample:
     after: Layout
     variant: Variant | None = None
     organs: tuple[str, ...] = ()
-    substitute: Sample | None = None
-
-    @property
-    def candidates(self) -> tuple[Sample, ...]:
-        """The sample, then its substitutes, each of them the substitute of the one before."""
-        return (self, *(() if self.substitute is None else self.substitute.candidates))
 
     @property
     def before(self) -> Layout:
@@ -64,16 +60,6 @@ class Sample:
             return {"label": NORMAL, "anomaly": NONE, "severity": NONE}
         return {"label": ABNORMAL, "anomaly": self.variant.anomaly, "severity": self.variant.severity}
 
-    @property
-    def kind(self) -> str:
-        """Anomaly, or `normal`."""
-        return NORMAL if self.variant is None else self.variant.anomaly
-
-    @property
-    def file(self) -> str:
-        """Name of the image file."""
-        return f"{self.number:06d}-{self.kind}-{self.plane}.png"
-
     def prompt(self, registry: Registry) -> str | None:
         """Return the text for an anomaly; None for what follows from the layout alone."""
         return None if self.variant is None else self.variant.prompt(registry)
@@ -83,7 +69,7 @@ class Sample:
         return draw_structures_mask(dict.fromkeys(self._organ_boxes()), self.before, registry, margin)
 
     def has_organs(self) -> bool:
-        """Say whether the layout before or after holds one of the organs."""
+        """Return whether the layout before or after holds one of the organs."""
         return bool(self._organ_boxes())
 
     def _organ_boxes(self) -> list[PlacedStructure]:
@@ -115,3 +101,58 @@ class Sample:
                 "repairs": list(self.variant.repairs),
             }
         return facts
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An image to make.
+
+    Args:
+        candidates: Ways to make it, from different sources and of the same number, entry, plane and labels; the first
+            that passes the checks is taken. At least one.
+    """
+
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def first(self) -> Candidate:
+        """The candidate that is tried first."""
+        return self.candidates[0]
+
+    @property
+    def number(self) -> int:
+        """Its place in the plan, from 1."""
+        return self.first.number
+
+    @property
+    def entry(self) -> int:
+        """Position of its entry in the plan."""
+        return self.first.entry
+
+    @property
+    def plane(self) -> str:
+        """Canonical name of the plane."""
+        return self.first.plane
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The classes of the image: label, anomaly and severity."""
+        return self.first.labels
+
+    @property
+    def file(self) -> str:
+        """Name of the image file."""
+        kind = NORMAL if self.first.variant is None else self.first.variant.anomaly
+        return f"{self.number:06d}-{kind}-{self.plane}.png"
+
+
+def seed_at(seed: int, purpose: str, *place: int) -> int:
+    """Return the seed of one draw, 0 to 2^48 - 1; it follows from the plan's seed and the place, and from nothing else.
+
+    Args:
+        seed: Of the plan.
+        purpose: What is drawn.
+        place: Where, such as the number of an image and of the attempt.
+    """
+    text = "/".join(map(str, (seed, purpose, *place)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> (64 - _SEED_BITS)

@@ -13,18 +13,27 @@ from typing import Any
 
 from fetalflex.anatomy.anomalies import AnomalyLibrary, default_library
 from fetalflex.augment.checking import Checker
-from fetalflex.augment.duplicates import find_duplicates
-from fetalflex.augment.finishing import finish, read_lines, total_seconds
-from fetalflex.augment.folder_kinds import SHARD_FILE
+from fetalflex.augment.copies import RealRegions, find_duplicates
+from fetalflex.augment.finishing import finish, read_outcomes, total_seconds
 from fetalflex.augment.manifest import check_folder, manifest_of, write_manifest
 from fetalflex.augment.plan import Plan
-from fetalflex.augment.planning import plan_samples
-from fetalflex.augment.real_regions import RealRegions
+from fetalflex.augment.planned import PlannedImage
+from fetalflex.augment.planning import plan_images
 from fetalflex.augment.report import Report
-from fetalflex.augment.rounds import Duplicates, last_round, read_rounds, write_round
-from fetalflex.augment.samples import Sample
-from fetalflex.augment.shard_files import Shard, clear_remains, divided, seconds_of, write_shard
-from fetalflex.augment.shard_making import ShardMaker, is_missing
+from fetalflex.augment.shard_making import ShardMaker
+from fetalflex.augment.shards import (
+    SHARD_FILE,
+    Duplicates,
+    Shard,
+    clear_remains,
+    is_missing,
+    last_round,
+    read_rounds,
+    seconds_of,
+    split_into_shards,
+    write_round,
+    write_shard,
+)
 from fetalflex.augment.synthesising import Synthesiser, Tell, after
 from fetalflex.checks import whole_number
 from fetalflex.compute.processes import Processes, joined
@@ -43,7 +52,7 @@ def augment(
     pipeline: FetalFlexPipeline,
     library: AnomalyLibrary | None = None,
     *,
-    samples: Sequence[Sample] | None = None,
+    images: Sequence[PlannedImage] | None = None,
     allow_synthetic: bool = False,
     batch_size: int = 4,
     processes: Processes | None = None,
@@ -61,7 +70,7 @@ def augment(
         out: Folder to write to.
         pipeline: The model.
         library: Anomalies; the built-in ones by default.
-        samples: What `plan_samples` gave for these arguments, if it was called before.
+        images: What `plan_images` gave for these arguments, if it was called before.
         allow_synthetic: Take synthetic images as sources too; else they are left out.
         batch_size: Images that are computed together.
         processes: Those that share the work; by default those that were launched together.
@@ -76,15 +85,15 @@ def augment(
         >>> augment(DatasetFolder(Path("data")), load_plan("plan.yaml"), "out/set", pipeline)       # doctest: +SKIP
     """
     whole_number(batch_size, "batch_size", 1, 4096)
-    if samples is None:
-        samples = plan_samples(dataset, plan, pipeline.registry, library or default_library(), allow_synthetic)
+    if images is None:
+        images = plan_images(dataset, plan, pipeline.registry, library or default_library(), allow_synthetic)
     with nullcontext(processes) if processes else joined() as processes:
-        return _Run.of(dataset, plan, samples, Path(out), pipeline, batch_size, processes, show).run()
+        return _Run.of(dataset, plan, images, Path(out), pipeline, batch_size, processes, show).run()
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Make a set with this process's share of the shards."""
+    """Makes a set with this process's share of the shards."""
 
     root: Path
     dataset: Dataset
@@ -99,7 +108,7 @@ class _Run:
         cls,
         dataset: Dataset,
         plan: Plan,
-        samples: Sequence[Sample],
+        images: Sequence[PlannedImage],
         root: Path,
         pipeline: FetalFlexPipeline,
         batch_size: int,
@@ -109,8 +118,8 @@ class _Run:
         registry = pipeline.registry
         real = RealRegions(dataset, {entry.split for entry in plan.entries}, registry)
         maker = ShardMaker(Synthesiser(pipeline, dataset, plan, batch_size), Checker(plan.checks, registry, real), root)
-        manifest = manifest_of(dataset, plan, samples, pipeline.identity, registry)
-        return cls(root, dataset, divided(samples, plan.shard_size), maker, manifest, processes, show)
+        manifest = manifest_of(dataset, plan, images, pipeline.identity, registry)
+        return cls(root, dataset, split_into_shards(images, plan.shard_size), maker, manifest, processes, show)
 
     def run(self) -> Report:
         with locked(self.root) if self.processes.main else nullcontext():
@@ -132,8 +141,8 @@ class _Run:
             if not self.processes.agree(decided, 0.0)[0]:
                 break
         pipeline = self.maker.synthesiser.pipeline
-        lines = read_lines(self.root, self.shards, pipeline.registry)
-        report = Report(self.root, pipeline.identity, lines, total_seconds(self.root, self.shards), len(rounds))
+        outcomes = read_outcomes(self.root, self.shards)
+        report = Report(self.root, pipeline.identity, outcomes, total_seconds(self.root, self.shards), len(rounds))
         if self.processes.main:
             finish(report, self.dataset, self.shards, pipeline.registry)
         self.processes.wait()
@@ -147,21 +156,21 @@ class _Run:
         with self._bar(is_shown=self.processes.main and bool(mine)) as bar:
             for shard in mine:
                 started = time.monotonic()
-                progress = self.maker.make(shard, rounds, after(self._done(missing, stamps), bar))
-                round_ = last_round(rounds, [sample.number for sample in shard.samples])
+                attempts = self.maker.make(shard, rounds, after(self._done(missing, stamps), bar))
+                round_ = last_round(rounds, [image.number for image in shard.images])
                 seconds = seconds_of(self.root, shard) + time.monotonic() - started
-                write_shard(self.root, shard, progress, round_, seconds)
+                write_shard(self.root, shard, attempts, round_, seconds)
 
     def _bar(self, is_shown: bool) -> AbstractContextManager[Tell]:
         if not is_shown:
             return nullcontext(lambda _: None)
-        return self.show("synthesising", sum(len(shard.samples) for shard in self.shards))
+        return self.show("synthesising", sum(len(shard.images) for shard in self.shards))
 
     def _done(self, missing: Sequence[Shard], stamps: Sequence[int]) -> int:
-        """Return how many samples are done, in the shards that were missing by whichever process."""
+        """Return how many images are done, in the shards that were missing by whichever process."""
         waiting = zip(missing, stamps, strict=True)
-        left = sum(len(shard.samples) for shard, stamp in waiting if self._stamp(shard) == stamp)
-        return sum(len(shard.samples) for shard in self.shards) - left
+        left = sum(len(shard.images) for shard, stamp in waiting if self._stamp(shard) == stamp)
+        return sum(len(shard.images) for shard in self.shards) - left
 
     def _stamp(self, shard: Shard) -> int:
         """Return when a shard was written, 0 if it is not there."""

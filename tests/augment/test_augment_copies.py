@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetalflex.augment.checking import Kept
-from fetalflex.augment.duplicates import find_duplicates
+from fetalflex.augment.copies import Kept, find_duplicates
 
 
 def kept(number: int, angle: float, plane: str = "a") -> Kept:
@@ -36,5 +35,5 @@ def test_blocks_give_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) ->
     images = [kept(number, angle) for number, angle in enumerate(np.random.default_rng(0).uniform(0, 180, 60))]
     whole = find_duplicates(images, 0.995)
     assert whole
-    monkeypatch.setattr("fetalflex.augment.duplicates._BLOCK", 7)
+    monkeypatch.setattr("fetalflex.augment.copies._BLOCK", 7)
     assert find_duplicates(images, 0.995) == whole

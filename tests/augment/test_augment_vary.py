@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
 from fetalflex.anatomy.anomalies import Plausibility, default_library
 from fetalflex.augment.plan import Variation
-from fetalflex.augment.variation import varied
+from fetalflex.augment.planning import vary
 from fetalflex.errors import FetalFlexError
 
 REGISTRY, RULES = default_registry(), default_library().rules
@@ -19,8 +19,8 @@ REGISTRY, RULES = default_registry(), default_library().rules
 @given(st.integers(0, 2**48), st.floats(0, 0.05), st.floats(0, 0.1))
 def test_structures_move_and_grow_no_further_than_asked_for(seed: int, shift: float, scale: float) -> None:
     variation = Variation(shift=shift, scale=scale)
-    recipe = varied(ABDOMEN, variation, seed, REGISTRY, RULES)
-    assert recipe == varied(ABDOMEN, variation, seed, REGISTRY, RULES)
+    recipe = vary(ABDOMEN, variation, seed, REGISTRY, RULES)
+    assert recipe == vary(ABDOMEN, variation, seed, REGISTRY, RULES)
     after = recipe.apply(ABDOMEN, REGISTRY)
     assert after.names() == ABDOMEN.names()
     assert after.find("abdomen") == ABDOMEN.find("abdomen")
@@ -34,7 +34,7 @@ def test_structures_move_and_grow_no_further_than_asked_for(seed: int, shift: fl
 def test_several_of_a_name_vary_each_by_itself() -> None:
     boxes = [Box(40, 40, 10, 8), Box(60, 40, 10, 8)]
     layout = Layout("facial_sagittal", 100, 100, tuple(PlacedStructure("palate", box) for box in boxes))
-    after = varied(layout, Variation(shift=0.1, scale=0.1), 1, REGISTRY, RULES).apply(layout, REGISTRY)
+    after = vary(layout, Variation(shift=0.1, scale=0.1), 1, REGISTRY, RULES).apply(layout, REGISTRY)
     first, second = ((new.box.cx - old.cx) for new, old in zip(after.structures, boxes, strict=True))
     assert first != second
 
@@ -44,4 +44,4 @@ def test_a_variation_that_is_never_possible_is_refused() -> None:
     inside = tuple(PlacedStructure("spine", box) for box in ring)
     layout = Layout("abdominal_transverse", 100, 100, (PlacedStructure("abdomen", Box(50, 50, 84, 84)), *inside))
     with pytest.raises(FetalFlexError, match=r"no possible variation in 64 draws, .*; vary less"):
-        varied(layout, Variation(shift=0.2, scale=0.5), 0, REGISTRY, RULES)
+        vary(layout, Variation(shift=0.2, scale=0.5), 0, REGISTRY, RULES)

@@ -60,6 +60,12 @@ def test_data_sets_give_planes_and_sources(tmp_path: Path) -> None:
     assert (one.load() == picture(3)).all()
 
 
+def test_layouts_beside_images_give_planes(tmp_path: Path) -> None:
+    Image.fromarray(picture(3)).save(tmp_path / "a.png")
+    Layout("facial_sagittal", width=36, height=24).save(tmp_path / "a.layout.json")
+    assert [one.plane for one in read(f"clinic={tmp_path}", real=("clinic",))] == ["facial_sagittal"]
+
+
 def test_manifests_are_csv_or_jsonl(folders: Path) -> None:
     rows = [
         {"image": "scans/Abdominal transverse/scan0.png", "method": "clinic", "plane": "abdomen", "synthetic": False},

@@ -19,7 +19,7 @@ from fetalflex.errors import FetalFlexError
 
 _APPLICATION_ID = 0x46465253  # "FFRS"
 _VERSION = 1
-_BUSY_SECONDS = 5.0
+_BUSY_SECONDS = 2.0
 _TABLES = """
 CREATE TABLE study (id TEXT NOT NULL PRIMARY KEY) STRICT;
 CREATE TABLE submissions (

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry
 from fetalflex.data import DatasetFolder
 from fetalflex.data.image_files import SUFFIXES, image_size, read_image
@@ -23,7 +24,8 @@ _LONGEST_NAME = 60
 def read_sources(sources: Sequence[str], registry: Registry, real: Collection[str] = ()) -> list[Candidate]:
     """Return the images that manifests and folders offer.
 
-    A folder may be a data set, or hold image files; in these, a folder named like a plane gives the plane. Images by
+    A folder may be a data set, or hold image files; their plane is that of NAME.layout.json beside NAME.png, as
+    `fetalflex generate` writes it, or else that of a folder named like it. Images by
     several methods are of one case if the manifest says so; else if they are syntheses of one source image, that image
     itself, or files of one name.
 
@@ -47,7 +49,8 @@ def read_sources(sources: Sequence[str], registry: Registry, real: Collection[st
     if without and len(without) < len(found):
         raise FetalFlexError(
             f"{without[0].origin} has no plane, {len(found) - len(without)} other images have one; give all images "
-            "their plane, by the column plane of a manifest, or by a folder named like it, or give none"
+            "their plane, by the column plane of a manifest, a layout beside the image, or a folder named like it; or "
+            "give none"
         )
     return found
 
@@ -119,7 +122,7 @@ def _of_files(method: str, folder: Path, registry: Registry, real: frozenset[str
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts):
             pixels = read_image(path)
-            plane = _plane_of(path.relative_to(folder).parent, registry)
+            plane = _plane_of(path, folder, registry)
             mark = mark_of_image(path, pixels, known)
             yield _candidate(str(path), method, plane, None, path, mark, None, real, image_size(path), _reading(path))
 
@@ -156,8 +159,12 @@ def _candidate(
     return Candidate(origin, method, plane, case, mark if synthetic else None, size, load)
 
 
-def _plane_of(folder: Path, registry: Registry) -> str:
-    for part in folder.parts:
+def _plane_of(path: Path, root: Path, registry: Registry) -> str:
+    """Return the plane of the layout beside an image, or else the one that a folder above it is named like."""
+    layout = path.with_suffix(".layout.json")
+    if layout.is_file():
+        return Layout.load(layout).plane
+    for part in path.relative_to(root).parent.parts:
         try:
             return registry.plane(part).name
         except FetalFlexError:

@@ -248,3 +248,18 @@ def test_names_that_are_not_utf8_are_printed_anywhere(tmp_path, encoding):
     done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, check=False)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert b"The data set is in out" in done.stdout
+
+
+@pytest.mark.parametrize("format", ["yolo", "voc"])
+def test_names_that_would_move_a_terminal_are_spelt_out(tmp_path, format):
+    name = "a\x1b[2J\nb\x07"
+    save_image(tmp_path / f"{name}.png")
+    save_text(tmp_path / "c.png.txt", "0 0.5 0.5 0.1 0.1")
+    save_text(tmp_path / "classes.txt", "HC")
+    save_text(
+        tmp_path / "c.xml", f"<annotation><filename>c.png</filename><object><name>HC</name>{BOX}</object></annotation>"
+    )
+    _, refusals = read_all(format, tmp_path, plane="thalamic_transverse")
+    told = next(one.where for one in refusals if one.where.startswith("a"))
+    assert told == "a\\x1b[2J\\nb\\x07.png"
+    assert all(one.where.isprintable() and one.reason.isprintable() for one in refusals)

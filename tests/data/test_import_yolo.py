@@ -84,7 +84,7 @@ def test_a_polygon_line_gives_an_upright_or_a_rotated_box(tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("2 0.5 0.5 0.4 0.25", "class '2' is none of the 2 classes"),
+        ("7 0.5 0.5 0.4 0.25", "class '7' is none of the 2 classes"),
         ("-1 0.5 0.5 0.4 0.25", "class '-1'"),
         ("HC 0.5 0.5 0.4 0.25", "class 'HC'"),
         ("99999999999 0.5 0.5 0.4 0.25", "is none of"),

@@ -60,7 +60,7 @@ def test_markdown_has_one_line_per_refusal_whatever_its_text():
     assert "seed 0, plane none, strict yes" in text
     assert "| skull | 2 | 0 | 0 | 2 |" in text
     assert "| patients, all planes | 1 | 0 | 1 | 2 |" in text
-    assert text.endswith("## Refused (2)\n\n- `a b ## c`: line one line two\n- `d`: e\n")
+    assert text.endswith("## Refused (2)\n\n- `a b\\n## c`: line one line two\n- `d`: e\n")
 
 
 def test_markdown_says_what_was_left_out_on_request():

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from data_helpers import save_image
 from export_helpers import READERS, SCAN
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from fetalflex.data import (
     Dataset,
@@ -34,7 +34,7 @@ from fetalflex.data.importers import ImportOptions
 from fetalflex.data.preparation import prepare
 from fetalflex.data.real_only import check_real, real_part
 from fetalflex.errors import FetalFlexError
-from fetalflex.provenance import NOTICE, SYNTHETIC_LIST, mark_in_bytes, mark_of_fields
+from fetalflex.provenance import NOTICE, SYNTHETIC_LIST, mark_in_bytes, mark_of_fields, mark_of_image
 
 MADE = {"label": "abnormal", "anomaly": "dilated_stomach", "seed": 7, "model": "mini-1", "source_image": "real.png"}
 RECORDS = [
@@ -272,3 +272,66 @@ def test_a_real_source_gives_no_word_of_it(tmp_path):
     assert "ynthetic" not in (tmp_path / "data" / "report.md").read_text()
     assert "Synthetic" not in read_png_text(tmp_path / "data" / "contact_sheet.png")
     assert (tmp_path / "data" / "images" / "a.png").read_bytes() == (tmp_path / "scans" / "a.png").read_bytes()
+
+
+class TestCopiesInOneSource:
+    """A synthetic image beside a copy of itself that does not say so: neither passes for real."""
+
+    @staticmethod
+    def source(folder: Path, files: dict[str, bytes]) -> Path:
+        folder.mkdir()
+        rows = ["file,label,x0,y0,x1,y1"]
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+            rows.append(f"{name},stomach,5,5,20,20")
+        (folder / "boxes.csv").write_text("\n".join(rows))
+        return folder
+
+    @staticmethod
+    def encoded(pixels: np.ndarray, text: bool, **options: object) -> bytes:
+        buffer, info = io.BytesIO(), PngImagePlugin.PngInfo()
+        if text:
+            info.add_text("Synthetic", "true")
+            options["pnginfo"] = info
+        Image.fromarray(pixels).save(buffer, **{"format": "PNG", **options})
+        return buffer.getvalue()
+
+    @pytest.mark.parametrize(
+        "copy",
+        [
+            lambda pixels: TestCopiesInOneSource.encoded(pixels, text=False),
+            lambda pixels: TestCopiesInOneSource.encoded(pixels, text=False, format="JPEG", quality=90),
+            lambda pixels: TestCopiesInOneSource.encoded(pixels[:, ::-1].copy(), text=False),
+        ],
+    )
+    @pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+    def test_a_copy_is_synthetic_too_whichever_comes_first(self, tmp_path, copy, names):
+        pixels, real = picture(RECORDS[1]), picture(RECORDS[0])
+        files = {
+            f"{names[0]}.jpg": copy(pixels),
+            f"{names[1]}.png": self.encoded(pixels, text=True),
+            "real.png": self.encoded(real, text=False),
+        }
+        source = self.source(tmp_path / "source", dict(sorted(files.items())))
+        prepare(source, "table", tmp_path / "out", ImportOptions(plane="abdominal_transverse"))
+        dataset = DatasetFolder(tmp_path / "out")
+        marked = {Path(record.file_name).name: record.extra.get("synthetic", False) for record in dataset}
+        assert marked.pop("real.png") is False
+        assert marked
+        assert all(marked.values())
+        for record in dataset:
+            if record.extra.get("synthetic"):
+                assert read_png_text(tmp_path / "out" / record.file_name)["Synthetic"] == "true"
+        assert real_part(dataset)[1] == len(marked)
+
+    def test_a_folder_inside_an_export_is_known_by_the_list_above(self, tmp_path):
+        for format in ("yolo", "voc", "class_folders", "coco"):
+            folder = exported(format, tmp_path / format)
+            images = sorted(folder.rglob("*.png"))
+            for image in images:
+                Image.fromarray(np.asarray(Image.open(image))).save(image)
+            inner = images[0].parent
+            known = [mark_of_image(image, np.asarray(Image.open(image))) for image in sorted(inner.glob("*.png"))]
+            assert len([mark for mark in known if mark is not None]) == len(known) - (
+                1 if (inner / "real.png").exists() else 0
+            )

@@ -6,10 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path, PurePosixPath
 
 from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import decode_image
@@ -20,7 +17,7 @@ from fetalflex.data.plain_files import plain_suffix
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import SYNTHETIC_LIST, KnownSynthetic, SyntheticMark, mark_in_bytes, mark_of_fields
-from fetalflex.provenance.fingerprints import pixel_digest
+from fetalflex.provenance.fingerprints import Look, look_of, pixel_digest
 
 _DEVICE_FIELDS = ("device", "machine", "us_machine", "scanner", "ultrasound_machine")
 
@@ -71,7 +68,8 @@ def check_source(
     """Check everything that an importer yields.
 
     An image is refused if its file is damaged or not of its layout's size, if its layout does not fit the registry, or
-    if an earlier image is the same picture, pixel for pixel.
+    if an earlier image is the same picture, pixel for pixel. One that is a copy of a synthetic image of the source is
+    synthetic too.
 
     Args:
         results: What `Importer.read` yields.
@@ -86,17 +84,18 @@ def check_source(
     for result in results:
         if isinstance(result, ImportedItem):
             try:
-                findings.images.append(image := checker.check(result))
+                findings.images.append(checker.check(result))
             except FetalFlexError as error:
                 findings.refused.append(Refusal(checker.name(result.image_path), str(error)))
-            else:
-                findings.notes += [*checker.renaming(image), *checker.recognition(image)]
             looked_at += 1
             tell(looked_at)
         elif result.reason in wished:
             findings.ignored[wished[result.reason]] += 1
         else:
             (findings.notes if result.kept else findings.refused).append(result)
+    findings.images = checker.marked(findings.images)
+    for image in findings.images:
+        findings.notes += [*checker.renaming(image), *checker.recognition(image)]
     _share_scales(findings)
     return findings
 
@@ -143,6 +142,7 @@ class _Checker:
         self._names = FileNames()
         self._first_with: dict[bytes, str] = {}
         self._synthetic = KnownSynthetic(root)
+        self._pictures: dict[Path, tuple[bytes, Look]] = {}
         self._recognised: dict[Path, bool] = {}
 
     def check(self, item: ImportedItem) -> CheckedImage:
@@ -157,24 +157,32 @@ class _Checker:
                 f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels, but its layout is for "
                 f"{expected[1]} x {expected[0]}"
             )
-        picture = pixel_digest(pixels)
+        picture, look = pixel_digest(pixels), look_of(pixels)
+        mark = mark_of_fields(item.extra) or mark_in_bytes(data)
+        if mark is not None:
+            self._synthetic.learn(picture, look, mark)
         if picture in self._first_with:
             raise FetalFlexError(f"the image is the same picture as {self._first_with[picture]}, pixel for pixel")
-        mark = mark_of_fields(item.extra) or mark_in_bytes(data) or self._mark_by_pixels(item.image_path, pixels)
         suffix = None if mark is not None else plain_suffix(data)
         record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"), mark)
         self._first_with[picture] = name
+        self._pictures[item.image_path] = (picture, look)
         digest = hashlib.sha256(data).digest()
         kind = PLAIN if suffix is not None else picture_kind(data, name)
         return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored, mark, kind)
 
-    def _mark_by_pixels(self, path: Path, pixels: NDArray[np.uint8]) -> SyntheticMark | None:
-        """Return the mark that a list beside an image, or above it, has for its pixels, `(H, W)`."""
-        found = self._synthetic.find(path, pixels)
+    def marked(self, images: list[CheckedImage]) -> list[CheckedImage]:
+        """Return the images with the marks that lists, and synthetic images of the source, have for their pixels."""
+        return [image if image.mark is not None else self._marked_by_pixels(image) for image in images]
+
+    def _marked_by_pixels(self, image: CheckedImage) -> CheckedImage:
+        found = self._synthetic.find_by(image.path, *self._pictures[image.path])
         if found is None:
-            return None
-        mark, self._recognised[path] = found
-        return mark
+            return image
+        mark, self._recognised[image.path] = found
+        name = str(PurePosixPath(image.record.file_name).with_suffix(".png"))
+        record = replace(image.record, file_name=name, extra=mark.added_to(image.record.extra))
+        return replace(image, record=record, is_plain=False, mark=mark)
 
     def renaming(self, image: CheckedImage) -> list[Refusal]:
         """Return a note if the image does not keep its name."""
@@ -189,8 +197,11 @@ class _Checker:
         """Return a note if only the image's pixels have told that it is synthetic."""
         if image.path not in self._recognised:
             return []
-        how = "its pixels are" if self._recognised[image.path] else "it looks exactly like a saved copy of one that is"
-        reason = f"taken as synthetic, although its file does not say so: {how} in a {SYNTHETIC_LIST}"
+        how = "has the pixels" if self._recognised[image.path] else "looks like a saved, scaled or turned copy"
+        reason = (
+            f"taken as synthetic, although its file does not say so: it {how} of an image that a {SYNTHETIC_LIST}, or "
+            "another file of the source, says is synthetic"
+        )
         return [Refusal(self.name(image.path), reason, kept=True)]
 
     def name(self, path: Path) -> str:

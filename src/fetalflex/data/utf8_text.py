@@ -23,8 +23,13 @@ def encodable(text: str) -> bool:
 
 
 def displayable(text: str) -> str:
-    """Return a text in which what is no UTF-8 is spelt out, with backslash, `u` and the number of the character."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    r"""Return a text in one line in which is spelt out what is no UTF-8, or would do something to a terminal.
+
+    Such as `\udcff` for a byte that is no text, `\n`, and `\x1b` for the escape character.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def tolerant(data: bytes) -> str:

@@ -111,7 +111,8 @@ def _acquire(lock: Path, path: Path) -> _Held:
             raise
     except OSError as error:
         _remove_empty(made)
-        raise FetalFlexError(f"{path} cannot be written: {error.strerror or error}") from error
+        told = f" (its lock is {lock})" if lock.exists() else ""
+        raise FetalFlexError(f"{path} cannot be written: {error.strerror or error}{told}") from error
     return _Held(descriptor, made)
 
 

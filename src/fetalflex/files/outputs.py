@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], force: bool) 
         if path.resolve() in taken:
             raise FetalFlexError(f"{path} would be written twice; give the files different names")
         taken.add(path.resolve())
-    existing = [path for path in outputs if path.exists()]
+    existing = [path for path in outputs if os.path.lexists(path)]  # a link to nothing is somebody's, too
     if existing and not force:
         others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise FetalFlexError(f"{existing[0]} is already there{others}; write somewhere else, or pass --force")

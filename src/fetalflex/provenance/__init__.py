@@ -6,8 +6,10 @@ metadata of its file, in the fields of its record, and, by the digest of its pix
 
 from __future__ import annotations
 
+from fetalflex.provenance.appending import append_to_list
 from fetalflex.provenance.file_text import mark_in_bytes, mark_in_file
-from fetalflex.provenance.listing import SYNTHETIC_LIST, KnownSynthetic, SyntheticList, append_to_list, mark_of_image
+from fetalflex.provenance.known import KnownSynthetic, mark_of_image
+from fetalflex.provenance.listing import SYNTHETIC_LIST, SyntheticList
 from fetalflex.provenance.mark import NOTICE, SYNTHETIC, SyntheticMark, mark_of_fields, mark_of_text, picture_text
 
 __all__ = [

@@ -15,6 +15,12 @@ Measured on 16 real images: JPEG of quality 50 and more makes at most 4, scaling
 structures on them the least differs from its source by 10.
 """
 
+LEAST_CONTRAST = 32
+"""Grey levels between the darkest and the brightest cell of a look that tells a picture; others look much alike."""
+
+_LEAST_CORRELATION = 0.9
+"""Of the cells of one picture before and after it was saved anew."""
+
 Look = NDArray[np.uint8]
 
 
@@ -31,6 +37,29 @@ def look_of(pixels: NDArray[np.uint8]) -> Look:
     height, width = pixels.shape
     means = _weights(height) @ pixels.astype(np.float64) @ _weights(width).T
     return np.rint(means).astype(np.uint8).reshape(-1)
+
+
+def turned(look: Look) -> list[Look]:
+    """Return a look, `(1024,)`, turned by quarters and mirrored in all 8 ways, as it is first."""
+    cells = look.reshape(LOOK_SIDE, LOOK_SIDE)
+    ways = [np.rot90(one, quarter) for one in (cells, cells[:, ::-1]) for quarter in range(4)]
+    return [np.ascontiguousarray(way).reshape(-1) for way in ways]
+
+
+def resemble(one: Look, other: Look) -> bool:
+    """Say whether two looks can be of one picture, whatever was done to its contrast, and however it was turned.
+
+    Looks with hardly any contrast can be of any picture.
+    """
+    if min(int(np.ptp(one)), int(np.ptp(other))) < LEAST_CONTRAST:
+        return True
+    return any(float(np.corrcoef(way, other)[0, 1]) > _LEAST_CORRELATION for way in turned(one))
+
+
+def coarse(looks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the means of 4 x 4 squares of looks, `(N, 1024)`, as `(N, 16)`: they differ no more than cells do."""
+    side = LOOK_SIDE // 4
+    return looks.reshape(-1, 4, side, 4, side).mean(axis=(2, 4), dtype=np.float32).reshape(len(looks), 16)
 
 
 def _weights(length: int) -> NDArray[np.float64]:

@@ -48,9 +48,8 @@ class Refusal:
     kept: bool = False
 
     def __post_init__(self) -> None:
-        for field_name in ("where", "reason"):
-            text = getattr(self, field_name)
-            object.__setattr__(self, field_name, displayable(text))
+        object.__setattr__(self, "where", displayable(self.where))
+        object.__setattr__(self, "reason", displayable(" ".join(self.reason.splitlines())))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.image_names import Match
-from fetalflex.data.importers.numbers import Keys, flag, key_of
+from fetalflex.data.importers.numbers import Keys, count_doubt, flag, key_of
 from fetalflex.data.importers.reading import read_annotations
 from fetalflex.data.importers.run_lengths import box_of_rle
 from fetalflex.data.importers.sources import Reference, Source, split_of_folder
@@ -28,6 +29,8 @@ from fetalflex.errors import FetalFlexError
 
 _BOOKKEEPING = frozenset({"license", "coco_url", "flickr_url", "date_captured"})
 _BEST_QUALITY = 1000
+_LEAST_OVERLAP = 0.25
+"""Of `bbox` and what is around the segmentation, as intersection over union; they should be equal."""
 _SUBSET = re.compile(r"(?:instances|annotations|person_keypoints|labels)_(.+)", re.IGNORECASE)
 _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|val|test)(?![a-z])")
 
@@ -92,6 +95,7 @@ class _CocoFile:
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
                 with contextlib.suppress(FetalFlexError):
                     self._labels.add(key_of(entry.get("id"), "id"), entry["name"], f"categories[{number}]")
+        self._count_doubt: str | None = None
         self._ids = Keys("image id")
         self._images: list[tuple[str, dict[str, Any], int | str] | Refusal] = []
         for number, entry in enumerate(coco["images"]):
@@ -129,6 +133,11 @@ class _CocoFile:
             else:
                 by_image.setdefault(known, []).append((where, annotation))
         form, doubt = self._form(by_image)
+        self._count_doubt = count_doubt(
+            _whole_numbers(self._coco["annotations"], "category_id"),
+            [key for key, _ in self._labels.items() if isinstance(key, int)],
+            "category ids",
+        )
         for one in self._images:
             if isinstance(one, Refusal):
                 yield one
@@ -187,6 +196,9 @@ class _CocoFile:
             builder.refuse(self._place.name(match.image), reason, kept=True)
         reader = _Boxes((builder.width, builder.height), self._options, form, doubt)
         for where, annotation in annotations:
+            if self._count_doubt is not None:
+                builder.refuse(where, self._count_doubt)
+                continue
             try:
                 label = self._labels.get(key_of(annotation.get("category_id"), "category_id"))
             except (KeyError, FetalFlexError) as error:
@@ -204,6 +216,18 @@ class _CocoFile:
             raise FetalFlexError(f"split is {shown(split)}; it must be one of {', '.join(SPLITS)}")
         in_name = set(_SPLIT_IN_NAME.findall(self._path.stem.lower()))
         return split or split_of_folder(self._where) or (in_name.pop() if len(in_name) == 1 else None)
+
+
+def _whole_numbers(entries: list[Any], field: str) -> set[int]:
+    """Return the whole numbers that stand in a field of some entries."""
+    found = set()
+    for entry in entries:
+        if isinstance(entry, dict):
+            with contextlib.suppress(FetalFlexError):
+                key = key_of(entry.get(field), field)
+                if isinstance(key, int):
+                    found.add(key)
+    return found
 
 
 def _coco(content: Any) -> dict[str, Any]:
@@ -283,6 +307,7 @@ class _Boxes:
 
     def __init__(self, size: tuple[int, int], options: ImportOptions, form: Form, doubt: str | None) -> None:
         self._size = size
+        self._options = options
         self._scale = scale_of(options.unit_or("pixels"), size)
         self._rotated = options.rotated
         self._form: Form = form
@@ -305,8 +330,19 @@ class _Boxes:
             if self._doubt is not None:
                 raise FetalFlexError(self._doubt)
             (sx, sy) = self._scale
-            return quad_box([values[0] * sx, values[1] * sy, values[2] * sx, values[3] * sy], self._form)
+            box = quad_box([values[0] * sx, values[1] * sy, values[2] * sx, values[3] * sy], self._form)
+            if segmentation and _overlap(box, self._bounds(segmentation)) < _LEAST_OVERLAP:
+                raise FetalFlexError("bbox and segmentation are of different places or sizes; remove the wrong one")
+            return box
         return self._of_segmentation(segmentation)
+
+    def _bounds(self, segmentation: Any) -> Box | None:
+        """Return the upright box of a segmentation; None if it has none."""
+        upright = _Boxes(self._size, replace(self._options, rotated=False), self._form, None)
+        try:
+            return upright._of_segmentation(segmentation)
+        except FetalFlexError:
+            return None
 
     def _of_segmentation(self, segmentation: Any) -> Box:
         if not segmentation:
@@ -320,6 +356,15 @@ class _Boxes:
             raise FetalFlexError("its segmentation has a polygon with an odd count of numbers")
         points = np.array(values).reshape(-1, 2)
         return polygon_box(points if self._scale == (1, 1) else points * self._scale, rotated=self._rotated)
+
+
+def _overlap(box: Box, other: Box | None) -> float:
+    """Return intersection over union of two upright boxes; 1 if there is only one."""
+    if other is None:
+        return 1.0
+    (ax, ay, bx, by), (cx, cy, dx, dy) = box.corners(), other.corners()
+    common = max(0.0, min(bx, dx) - max(ax, cx)) * max(0.0, min(by, dy) - max(ay, cy))
+    return common / (box.width * box.height + other.width * other.height - common)
 
 
 def _is_without_size(bbox: Any) -> bool:

@@ -50,6 +50,7 @@ class Reference:
         folder: Folder that the annotation gives beside the name; often one of another machine.
         subset: Part of a project that the picture belongs to; where pictures lie in folders, the folder's name.
         own_file: The annotation file is about this picture alone, so its own folder tells the picture's.
+        own_stem: Name of such a file without ending; if a picture has that name, the reference must mean it.
         implied: The name is that of the label file itself, so the picture lies where the label file mirrors it.
     """
 
@@ -59,6 +60,7 @@ class Reference:
     folder: str | None = None
     subset: str | None = None
     own_file: bool = False
+    own_stem: str | None = None
     implied: bool = False
 
 
@@ -124,7 +126,24 @@ class ImageNames:
             if found[index] is None:
                 found[index] = self._by_end(reference, taken, named, folder_of)
         results = [one if one is not None else FetalFlexError("not looked for") for one in found]
-        return _without_doubles(references, results, self._name)
+        results = _without_doubles(references, results, self._name)
+        return [self._with_own_name(*pair) for pair in zip(references, results, strict=True)]
+
+    def _with_own_name(self, reference: Reference, found: Match | FetalFlexError) -> Match | FetalFlexError:
+        """Refuse a picture if another one has the name of the annotation file: files were renamed, or a copy edited."""
+        if reference.own_stem is None or isinstance(found, FetalFlexError):
+            return found
+        own = Reference(reference.own_stem, reference.where, reference.beside, own_file=True, implied=True)
+        try:
+            other = self._by_path(own)
+        except FetalFlexError:  # several pictures have its name
+            other = None
+        if other is None or other.image == found.image or _same_stem(other.image, found.image):
+            return found
+        return FetalFlexError(
+            f"it names the image {shown(reference.text, 200)}, but {self._name(other.image)} has its own name, so one "
+            "of both is wrong; correct the name in the file, or rename the file"
+        )
 
     def _tried(self, reference: Reference) -> Match | FetalFlexError | None:
         if not encodable(reference.text):
@@ -293,6 +312,10 @@ class ImageNames:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
+
+
+def _same_stem(one: Path, other: Path) -> bool:
+    return _composed(one.stem).casefold() == _composed(other.stem).casefold()
 
 
 def _without_doubles(

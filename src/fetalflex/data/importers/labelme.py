@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
 from fetalflex.checks import finite_number, shown
+from fetalflex.data.image_files import decode_image, read_image
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import flag
@@ -22,6 +24,7 @@ from fetalflex.data.importers.reading import child_text, number, read_annotation
 from fetalflex.data.importers.sources import Source, split_of_folder
 from fetalflex.data.importers.units import polygon_box, scale_of
 from fetalflex.errors import FetalFlexError
+from fetalflex.provenance.fingerprints import look_of, resemble
 
 
 class LabelMeImporter:
@@ -49,7 +52,13 @@ class LabelMeImporter:
                 yield place.refusal(path, error)
         references = [
             Reference(
-                one.image, place.name(path), path.parent, folder=one.folder, own_file=True, implied=one.is_implied
+                one.image,
+                place.name(path),
+                path.parent,
+                folder=one.folder,
+                own_file=True,
+                own_stem=None if one.is_implied else path.stem,
+                implied=one.is_implied,
             )
             for path, one in files
         ]
@@ -87,6 +96,7 @@ def _read_json_file(
     place: Source, path: Path, content: dict[str, Any], match: Match, options: ImportOptions
 ) -> Iterator[ImportedItem | Refusal]:
     builder = place.builder(match, _json_size(content))
+    _check_embedded(content.get("imageData"), match.image)
     scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
     for index, shape in enumerate(content["shapes"]):
         where = f"{place.name(path)} shapes[{index}]"
@@ -95,6 +105,25 @@ def _read_json_file(
             continue
         builder.add_made(shape["label"], partial(_box_of_shape, shape, scale, options.rotated), where)
     yield from builder.finish(split=split_of_folder(place.name(match.image)))
+
+
+def _check_embedded(data: Any, image: Path) -> None:
+    """Check that the picture inside a file is the one that it names; one that cannot be read says nothing.
+
+    Raises:
+        FetalFlexError: If it is another picture.
+    """
+    if not isinstance(data, str) or not data:
+        return
+    try:
+        embedded, named = decode_image(base64.b64decode(data), "imageData"), read_image(image)
+    except (ValueError, FetalFlexError):
+        return
+    if not resemble(look_of(embedded), look_of(named)):
+        raise FetalFlexError(
+            f"the picture in imageData is another one than {image.name}; correct imagePath, or remove imageData if the "
+            "named picture is the right one"
+        )
 
 
 def _json_size(content: dict[str, Any]) -> tuple[float, float] | None:

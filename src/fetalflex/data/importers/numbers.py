@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Literal
 
 from fetalflex.checks import shown
@@ -128,6 +128,27 @@ def key_of(value: Any, field: str) -> int | str:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     raise FetalFlexError(f"{field} is {shown(value)}; it must be a whole number or a text")
+
+
+def count_doubt(used: Collection[int], known: Collection[int], what: str) -> str | None:
+    """Return what to say if numbers make sense only if they are counted from another beginning than their list.
+
+    Where labels count from 1 and names from 0, all but the last number have a name, and a wrong one.
+
+    Args:
+        used: Numbers that labels have.
+        known: Numbers that have a name.
+        what: What the numbers are, in the plural.
+    """
+    if not used or not known or set(used) <= set(known):
+        return None
+    for shift, count in ((1, "one more"), (-1, "one less")):
+        if {number - shift for number in used} <= set(known):
+            return (
+                f"the labels have the {what} {min(used)} to {max(used)}, the names {min(known)} to {max(known)}, so "
+                f"the labels seem to count {count}; correct the list of names so that each number is there"
+            )
+    return None
 
 
 class Keys:

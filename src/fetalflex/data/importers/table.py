@@ -293,8 +293,9 @@ def _read_image(
         pixel_spacing_mm=None if spacing is None else table.number(first, "pixel_spacing_mm"),
         unit=options.unit_or("pixels"),
     )
-    scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
-    doubt = _doubt(table, rows, scale, (builder.width, builder.height), options)
+    size = builder.width, builder.height
+    scale = scale_of(options.unit_or("pixels"), size)
+    doubt = _doubt(table, rows, scale, size, options)
     for row in rows:
         where = f"{place.name(path)} row {row}"
         label = table.text(row, "label")
@@ -304,7 +305,7 @@ def _read_image(
         elif other is not None:
             builder.refuse(where, f"{other} is not that of row {first}, which is about the same image")
         else:
-            builder.add_made(label, partial(_box, table, row, scale, options, doubt), where)
+            builder.add_made(label, partial(_box, table, row, scale, size, options, doubt), where)
     yield from builder.finish(
         table.text(first, "patient"),
         table.text(first, "source"),
@@ -328,7 +329,31 @@ def _doubt(
     return doubt_about_form(((quad, (size[0] / scale[0], size[1] / scale[1])) for quad in quads), form)
 
 
-def _box(table: _Table, row: int, scale: tuple[float, float], options: ImportOptions, doubt: str | None) -> Box:
+def _check_sides(table: _Table, row: int, allowed: Sequence[tuple[float, float]]) -> None:
+    """Check that `width` and `height` beside corners are those of the box or of the image, if they are there.
+
+    Tables of this kind often hold the image's size, which tells whether the picture was scaled since.
+    """
+    try:
+        sides = table.number(row, "width"), table.number(row, "height")
+    except FetalFlexError:
+        return
+    if not any(all(abs(one - other) <= 1 for one, other in zip(sides, pair, strict=True)) for pair in allowed):
+        (width, height), (image_width, image_height) = allowed
+        raise FetalFlexError(
+            f"width and height are {sides[0]:g} x {sides[1]:g}; the box has {width:g} x {height:g}, the image "
+            f"{image_width:g} x {image_height:g}, so the box may be for the image at another size"
+        )
+
+
+def _box(
+    table: _Table,
+    row: int,
+    scale: tuple[float, float],
+    size: tuple[int, int],
+    options: ImportOptions,
+    doubt: str | None,
+) -> Box:
     a, b, c, d = (table.number(row, field) for field in table.form)
     if doubt is not None:
         raise FetalFlexError(doubt)
@@ -338,5 +363,7 @@ def _box(table: _Table, row: int, scale: tuple[float, float], options: ImportOpt
         if min(a, b) < first:
             raise FetalFlexError(f"x0 or y0 is {min(a, b):g}, but the first pixel is said to be {first}")
         a, b = a - first, b - first
+    if table.form == _CORNERS:
+        _check_sides(table, row, ((c - a, d - b), size))
     box = quad_box([a * sx, b * sy, c * sx, d * sy], options.form_or(_FORM_NAMES[table.form]))
     return box if table.cell(row, "angle") is None else box.rotated(table.number(row, "angle"))

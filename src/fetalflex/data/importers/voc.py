@@ -70,7 +70,7 @@ def _reference(place: Source, path: Path, root: Element) -> Reference:
     name, folder = child_text(root, "filename"), child_text(root, "folder")
     if name is None:
         return Reference(path.stem, place.name(path), path.parent, own_file=True, implied=True)
-    return Reference(name, place.name(path), path.parent, folder=folder, own_file=True)
+    return Reference(name, place.name(path), path.parent, folder=folder, own_file=True, own_stem=path.stem)
 
 
 def _read_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from fetalflex.anatomy.box import Box
 from fetalflex.checks import positive_number, shown
 from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
 from fetalflex.data.importers.image_names import Match, Reference
-from fetalflex.data.importers.numbers import decimal_of, number, whole
+from fetalflex.data.importers.numbers import count_doubt, decimal_of, number, whole
 from fetalflex.data.importers.reading import read_text
 from fetalflex.data.importers.sources import Source, split_of_folder
 from fetalflex.data.importers.units import doubt_about_form, polygon_box, quad_box, scale_of
@@ -47,6 +48,8 @@ class YoloImporter:
                 yield path
             elif path.name.lower() not in OTHER_TEXTS and not path.name.lower().startswith("readme"):
                 paths.append(path)
+        if doubt := count_doubt(_numbers_in(paths), classes.names, "classes"):
+            raise FetalFlexError(f"{source}: {doubt}")
         references = [Reference(one.stem, place.name(one), one.parent, own_file=True, implied=True) for one in paths]
         for path, match in zip(paths, place.match(references), strict=True):
             try:
@@ -56,6 +59,19 @@ class YoloImporter:
             except FetalFlexError as error:
                 yield place.refusal(path, error)
         yield from place.unclaimed()
+
+
+def _numbers_in(paths: Iterable[Path]) -> set[int]:
+    """Return the class numbers that stand in label files; what cannot be read has none."""
+    found: set[str] = set()
+    for path in paths:
+        with contextlib.suppress(FetalFlexError):
+            found.update(words[0] for line in read_text(path).splitlines() if (words := line.split(maxsplit=1)))
+    numbers = set()
+    for word in found:
+        with contextlib.suppress(FetalFlexError):
+            numbers.add(whole(word, "class"))
+    return numbers
 
 
 def _read_labels(

@@ -36,6 +36,8 @@ class Classes:
 def read_classes(root: Path) -> Classes:
     """Return what the files below a folder say of its classes: YAML with `names`, else .names or classes.txt.
 
+    Lists beside a YAML file must not contradict it, but may have fewer or more names.
+
     Raises:
         FetalFlexError: If no file says it, or two say different things.
     """
@@ -49,8 +51,11 @@ def read_classes(root: Path) -> Classes:
             continue
         if classes is not None:
             found.append((path, classes))
-    if not found:
-        lists = [path for path in files_ending(root, [".names", ".labels", ".txt"]) if _is_name_list(path)]
+    lists = [path for path in files_ending(root, [".names", ".labels", ".txt"]) if _is_name_list(path)]
+    if found:
+        for path in lists:
+            _check_against(path, root, *found[0])
+    else:
         found = [(path, Classes(_in_list(_checked(path, root)))) for path in lists]
     if not found:
         if unread:
@@ -66,6 +71,20 @@ def read_classes(root: Path) -> Classes:
                 f"{first} and {path} say different things of the classes; read each part of the source by itself"
             )
     return Classes(classes.names, classes.pose_numbers, tuple(unread))
+
+
+def _check_against(path: Path, root: Path, first: Path, classes: Classes) -> None:
+    """Check that a list gives the classes of a YAML file no other names; one that cannot be read says nothing."""
+    try:
+        listed = _in_list(_checked(path, root))
+    except FetalFlexError:
+        return
+    for number, name in listed.items():
+        if classes.names.get(number, name).strip() != name:
+            raise FetalFlexError(
+                f"class {number} is {shown(classes.names[number])} by {first}, but {shown(name)} by {path}; correct or "
+                "remove one of them"
+            )
 
 
 def _checked(path: Path, root: Path) -> Path:
@@ -96,6 +115,9 @@ def _in_yaml(path: Path) -> Classes | None:
         raise FetalFlexError(f"{path}: names is {shown(names)}; it must be a list, or a mapping from class numbers")
     if len(names) > MAX_CLASSES:
         raise FetalFlexError(f"{path}: names has {len(names):,} classes; at most {MAX_CLASSES:,} are read")
+    count = content.get("nc")
+    if isinstance(count, int) and not isinstance(count, bool) and count != len(names):
+        raise FetalFlexError(f"{path}: nc is {count}, but names has {len(names)} classes; correct one of them")
     by_number: dict[int, str] = {}
     for key, name in names.items():
         try:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
-from fetalflex.data.importers import ImportedItem, ImportOptions, Refusal, get_importer
+from fetalflex.data.importers import Finding, ImportedItem, ImportOptions, get_importer
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -49,11 +49,11 @@ def save_text(path: Path, text: str) -> Path:
     return path
 
 
-def read_all(name: str, source: Path, **options: Any) -> tuple[list[ImportedItem], list[Refusal]]:
+def read_all(name: str, source: Path, **options: Any) -> tuple[list[ImportedItem], list[Finding]]:
     """Return items and refusals of an importer."""
     results = list(get_importer(name).read(source, ImportOptions(**options)))
     items = [result for result in results if isinstance(result, ImportedItem)]
-    return items, [result for result in results if isinstance(result, Refusal)]
+    return items, [result for result in results if isinstance(result, Finding)]
 
 
 def boxes(item: ImportedItem, digits: int = 2) -> list[tuple[Any, ...]]:
@@ -64,7 +64,7 @@ def boxes(item: ImportedItem, digits: int = 2) -> list[tuple[Any, ...]]:
     ]
 
 
-def reasons(refusals: list[Refusal]) -> str:
+def reasons(refusals: list[Finding]) -> str:
     """Return all refusals as one text."""
     return "\n".join(f"{refusal.where}: {refusal.reason}" for refusal in refusals)
 

@@ -15,7 +15,7 @@ from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.data.exporters import ExportOptions
 from fetalflex.data.exporting import ExportResult, export
-from fetalflex.data.importers import Refusal
+from fetalflex.data.importers import Finding
 from fetalflex.data.records import Record
 
 READERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,7 +61,7 @@ def export_records(records: Sequence[Record], format: str, out: Path, **options:
     return export(items_of(records), format, out, ExportOptions(**options))
 
 
-def read_back(out: Path, format: str) -> tuple[dict[str, tuple[Record, Path]], list[Refusal]]:
+def read_back(out: Path, format: str) -> tuple[dict[str, tuple[Record, Path]], list[Finding]]:
     """Return records and image files by the file name before the export, and what the importer refused or noted."""
     importer, options = READERS[format]
     items, refusals = read_all(importer, out, keep_unannotated=True, **options)

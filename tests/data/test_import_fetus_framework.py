@@ -57,7 +57,7 @@ def test_of_images_with_one_name_those_of_the_detector_are_meant(tmp_path):
     source = make_set(tmp_path, "Set2-Training&Validation Sets ANN Scoring system/Standard", str(STANDARD))
     items, refusals = read_all("fetus_framework", source)
     assert {item.image_path.relative_to(source).parent for item in items} == {STANDARD}
-    (note,) = [refusal for refusal in refusals if refusal.kept]
+    (note,) = [refusal for refusal in refusals if refusal.kind == "noted"]
     assert note.where == STANDARD.as_posix()
     assert "several folders hold images of one name" in note.reason
 
@@ -66,7 +66,7 @@ def test_a_folder_can_be_named(tmp_path):
     source = make_set(tmp_path, "other", str(STANDARD))
     items, refusals = read_all("fetus_framework", source, images="other")
     assert {item.image_path.parent.name for item in items} == {"other"}
-    assert not any(refusal.kept for refusal in refusals)
+    assert not any(refusal.kind == "noted" for refusal in refusals)
 
 
 def test_images_with_one_name_in_unknown_folders_are_not_guessed_at(tmp_path):

@@ -99,7 +99,7 @@ def test_outline_and_table_that_disagree_are_noted(tmp_path):
     (item,), refusals = read_all("hc18", make_set(tmp_path, "001_HC", table="001_HC.png,0.2,80\n"))
     assert item.extra == {"head_circumference_mm": 80.0}
     (note,) = refusals
-    assert note.kept
+    assert note.kind == "noted"
     assert "circumference is 62.8 mm, but the table says 80.0 mm" in note.reason
 
 

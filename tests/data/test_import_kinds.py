@@ -96,7 +96,7 @@ def test_a_path_of_another_machine_is_noted(tmp_path, name, reference):
     WRITERS[name](tmp_path, reference, (10, 20, 40, 60))
     (item,), (note,) = read_all(name, tmp_path, **PLANE)
     assert item.image_path.name == "head.png"
-    assert note.kept
+    assert note.kind == "noted"
     assert repr(reference) in note.reason
 
 
@@ -208,7 +208,7 @@ def test_corners_are_told_by_the_areas_and_asked_for_without(tmp_path):
     save_json(tmp_path / "ann.json", content | {"annotations": [annotation]})
     (item,), (note,) = read_all("coco", tmp_path, **PLANE)
     assert boxes(item) == [("skull", 70, 55, 40, 30, 0)]
-    assert note.kept
+    assert note.kind == "noted"
     del annotation["area"]
     save_json(tmp_path / "ann.json", content | {"annotations": [annotation]})
     items, refusals = read_all("coco", tmp_path, **PLANE)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from data_helpers import save_image, save_text
 
-from fetalflex.data.importers import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.sources import Reference, Source, split_of_folder
 from fetalflex.errors import FetalFlexError
 
@@ -172,7 +172,7 @@ def test_images_that_nothing_claims_are_refused_or_kept_on_request(root):
 def test_a_damaged_image_without_annotation_is_refused_even_if_images_are_kept(root):
     (root / "images" / "a.png").write_bytes(b"x")
     results = list(Source(root, ImportOptions(plane="femur", keep_unannotated=True)).unclaimed())
-    (refusal,) = [result for result in results if isinstance(result, Refusal)]
+    (refusal,) = [result for result in results if isinstance(result, Finding)]
     assert refusal.where == "images/a.png"
 
 
@@ -208,7 +208,7 @@ def test_an_image_linked_from_outside_the_source_is_refused(root):
     with pytest.raises(FetalFlexError, match="leads outside source"):
         source.builder(*source.match([Reference("link.png", "a.xml", root / "images")]))
     source = Source(root, ImportOptions(plane="femur", keep_unannotated=True))
-    (refusal,) = [result for result in source.unclaimed() if isinstance(result, Refusal)]
+    (refusal,) = [result for result in source.unclaimed() if isinstance(result, Finding)]
     assert refusal.where == "images/link.png"
 
 

@@ -223,7 +223,7 @@ def test_fetal_planes_lose_one_row(tmp_path):
     rows = ["a;1;Fetal femur;None;Op;Voluson;1", f"b;2;Fetal femur;None;M{ODD}ller;Voluson;1"]
     save(tmp_path / "FETAL_PLANES_DB_data.csv", "\n".join([header, *rows]))
     results = list(get_importer("fetal_planes").read(tmp_path, ImportOptions()))
-    assert [type(one).__name__ for one in results] == ["ImportedItem", "Refusal"]
+    assert [type(one).__name__ for one in results] == ["ImportedItem", "Finding"]
 
 
 def test_text_in_another_encoding_that_says_so_is_read(tmp_path):

@@ -110,7 +110,7 @@ def test_a_box_over_the_border_is_clipped_and_noted(tmp_path):
     save_flat(tmp_path, "0 0.0 0.5 0.4 0.25")
     (item,), (note,) = read_all("yolo", tmp_path, **PLANE)
     assert boxes(item) == [("skull", 10, 40, 20, 20, 0)]
-    assert note.kept
+    assert note.kind == "noted"
 
 
 def test_files_that_miss_each_other_and_empty_ones_are_refused(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from data_helpers import boxes
 
 from fetalflex.anatomy.box import Box
-from fetalflex.data.importers.base import ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportOptions
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.errors import FetalFlexError
 
@@ -26,8 +26,8 @@ def test_an_upright_box_that_sticks_out_is_clipped_and_noted(builder):
     builder.add("skull", Box.from_corners(-20, 10, 20, 50), "row 1")
     note, item = builder.finish()
     assert boxes(item) == [("skull", 10, 30, 20, 40, 0)]
-    assert note == Refusal(
-        "row 1", "the box of 'skull' from (-20, 10) to (20, 50) sticks out of the image; 50% is kept", kept=True
+    assert note == Finding(
+        "row 1", "the box of 'skull' from (-20, 10) to (20, 50) sticks out of the image; 50% is kept", "noted"
     )
 
 
@@ -35,7 +35,7 @@ def test_a_rotated_box_that_sticks_out_stays_whole_and_is_noted(builder):
     builder.add("skull", Box(50, 40, 100, 70, 30), "row 1")
     note, item = builder.finish()
     assert boxes(item) == [("skull", 50, 40, 100, 70, 30)]
-    assert note.kept
+    assert note.kind == "noted"
     assert "kept whole" in note.reason
 
 
@@ -61,7 +61,7 @@ def test_bad_boxes_and_labels_are_refused_alone(builder, label, corners, reason)
     refusal, item = builder.finish()
     assert refusal.where == "row 1"
     assert reason in refusal.reason
-    assert not refusal.kept
+    assert refusal.kind == "refused"
     assert item.layout.names() == ("cavum_septi_pellucidi",)
 
 
@@ -83,3 +83,15 @@ def test_plane_and_spacing_of_the_image_are_checked(tmp_path):
     for options in ({}, {"plane": "elbow"}, {"plane": "femur", "pixel_spacing_mm": -1.0}):
         with pytest.raises(FetalFlexError):
             LayoutBuilder(**make, **options)
+
+
+def test_a_label_that_the_user_ignores_is_told_apart_from_one_that_is_unknown(tmp_path) -> None:
+    options = ImportOptions(plane="abdominal_transverse", label_map={"caliper": "ignore"})
+    builder = LayoutBuilder(options, tmp_path / "a.png", "a.png", (100, 80))
+    for row, label in enumerate(("abdomen", "caliper", "elbow"), start=1):
+        builder.add(label, Box(50, 40, 20, 10), f"row {row}")
+    ignored, refused, item = builder.finish()
+    assert (ignored.kind, ignored.label, ignored.where) == ("ignored", "caliper", "row 2")
+    assert refused.kind == "refused"
+    assert "elbow" in refused.reason
+    assert item.layout.names() == ("abdomen",)

@@ -5,7 +5,7 @@ import json
 from data_helpers import head_layout
 
 from fetalflex.anatomy.layout import Layout
-from fetalflex.data.importers import Refusal
+from fetalflex.data.importers import Finding
 from fetalflex.data.records import Record
 from fetalflex.data.report import PrepareReport
 
@@ -37,8 +37,8 @@ def test_counts():
 
 def test_json_holds_every_refusal_and_note():
     written = report(
-        refused=[Refusal("a.txt line 3", "class 9 is unknown")],
-        notes=[Refusal("b.png", "clipped", kept=True)],
+        refused=[Finding("a.txt line 3", "class 9 is unknown")],
+        notes=[Finding("b.png", "clipped", "noted")],
         left_out_on_request={"text": 4},
         remarks=["Mind this."],
     )
@@ -53,7 +53,7 @@ def test_json_holds_every_refusal_and_note():
 
 def test_markdown_has_one_line_per_refusal_whatever_its_text():
     text = report(
-        refused=[Refusal("a`b\n## c", "line one\nline two"), Refusal("d", "e")], remarks=["Mind this."]
+        refused=[Finding("a`b\n## c", "line one\nline two"), Finding("d", "e")], remarks=["Mind this."]
     ).to_markdown()
     assert "3 images taken (2 train, 0 val, 1 test) of 2 patients; 2 refusals, 0 notes." in text
     assert "- Mind this." in text

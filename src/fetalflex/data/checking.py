@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from fetalflex.data.file_names import FileNames, portable_stem
 from fetalflex.data.image_files import decode_image
-from fetalflex.data.importers.base import IGNORED, ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import IGNORED, NOTED, REFUSED, Finding, ImportedItem, ImportOptions
 from fetalflex.data.limits import MAX_IMAGE_BYTES
 from fetalflex.data.picture_kind import PLAIN, PictureKind, picture_kind
 from fetalflex.data.plain_files import plain_suffix
@@ -46,8 +46,8 @@ class CheckedImage:
 
 
 @dataclass
-class Findings:
-    """Collect what checking a source gives.
+class CheckedSource:
+    """What can be taken of a source, and what was found on the way.
 
     Args:
         images: What can be taken, in the importer's order.
@@ -57,14 +57,14 @@ class Findings:
     """
 
     images: list[CheckedImage] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    notes: list[Refusal] = field(default_factory=list)
+    refused: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
 def check_source(
-    results: Iterable[ImportedItem | Refusal], root: Path, options: ImportOptions, tell: Callable[[int], None]
-) -> Findings:
+    results: Iterable[ImportedItem | Finding], root: Path, options: ImportOptions, tell: Callable[[int], None]
+) -> CheckedSource:
     """Check everything that an importer yields.
 
     An image is refused if its file is damaged or not of its layout's size, if its layout does not fit the registry, or
@@ -77,22 +77,21 @@ def check_source(
         options: The options that the importer got.
         tell: Told the number of images looked at.
     """
-    findings = Findings()
+    findings = CheckedSource()
     checker = _Checker(root, options)
-    wished = {_reason_to_ignore(label, options): label for label, to in options.label_map.items() if to == IGNORED}
     looked_at = 0
     for result in results:
         if isinstance(result, ImportedItem):
             try:
                 findings.images.append(checker.check(result))
             except FetalFlexError as error:
-                findings.refused.append(Refusal(checker.name(result.image_path), str(error)))
+                findings.refused.append(Finding(checker.name(result.image_path), str(error)))
             looked_at += 1
             tell(looked_at)
-        elif result.reason in wished:
-            findings.ignored[wished[result.reason]] += 1
+        elif result.kind == IGNORED:
+            findings.ignored[result.label] += 1
         else:
-            (findings.notes if result.kept else findings.refused).append(result)
+            (findings.refused if result.kind == REFUSED else findings.notes).append(result)
     findings.images = checker.marked(findings.images)
     for image in findings.images:
         findings.notes += [*checker.renaming(image), *checker.recognition(image)]
@@ -100,7 +99,7 @@ def check_source(
     return findings
 
 
-def _share_scales(findings: Findings) -> None:
+def _share_scales(findings: CheckedSource) -> None:
     """Give all pictures of more than 8 bits of one device the scale of the brightest of them."""
     scales: dict[str, int] = {}
     for image in findings.images:
@@ -184,16 +183,16 @@ class _Checker:
         record = replace(image.record, file_name=name, extra=mark.added_to(image.record.extra))
         return replace(image, record=record, is_plain=False, mark=mark)
 
-    def renaming(self, image: CheckedImage) -> list[Refusal]:
+    def renaming(self, image: CheckedImage) -> list[Finding]:
         """Return a note if the image does not keep its name."""
         stem = image.path.stem
         if Path(image.record.file_name).stem == stem:
             return []
         is_portable = portable_stem(stem) == stem
         reason = "another image has this name" if is_portable else "its name has characters that not every system takes"
-        return [Refusal(self.name(image.path), f"stored as {image.record.file_name}, since {reason}", kept=True)]
+        return [Finding(self.name(image.path), f"stored as {image.record.file_name}, since {reason}", NOTED)]
 
-    def recognition(self, image: CheckedImage) -> list[Refusal]:
+    def recognition(self, image: CheckedImage) -> list[Finding]:
         """Return a note if only the image's pixels have told that it is synthetic."""
         if image.path not in self._recognised:
             return []
@@ -202,7 +201,7 @@ class _Checker:
             f"taken as synthetic, although its file does not say so: it {how} of an image that a {SYNTHETIC_LIST}, or "
             "another file of the source, says is synthetic"
         )
-        return [Refusal(self.name(image.path), reason, kept=True)]
+        return [Finding(self.name(image.path), reason, NOTED)]
 
     def name(self, path: Path) -> str:
         """Return a path relative to the source, with slashes."""
@@ -219,12 +218,3 @@ def _record(item: ImportedItem, file_name: str, mark: SyntheticMark | None) -> R
         quality=item.quality,
         extra=item.extra if mark is None else mark.added_to(item.extra),
     )
-
-
-def _reason_to_ignore(label: str, options: ImportOptions) -> str:
-    """Return the reason that an importer gives for leaving out a label that the label map ignores."""
-    try:
-        options.structure_of(label, "")
-    except FetalFlexError as error:
-        return str(error)
-    raise AssertionError(f"{label!r} is not ignored")

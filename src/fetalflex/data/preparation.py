@@ -11,7 +11,7 @@ from typing import Any
 
 from fetalflex import __version__
 from fetalflex.anatomy.registry import default_registry
-from fetalflex.data.checking import CheckedImage, Findings, check_source, read_image_bytes
+from fetalflex.data.checking import CheckedImage, CheckedSource, check_source, read_image_bytes
 from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
 from fetalflex.data.dataset import ANNOTATIONS, DatasetFolder
@@ -150,7 +150,7 @@ def _check_apart(source: Path, out: Path) -> None:
         raise FetalFlexError(f"{out} holds the source {source}; give another folder")
 
 
-def _first_few(findings: Findings) -> str:
+def _first_few(findings: CheckedSource) -> str:
     """Return the first refusals as one text."""
     entries = findings.refused
     texts = [f"{entry.where}: {entry.reason}" for entry in entries[:_SHOWN_REFUSALS]]

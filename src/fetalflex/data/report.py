@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fetalflex.data.importers.base import Refusal
+from fetalflex.data.importers.base import Finding
 from fetalflex.data.records import SPLITS, Record
 
 FORMAT = "fetalflex/prepare-report"
@@ -36,8 +36,8 @@ class PrepareReport:
     source: str
     settings: Mapping[str, Any]
     records: Sequence[Record]
-    refused: Sequence[Refusal] = ()
-    notes: Sequence[Refusal] = ()
+    refused: Sequence[Finding] = ()
+    notes: Sequence[Finding] = ()
     left_out_on_request: Mapping[str, int] = field(default_factory=dict)
     remarks: Sequence[str] = ()
 

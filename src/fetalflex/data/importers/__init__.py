@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from fetalflex.data.importers.base import ImportedItem, Importer, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, Importer, ImportOptions
 from fetalflex.errors import FetalFlexError
 
 IMPORTERS = {
@@ -23,7 +23,7 @@ IMPORTERS = {
 }
 """Format name to module and class; a module is imported when its format is asked for."""
 
-__all__ = ["IMPORTERS", "ImportOptions", "ImportedItem", "Importer", "Refusal", "get_importer"]
+__all__ = ["IMPORTERS", "Finding", "ImportOptions", "ImportedItem", "Importer", "get_importer"]
 
 
 def get_importer(name: str) -> Importer:

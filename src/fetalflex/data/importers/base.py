@@ -1,6 +1,6 @@
 """What every importer takes and hands back.
 
-An importer reads one annotation format. It yields an `ImportedItem` for each usable image and a `Refusal` for each
+An importer reads one annotation format. It yields an `ImportedItem` for each usable image and a `Finding` for each
 thing that it left out or changed, so that nothing is kept or dropped in silence. Only a source of which nothing can be
 used raises `FetalFlexError`.
 
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
@@ -29,23 +29,32 @@ _CHOICES = {
     "exif": ("apply", "ignore"),
 }
 
-IGNORED = "ignore"
+IGNORE = "ignore"
 """The value of `ImportOptions.label_map` for labels that are to be left out."""
 
 
+FindingKind = Literal["refused", "noted", "ignored"]
+REFUSED: FindingKind = "refused"
+NOTED: FindingKind = "noted"
+IGNORED: FindingKind = "ignored"
+
+
 @dataclass(frozen=True)
-class Refusal:
-    """Say what an importer left out or changed, and why.
+class Finding:
+    """What an importer left out or changed, and why.
 
     Args:
         where: File inside the source, with the line, row or object where that helps.
         reason: One sentence for the user.
-        kept: False if the thing was left out, True if it was kept after a change, such as a clipped box.
+        kind: `refused` = left out because something is wrong; `noted` = taken after a change, such as a clipped box, or
+            with a doubt; `ignored` = left out because the user asked for it.
+        label: Of what was ignored, as the source writes it; else empty.
     """
 
     where: str
     reason: str
-    kept: bool = False
+    kind: FindingKind = REFUSED
+    label: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "where", displayable(self.where))
@@ -53,8 +62,8 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class FoundNote(Refusal):
-    """Say how an image was found that does not lie where its annotation says."""
+class FoundNote(Finding):
+    """How an image was found that does not lie where its annotation says."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ class ImportOptions:
         if self.plane is not None:
             self.registry.plane(self.plane)
         for structure in self.label_map.values():
-            if structure != IGNORED:
+            if structure != IGNORE:
                 self.registry.structure(structure)
         if self.min_area < 1:
             raise FetalFlexError(f"min_area is {self.min_area}; give the smallest component in pixels, 1 or more")
@@ -178,6 +187,10 @@ class ImportOptions:
             raise FetalFlexError("the annotations name no plane; say which with the option plane")
         return self.registry.plane(plane).name
 
+    def ignores(self, label: str) -> bool:
+        """Return whether the user asked to leave a label out."""
+        return self.label_map.get(label) == IGNORE
+
     def structure_of(self, label: str, plane: str) -> str:
         """Return the canonical structure name for a label of the source.
 
@@ -186,14 +199,13 @@ class ImportOptions:
             plane: Canonical name of the image's plane.
 
         Raises:
-            FetalFlexError: If the label is mapped to "ignore" or unknown, or its structure is none of the plane's.
+            FetalFlexError: If the label is unknown or ignored, or its structure does not belong to the plane.
         """
         if not encodable(label):
             raise FetalFlexError(f"the label {shown(label)} is not UTF-8; correct it")
-        wanted = self.label_map.get(label, label)
-        if wanted == IGNORED:
+        if self.ignores(label):
             raise FetalFlexError(f"label {label!r} is left out, as label_map says")
-        structure = self.registry.structure(wanted).name
+        structure = self.registry.structure(self.label_map.get(label, label)).name
         if structure not in self.registry.plane(plane).structures:
             raise FetalFlexError(f"{structure} is no structure of the plane {plane}; map {label!r} with label_map")
         return structure
@@ -221,8 +233,8 @@ class Importer(Protocol):
 
     name: str
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
-        """Yield every usable image of `source`, and a refusal for everything left out or changed.
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
+        """Yield every usable image of `source`, and a finding for everything left out or changed.
 
         Args:
             source: Folder of the images and annotations.

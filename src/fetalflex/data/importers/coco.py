@@ -17,7 +17,7 @@ from fetalflex.anatomy.box import Box
 from fetalflex.checks import finite_number, shown
 from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.dataset import ANNOTATIONS
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match
 from fetalflex.data.importers.numbers import Keys, count_doubt, flag, key_of
 from fetalflex.data.importers.reading import read_annotations
@@ -54,14 +54,14 @@ class CocoImporter:
 
     name = "coco"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         files: list[tuple[Path, dict[str, Any]]] = []
-        refusals: list[Refusal] = []
+        refusals: list[Finding] = []
         is_ours = False
         for path in place.readable(place.annotation_files([".json"], usual=["annotations"])):
-            if isinstance(path, Refusal):
+            if isinstance(path, Finding):
                 refusals.append(path)
                 continue
             try:
@@ -97,7 +97,7 @@ class _CocoFile:
                     self._labels.add(key_of(entry.get("id"), "id"), entry["name"], f"categories[{number}]")
         self._count_doubt: str | None = None
         self._ids = Keys("image id")
-        self._images: list[tuple[str, dict[str, Any], int | str] | Refusal] = []
+        self._images: list[tuple[str, dict[str, Any], int | str] | Finding] = []
         for number, entry in enumerate(coco["images"]):
             where = f"images[{number}]"
             try:
@@ -113,10 +113,10 @@ class _CocoFile:
         subset = _subset(self._path)
         return [
             Reference(entry["file_name"], f"{self._where} {where}", self._path.parent, folder=subset)
-            for where, entry, _ in (one for one in self._images if not isinstance(one, Refusal))
+            for where, entry, _ in (one for one in self._images if not isinstance(one, Finding))
         ]
 
-    def read(self, matches: Iterator[Match | FetalFlexError]) -> Iterator[ImportedItem | Refusal]:
+    def read(self, matches: Iterator[Match | FetalFlexError]) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; takes one match for each of `references`."""
         by_image: dict[Any, list[tuple[str, dict[str, Any]]]] = {}
         for number, annotation in enumerate(self._coco["annotations"]):
@@ -127,9 +127,9 @@ class _CocoFile:
                 image_id = key_of(annotation["image_id"], "image_id")
                 known = self._ids.get(image_id)
             except KeyError:
-                yield Refusal(where, f"the image {shown(annotation['image_id'])} that it belongs to could not be used")
+                yield Finding(where, f"the image {shown(annotation['image_id'])} that it belongs to could not be used")
             except FetalFlexError as error:
-                yield Refusal(where, str(error))
+                yield Finding(where, str(error))
             else:
                 by_image.setdefault(known, []).append((where, annotation))
         form, doubt = self._form(by_image)
@@ -139,7 +139,7 @@ class _CocoFile:
             "category ids",
         )
         for one in self._images:
-            if isinstance(one, Refusal):
+            if isinstance(one, Finding):
                 yield one
                 continue
             where, entry, key = one
@@ -154,13 +154,13 @@ class _CocoFile:
                 yield self._place.refusal(self._path, error, where)
                 for place, annotation in by_image.pop(where, []):
                     image = shown(annotation["image_id"])
-                    yield Refusal(place, f"the image {image} that it belongs to could not be used")
+                    yield Finding(place, f"the image {image} that it belongs to could not be used")
 
     def _form(self, by_image: dict[Any, list[tuple[str, dict[str, Any]]]]) -> tuple[Form, str | None]:
         """Return what the file's four numbers are, and what to say where that is in doubt."""
         if self._options.box_form is not None:
             return self._options.form_or("size"), None
-        sizes = {where: entry for where, entry, _ in (one for one in self._images if not isinstance(one, Refusal))}
+        sizes = {where: entry for where, entry, _ in (one for one in self._images if not isinstance(one, Finding))}
         quads, with_area = [], []
         for where, belonging in by_image.items():
             for _, annotation in belonging:
@@ -186,14 +186,14 @@ class _CocoFile:
         annotations: list[tuple[str, dict[str, Any]]],
         form: Form,
         doubt: str | None,
-    ) -> Iterator[ImportedItem | Refusal]:
+    ) -> Iterator[ImportedItem | Finding]:
         builder = self._place.builder(
             match, _declared_size(entry), _text(entry, "plane"), entry.get("pixel_spacing_mm")
         )
         split, quality = self._split(entry), _quality(entry)
         if form != "size" and self._options.box_form is None and annotations:
             reason = f"bbox is read as two corners, as area says, such as in {annotations[0][0]}"
-            builder.refuse(self._place.name(match.image), reason, kept=True)
+            builder.note(self._place.name(match.image), reason)
         reader = _Boxes((builder.width, builder.height), self._options, form, doubt)
         for where, annotation in annotations:
             if self._count_doubt is not None:

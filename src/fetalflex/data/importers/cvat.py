@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy.box import Box
 from fetalflex.checks import shown
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import flag, whole
 from fetalflex.data.importers.reading import number, read_xml
@@ -38,14 +38,14 @@ class CvatImporter:
 
     name = "cvat"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
         roots = []
         refusals = []
         for path in place.readable(place.annotation_files([".xml"])):
-            if isinstance(path, Refusal):
+            if isinstance(path, Finding):
                 refusals.append(path)
                 continue
             try:
@@ -80,7 +80,7 @@ class CvatImporter:
 
 def _read_images(
     place: Source, path: Path, root: Element, options: ImportOptions, matches: Iterator[Match | FetalFlexError]
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     for index, element in enumerate(root.iterfind("image"), start=1):
         name = element.get("name") or ""
         match = next(matches)
@@ -124,7 +124,7 @@ class _Video:
         self._place = place
         self._path = path
         self._options = options
-        self._refusals: list[Refusal] = []
+        self._refusals: list[Finding] = []
         self._frames: dict[int, list[tuple[str, str, Element]]] = {}
         tracked: set[int] = set()
         for index, track in enumerate(root.iterfind("track"), start=1):
@@ -142,7 +142,7 @@ class _Video:
             if len(images) == 1
         ]
 
-    def read(self, matches: Iterator[Match | FetalFlexError]) -> Iterator[ImportedItem | Refusal]:
+    def read(self, matches: Iterator[Match | FetalFlexError]) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; takes one match for each of `references`."""
         yield from self._refusals
         if isinstance(self._first, FetalFlexError):
@@ -176,7 +176,7 @@ class _Video:
                 frame = whole(text, "frame")
             except FetalFlexError:
                 reason = f"the shape has the frame {shown(text)}; it must be a number from 0 on"
-                self._refusals.append(Refusal(where, reason))
+                self._refusals.append(Finding(where, reason))
                 continue
             by_frame.setdefault(frame, []).append(shape)
         tracked.update(by_frame)
@@ -185,10 +185,10 @@ class _Video:
             try:
                 there = [shape for shape in shapes if not flag(shape.get("outside"), "outside")]
             except FetalFlexError as error:
-                self._refusals.append(Refusal(place, str(error)))
+                self._refusals.append(Finding(place, str(error)))
                 continue
             if len(shapes) > 1:
-                self._refusals.append(Refusal(place, "the track has this frame twice; keep one"))
+                self._refusals.append(Finding(place, "the track has this frame twice; keep one"))
             elif there:
                 self._frames.setdefault(frame, []).append((place, track.get("label", ""), there[0]))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fetalflex.checks import shown
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.csv_rows import csv_rows
 from fetalflex.data.importers.image_names import Match
 from fetalflex.data.importers.reading import files_ending
@@ -39,7 +39,7 @@ class FetalPlanesImporter:
 
     name = "fetal_planes"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         table = source if source.is_file() else _table(source)
         options = replace(options, plane=None, keep_unannotated=True)
@@ -59,11 +59,11 @@ class FetalPlanesImporter:
         yield from place.left_out()
         for image in place.images:
             if image not in seen:
-                yield Refusal(place.name(image), f"{table.name} does not name this image")
+                yield Finding(place.name(image), f"{table.name} does not name this image")
 
     def _read_image(
         self, place: Source, image: Match, row: dict[str, str], options: ImportOptions
-    ) -> Iterator[ImportedItem | Refusal]:
+    ) -> Iterator[ImportedItem | Finding]:
         builder = place.builder(image, plane=_plane(row))
         number = row["Patient_num"]
         if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fetalflex.data.image_files import SUFFIXES
-from fetalflex.data.importers.base import FoundNote, ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import NOTED, Finding, FoundNote, ImportedItem, ImportOptions
 from fetalflex.data.importers.fixed_plane import with_fixed_plane
 from fetalflex.data.importers.reading import files_ending
 from fetalflex.data.importers.table import TableImporter
@@ -31,7 +31,7 @@ class FetusFrameworkImporter:
 
     name = "fetus_framework"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         options = with_fixed_plane(options, "facial_sagittal", self.name)
         options = replace(options, columns={**_COLUMNS, **options.columns})
@@ -39,9 +39,7 @@ class FetusFrameworkImporter:
             options = replace(options, annotations=_table(source))
         if options.images is None and source.is_dir() and _names_repeat(source):
             folder = _detection_folder(source)
-            yield Refusal(
-                folder, "several folders hold images of one name; the boxes are taken for those here", kept=True
-            )
+            yield Finding(folder, "several folders hold images of one name; the boxes are taken for those here", NOTED)
             options = replace(options, images=folder)
         for result in TableImporter().read(source, options):
             if isinstance(result, FoundNote):  # the set gives bare names throughout

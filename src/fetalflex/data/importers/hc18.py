@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.data.image_files import read_image
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.csv_rows import csv_rows
 from fetalflex.data.importers.ellipses import Ellipse, fit_ellipse
 from fetalflex.data.importers.fixed_plane import with_fixed_plane
@@ -46,13 +46,13 @@ class Hc18Importer:
 
     name = "hc18"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         options = with_fixed_plane(options, "thalamic_transverse", self.name)
         place = Source(source, options, outlines=True)
         measurements = Keys("image name")
         for result in _read_tables(place):
-            if isinstance(result, Refusal):
+            if isinstance(result, Finding):
                 yield result
             else:
                 where, measured = result
@@ -70,14 +70,14 @@ class Hc18Importer:
                 yield place.refusal(image, error)
         yield from place.left_out()
         for folder, file in (key for key, _ in measurements.items() if key in unused):
-            yield Refusal(f"{folder}/{file}", "the table names this image, but it is not there")
+            yield Finding(f"{folder}/{file}", "the table names this image, but it is not there")
 
     def _read_image(
         self, place: Source, image: Path, measured: _Measurement | None, options: ImportOptions
-    ) -> Iterator[ImportedItem | Refusal]:
+    ) -> Iterator[ImportedItem | Finding]:
         outline = image.with_name(f"{image.stem}{_OUTLINE_ENDING}.png")
         if not outline.is_file() and not options.keep_unannotated:
-            yield Refusal(place.name(image), f"there is no outline {outline.name}")
+            yield Finding(place.name(image), f"there is no outline {outline.name}")
             return
         pixels = read_image(inside(place.root, place.name(outline))) if outline.is_file() else None
         builder = place.builder(
@@ -86,12 +86,12 @@ class Hc18Importer:
             pixel_spacing_mm=None if measured is None else measured.pixel_spacing_mm,
         )
         if measured is None:
-            builder.refuse(place.name(image), "no table gives this image's pixel size; taken without", kept=True)
+            builder.note(place.name(image), "no table gives this image's pixel size; taken without")
         if pixels is not None:
             ellipse = _ellipse_on(pixels)
             builder.add("skull", ellipse.box(), place.name(outline))
             if disagreement := _disagreement(ellipse, measured):
-                builder.refuse(place.name(outline), disagreement, kept=True)
+                builder.note(place.name(outline), disagreement)
         split = _SPLITS.get(image.parent.resolve().name)
         circumference = None if measured is None else measured.circumference_mm
         yield from builder.finish(
@@ -119,7 +119,7 @@ def _measured(measurements: Keys, key: tuple[str, str]) -> _Measurement | None:
         return None
 
 
-def _read_tables(place: Source) -> Iterator[tuple[str, _Measurement] | Refusal]:
+def _read_tables(place: Source) -> Iterator[tuple[str, _Measurement] | Finding]:
     """Yield the rows of all tables and where they stand.
 
     The table `training_set_pixel_size_and_HC.csv` is about the images in `training_set`.
@@ -156,9 +156,9 @@ def _measurement(folder: str, row: dict[str, str]) -> _Measurement:
     return measured
 
 
-def _outline_without_image(place: Source, outline: Path) -> Iterator[Refusal]:
+def _outline_without_image(place: Source, outline: Path) -> Iterator[Finding]:
     if not outline.with_name(outline.name.replace(_OUTLINE_ENDING, "")).is_file():
-        yield Refusal(place.name(outline), "there is no image for this outline")
+        yield Finding(place.name(outline), "there is no image for this outline")
 
 
 def _ellipse_on(pixels: NDArray[np.uint8]) -> Ellipse:

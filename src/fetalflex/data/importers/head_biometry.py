@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.labelme import LabelMeImporter
 from fetalflex.data.importers.reading import files_ending
 from fetalflex.errors import FetalFlexError
@@ -27,7 +27,7 @@ class HeadBiometryImporter:
 
     name = "head_biometry"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         if not source.is_dir():
             raise FetalFlexError(f"there is no folder {source}")
@@ -44,7 +44,7 @@ class HeadBiometryImporter:
             try:
                 plane = _plane_of_folder(folder, options)
             except FetalFlexError as error:
-                yield Refusal(inner, str(error))
+                yield Finding(inner, str(error))
                 continue
             for result in LabelMeImporter().read(folder, _options_for(options, plane)):
                 yield self._completed(result) if isinstance(result, ImportedItem) else _within(result, inner)
@@ -70,5 +70,5 @@ def _options_for(options: ImportOptions, plane: str) -> ImportOptions:
     return replace(options, plane=plane, annotations=_ANNOTATION_FOLDER, images=None)
 
 
-def _within(refusal: Refusal, folder: str) -> Refusal:
+def _within(refusal: Finding, folder: str) -> Finding:
     return refusal if folder == "." else replace(refusal, where=f"{folder}/{refusal.where}")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy.box import Box
 from fetalflex.checks import finite_number, shown
 from fetalflex.data.image_files import decode_image, read_image
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import flag
 from fetalflex.data.importers.reading import child_text, number, read_annotations, read_xml
@@ -37,13 +37,13 @@ class LabelMeImporter:
 
     name = "labelme"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
         files: list[tuple[Path, _Annotation]] = []
         for path in place.readable(place.annotation_files([".json", ".xml"])):
-            if isinstance(path, Refusal):
+            if isinstance(path, Finding):
                 yield path
                 continue
             try:
@@ -94,7 +94,7 @@ def _open_json(path: Path) -> _Annotation:
 
 def _read_json_file(
     place: Source, path: Path, content: dict[str, Any], match: Match, options: ImportOptions
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     builder = place.builder(match, _json_size(content))
     _check_embedded(content.get("imageData"), match.image)
     scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
@@ -174,7 +174,7 @@ def _open_xml(path: Path) -> _Annotation:
 
 def _read_xml_file(
     place: Source, path: Path, root: Element, match: Match, options: ImportOptions
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     builder = place.builder(match, _xml_size(root))
     scale = scale_of(options.unit_or("pixels"), (builder.width, builder.height))
     for index, element in enumerate(root.iterfind("object"), start=1):

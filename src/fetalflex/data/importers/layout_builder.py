@@ -10,7 +10,7 @@ from typing import Any
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.checks import shown
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import IGNORED, NOTED, Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.units import Unit, check_unit
 from fetalflex.data.limits import MAX_BOXES, MAX_EXTRA_BYTES
 from fetalflex.data.records import Record
@@ -64,7 +64,7 @@ class LayoutBuilder:
             self._empty = _layout_of_size(known, size)
         self._placed: dict[PlacedStructure, None] = {}
         self._seen = 0
-        self._refusals: list[Refusal] = []
+        self._findings: list[Finding] = []
 
     def add(self, label: str, box: Box, where: str) -> None:
         """Add a structure with a box that is at hand; see `add_made`."""
@@ -85,6 +85,9 @@ class LayoutBuilder:
         if self._seen > MAX_BOXES:
             self.doubt = f"the image has more than {MAX_BOXES:,} boxes, the most that are read"
             return
+        if self._options.ignores(label):
+            self.add_finding(Finding(where, f"label {label!r} is left out, as label_map says", IGNORED, label))
+            return
         try:
             structure = self._options.structure_of(label, self._empty.plane)
             placed = PlacedStructure(structure, self._fitted(label, self._checked(make_box()), where))
@@ -96,13 +99,17 @@ class LayoutBuilder:
             return
         self._placed[placed] = None
 
-    def note(self, note: Refusal) -> None:
-        """Add a note that is made already."""
-        self._refusals.append(note)
+    def refuse(self, where: str, reason: str) -> None:
+        """Add a finding about something that is left out."""
+        self.add_finding(Finding(where, reason))
 
-    def refuse(self, where: str, reason: str, kept: bool = False) -> None:
-        """Add a refusal, or a note about something kept after a change; see `Refusal`."""
-        self._refusals.append(Refusal(where, reason, kept))
+    def note(self, where: str, reason: str) -> None:
+        """Add a finding about something that is kept after a change, or with a doubt."""
+        self.add_finding(Finding(where, reason, NOTED))
+
+    def add_finding(self, finding: Finding) -> None:
+        """Add a finding that is made already."""
+        self._findings.append(finding)
 
     def finish(
         self,
@@ -111,8 +118,8 @@ class LayoutBuilder:
         split: str | None = None,
         quality: int | None = None,
         extra: Mapping[str, Any] | None = None,
-    ) -> Iterator[ImportedItem | Refusal]:
-        """Yield the refusals, then the item, or one more refusal if the image has no usable box.
+    ) -> Iterator[ImportedItem | Finding]:
+        """Yield the findings, then the item, or one more refusal if the image has no usable box.
 
         Args:
             patient: Patient that the source names; else the options' pattern is tried on the file name.
@@ -121,12 +128,12 @@ class LayoutBuilder:
             quality: Rating that the source gives.
             extra: Further fields of the item.
         """
-        yield from self._refusals
+        yield from self._findings
         if self.doubt is not None and self._seen:
-            yield Refusal(self._name, self.doubt)
+            yield Finding(self._name, self.doubt)
             return
         if not self._placed and not self._options.keep_unannotated:
-            yield Refusal(self._name, "the image has no usable box")
+            yield Finding(self._name, "the image has no usable box")
             return
         if (known := self._known) is not None:
             patient, source, split, quality = known.patient, known.source, known.split, known.quality
@@ -165,9 +172,9 @@ class LayoutBuilder:
         if overshoot <= _PRINTED_ROUNDING:
             return box if box.is_rotated else clipped
         if box.is_rotated:
-            self.refuse(where, f"the rotated box of {label!r} {extent} sticks out of the image; kept whole", kept=True)
+            self.note(where, f"the rotated box of {label!r} {extent} sticks out of the image; kept whole")
             return box
-        self.refuse(where, f"the box of {label!r} {extent} sticks out of the image; {share:.0%} is kept", kept=True)
+        self.note(where, f"the box of {label!r} {extent} sticks out of the image; {share:.0%} is kept")
         return clipped
 
 

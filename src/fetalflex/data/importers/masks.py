@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.data.image_files import SUFFIXES, read_mask
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.data.importers.mask_boxes import component_boxes
@@ -41,7 +41,7 @@ class MasksImporter:
 
     name = "masks"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
@@ -59,9 +59,9 @@ class MasksImporter:
         stems = {path.stem for path in place.images}
         for path in files if beside else []:
             if path not in named and path not in photos:
-                yield Refusal(place.name(path), "this is no mask by its name, unlike others in its folder")
+                yield Finding(place.name(path), "this is no mask by its name, unlike others in its folder")
         for one in place.readable(beside or files):
-            if isinstance(one, Refusal):
+            if isinstance(one, Finding):
                 yield one
             else:
                 groups.setdefault((one.parent, _image_stem(one, stems)), []).append(one)
@@ -116,7 +116,7 @@ def _image_stem(path: Path, stems: set[str]) -> str:
 
 def _read_masks(
     place: Source, paths: list[Path], match: Match, labels: _Labels, options: ImportOptions
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     """Yield the item of one image; its masks count together."""
     as_stored = options.exif == "ignore"
     joined: dict[int, NDArray[np.bool_]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fetalflex.data.image_files import SUFFIXES, ImageHeader, image_header
-from fetalflex.data.importers.base import FoundNote, ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import NOTED, Finding, FoundNote, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import ImageNames, Match, Reference, unread_kind
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.data.importers.reading import files_ending
@@ -109,7 +109,7 @@ class Source:
         self._claimed.update(one.image for one in results if isinstance(one, Match))
         return results
 
-    def readable(self, paths: Sequence[Path]) -> Iterator[Path | Refusal]:
+    def readable(self, paths: Sequence[Path]) -> Iterator[Path | Finding]:
         """Yield the files that lie in the source, and a refusal for each that is a link out of it."""
         for path in paths:
             try:
@@ -117,20 +117,20 @@ class Source:
             except FetalFlexError as error:
                 yield self.refusal(path, error)
 
-    def left_out(self) -> Iterator[Refusal]:
+    def left_out(self) -> Iterator[Finding]:
         """Yield a refusal for each file that looks like an image or annotation and is not read at all."""
         names = {self.name(image) for image in self.images}
         for name, reason in self._odd_records.items():
             if name not in names:
-                yield Refusal(f"{RECORD_LINES}: {name}", reason)
+                yield Finding(f"{RECORD_LINES}: {name}", reason)
         for path in self._odd:
-            yield Refusal(self.name(path), "the file's name is not UTF-8; rename it")
+            yield Finding(self.name(path), "the file's name is not UTF-8; rename it")
         for path in sorted(self._image_folder.rglob("*")):
             kind = unread_kind(path.name)
             if kind and kind != "packed" and path.is_file():
-                yield Refusal(self.name(path), f"this is a {kind} file, which is not read; save it as PNG")
+                yield Finding(self.name(path), f"this is a {kind} file, which is not read; save it as PNG")
 
-    def unclaimed(self, except_beside: Path | None = None) -> Iterator[ImportedItem | Refusal]:
+    def unclaimed(self, except_beside: Path | None = None) -> Iterator[ImportedItem | Finding]:
         """Yield every image that no annotation claimed: as a refusal, or as an item if the options want it.
 
         Args:
@@ -144,7 +144,7 @@ class Source:
             if image in self._claimed or image.parent == passed_over:
                 continue
             if not self._options.keep_unannotated:
-                yield Refusal(self.name(image), "no usable annotation names this image")
+                yield Finding(self.name(image), "no usable annotation names this image")
                 continue
             try:
                 yield from self.builder(image).finish()
@@ -190,10 +190,10 @@ class Source:
         if header.is_turned and self._options.exif is None and (declared is None or header.stored == header.upright):
             builder.doubt = f"{name}: {_turned(header)}"
         if how is not None:
-            builder.note(FoundNote(name, how, kept=True))
+            builder.add_finding(FoundNote(name, how, NOTED))
         return builder
 
-    def refusal(self, path: Path, error: Exception, detail: str = "") -> Refusal:
+    def refusal(self, path: Path, error: Exception, detail: str = "") -> Finding:
         """Return a refusal for an error, with paths relative to the source.
 
         Args:
@@ -202,7 +202,7 @@ class Source:
             detail: Line, row or object in the file.
         """
         reason = str(error).replace(f"{self.root}/", "")
-        return Refusal(f"{self.name(path)} {detail}".rstrip(), reason)
+        return Finding(f"{self.name(path)} {detail}".rstrip(), reason)
 
     def name(self, path: Path) -> str:
         """Return a path relative to the source, with slashes."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from fetalflex.anatomy.box import Box
 from fetalflex.checks import shown
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.csv_rows import check_columns, divided_lines
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import Decimal, decimal_of, number
@@ -62,13 +62,13 @@ class TableImporter:
 
     name = "table"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         tables: list[tuple[Path, _Table]] = []
-        refusals: list[Refusal] = []
+        refusals: list[Finding] = []
         for path in place.readable(place.annotation_files([".csv", ".tsv", ".xlsx"])):
-            if isinstance(path, Refusal):
+            if isinstance(path, Finding):
                 refusals.append(path)
                 continue
             try:
@@ -81,7 +81,7 @@ class TableImporter:
         groups: list[tuple[Path, _Table, str, list[int]]] = []
         for path, table in tables:
             named, nameless = table.rows_by_file()
-            yield from (Refusal(f"{place.name(path)} row {row}", "the row names no file") for row in nameless)
+            yield from (Finding(f"{place.name(path)} row {row}", "the row names no file") for row in nameless)
             groups += [(path, table, file, rows) for file, rows in _joined(named)]
         references = [
             Reference(file, f"{place.name(path)} row {rows[0]}", path.parent) for path, _, file, rows in groups
@@ -281,7 +281,7 @@ def _columns(header: list[str], options: ImportOptions) -> tuple[dict[str, int],
 
 def _read_image(
     place: Source, path: Path, table: _Table, match: Match, rows: list[int], options: ImportOptions
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     first = rows[0]
     spacing = table.cell(first, "pixel_spacing_mm")
     split = table.text(first, "split")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetalflex.anatomy.box import Box
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.reading import child_text, number, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
@@ -33,13 +33,13 @@ class VocImporter:
 
     name = "voc"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
         files: list[tuple[Path, Element]] = []
         for path in place.readable(place.annotation_files([".xml"], usual=["Annotations"])):
-            if isinstance(path, Refusal):
+            if isinstance(path, Finding):
                 yield path
                 continue
             try:
@@ -75,7 +75,7 @@ def _reference(place: Source, path: Path, root: Element) -> Reference:
 
 def _read_file(
     place: Source, path: Path, root: Element, match: Match, options: ImportOptions
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     builder = place.builder(match, _declared_size(root))
     mark = mark_of_text({"description": child_text(root, "source/image") or ""})
     for index, element in enumerate(root.iterfind("object"), start=1):

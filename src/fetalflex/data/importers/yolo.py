@@ -12,7 +12,7 @@ import numpy as np
 
 from fetalflex.anatomy.box import Box
 from fetalflex.checks import positive_number, shown
-from fetalflex.data.importers.base import ImportedItem, ImportOptions, Refusal
+from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import count_doubt, decimal_of, number, whole
 from fetalflex.data.importers.reading import read_text
@@ -36,7 +36,7 @@ class YoloImporter:
 
     name = "yolo"
 
-    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Refusal]:
+    def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
         place.check_plane()
@@ -44,7 +44,7 @@ class YoloImporter:
         yield from (place.refusal(path, error) for path, error in classes.unread)
         paths = []
         for path in place.readable(place.annotation_files([".txt"], usual=["obj_train_data"])):
-            if isinstance(path, Refusal):
+            if isinstance(path, Finding):
                 yield path
             elif path.name.lower() not in OTHER_TEXTS and not path.name.lower().startswith("readme"):
                 paths.append(path)
@@ -76,7 +76,7 @@ def _numbers_in(paths: Iterable[Path]) -> set[int]:
 
 def _read_labels(
     place: Source, path: Path, match: Match, classes: Classes, options: ImportOptions
-) -> Iterator[ImportedItem | Refusal]:
+) -> Iterator[ImportedItem | Finding]:
     lines = read_text(path).splitlines()
     builder = place.builder(match, unit="fractions")
     reader = _Lines((builder.width, builder.height), classes, options)

@@ -8,11 +8,11 @@ from cli_helpers import RunCommand
 
 from fetalflex.abilities import ABILITIES, Abilities, PromptAbility, StructureAbility
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
-from fetalflex.cli.prompt_notes import layout_notes, prompt_notes
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.request_notes import layout_notes, prompt_notes
 
 
 @pytest.fixture(scope="module")

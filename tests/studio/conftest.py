@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fetalflex.anatomy.anomalies import default_library
+from fetalflex.data import DatasetFolder
+from fetalflex.studio.desk import desk_at
+from fetalflex.studio.shelf import Shelf
+from fetalflex.studio.starting import studio_of
+from fetalflex.web import Server, listen
+from served import TOKEN, Client
+
+if TYPE_CHECKING:
+    from fetalflex.detection import Detector
+    from fetalflex.models.components import Components
+    from fetalflex.pipeline import FetalFlexPipeline
+
+Serving = Callable[[Path], contextlib.AbstractContextManager[Client]]
+
+
+@pytest.fixture(scope="session")
+def model_folder(shared_model: Components, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest model, with random weights, on disk."""
+    return shared_model.save(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def model(model_folder: Path) -> FetalFlexPipeline:
+    from fetalflex.pipeline import FetalFlexPipeline
+
+    return FetalFlexPipeline.from_pretrained(model_folder)
+
+
+@pytest.fixture(scope="session")
+def serve_studio(model: FetalFlexPipeline, model_folder: Path, phantom_folder: Path) -> Serving:
+    """Serve a studio with the smallest model and phantoms, in the desk's folder that is given."""
+
+    def no_detector() -> Detector:
+        raise AssertionError("nobody asked for the detector")
+
+    @contextlib.contextmanager
+    def serving(folder: Path, data: Path = phantom_folder) -> Iterator[Client]:
+        listening, address = listen("127.0.0.1", 0, has_token=False)
+        shelf = Shelf((("data", DatasetFolder(data)),))
+        parts = (shelf, default_library(), str(model_folder), model, no_detector)
+        with desk_at(folder) as desk, studio_of(address, TOKEN, desk, *parts) as app, Server(app).running(listening):
+            yield Client(address)
+
+    return serving

@@ -98,7 +98,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=_Commands, no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()

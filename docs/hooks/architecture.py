@@ -27,11 +27,11 @@ def rooms_table() -> str:
     for path, tree in modules.items():
         if (room := _room(path)) in texts:
             imports[room] |= {other for other in _imported(tree) if other in texts and other != room}
-    rows = [
-        f"| `{room}` | {texts[room]} | {', '.join(f'`{other}`' for other in order(imports) if other in imports[room]) or '-'} |"
-        for room in order(imports)
-    ]
-    return "\n".join(["| room | what it holds | imports |", "|---|---|---|", *rows])
+    rows = ["| room | what it holds | imports |", "|---|---|---|"]
+    for room in order(imports):
+        others = [f"`{other}`" for other in order(imports) if other in imports[room]]
+        rows.append(f"| `{room}` | {texts[room]} | {', '.join(others) or '-'} |")
+    return "\n".join(rows)
 
 
 def order(imports: dict[str, set[str]]) -> list[str]:

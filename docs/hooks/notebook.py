@@ -12,7 +12,7 @@ NOTEBOOK = Path(__file__).parents[1] / "tour.ipynb"
 PAGE = "tour.md"
 _NOTE = (
     '!!! tip "As a notebook"\n'
-    "    Open [tour.ipynb](tour.ipynb) with Jupyter or an editor that knows notebooks, in an environment in which FetalFlex is installed."
+    "    Open [tour.ipynb](tour.ipynb) with Jupyter or an editor that knows notebooks, where FetalFlex is installed."
 )
 
 

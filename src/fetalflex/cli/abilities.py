@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +10,13 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.locking import keep_for_this_command
-from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
+from fetalflex.pipeline.sampling import Sampling
 
-_DEFAULTS = replace(DEFAULTS_OF_EDITS)
 
 
-@with_sampling_options
+@with_sampling_options("guidance_edit")
 def abilities(
     model: options.ModelArgument,
     data: options.Data,
@@ -29,7 +28,7 @@ def abilities(
     variants: Annotated[int, typer.Option("--variants", min=1, max=100_000, help="Of each grade of each anomaly.")] = 5,
     images: Annotated[int, typer.Option("--images", min=1, max=100_000, help="Unedited images of each plane.")] = 8,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything.")] = 0,
-    sampling: SamplingOptions = _DEFAULTS,
+    sampling: Sampling = Sampling(),
     device: options.Device = "auto",
     allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
@@ -42,8 +41,6 @@ def abilities(
     anomaly list`, `fetalflex planes` and `fetalflex experiment anomalies` mark what the weights cannot draw. The same
     command resumes an interrupted run.
     """
-    how = sampling.settings()
-
     from fetalflex.abilities import ABILITIES
     from fetalflex.anatomy.anomalies import default_library
     from fetalflex.cli.inputs import load_pipeline, load_registry
@@ -54,21 +51,19 @@ def abilities(
     from fetalflex.experiments.abilities_sheet import abilities_page, draw_case_sheet
     from fetalflex.files import write_text
     from fetalflex.models.locate import find_model
-    from fetalflex.pipeline.sampling import SamplingSettings
     from fetalflex.pipeline.synthesis import picture_metadata
 
-    settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
     selection = select_samples(datasets, registry, split, allow_synthetic=allow_synthetic)
     keep_for_this_command(out)
     pipeline = load_pipeline(model, registry, device)
     library = default_library()
-    facts = {"data_fingerprint": selection.fingerprint, "split": split, "seed": seed, "sampling": settings.record()}
+    facts = {"data_fingerprint": selection.fingerprint, "split": split, "seed": seed, "sampling": sampling.record()}
     identity = {"format": "fetalflex/abilities-settings", "version": 1, "model": pipeline.identity, **facts}
     kept = KeptSyntheses(out, identity)
     facts |= {"variants_of_a_grade": variants, "images_of_a_plane": images}
-    found = measure_abilities(pipeline, selection, library, kept, settings, facts, variants, images, seed, progress_bar)
+    found = measure_abilities(pipeline, selection, library, kept, sampling, facts, variants, images, seed, progress_bar)
     found.save(out / ABILITIES)
     write_text(out / "abilities.md", abilities_page(found, registry))
     sheet = draw_case_sheet(plan_cases(selection, library, pipeline, variants, seed), kept, registry)

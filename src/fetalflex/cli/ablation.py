@@ -51,7 +51,7 @@ def ablation(
     from fetalflex.diffusion.guidance import Guidance
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.experiments.ablation import TABLE, run_ablation
-    from fetalflex.pipeline.sampling import SamplingSettings
+    from fetalflex.pipeline.sampling import Sampling
     from fetalflex.training.config import load_run_config
 
     run = load_run_config(config, {} if device is None else {"device": device})
@@ -64,7 +64,7 @@ def ablation(
         split=split,
         limit=limit,
         min_quality=run.data.min_quality,
-        sampling=SamplingSettings(steps=steps, guidance=Guidance(layout=guidance_layout)),
+        sampling=Sampling(steps=steps, guidance=Guidance(layout=guidance_layout, edit=0.0)),
         seed=seed,
         with_edits=edits,
         with_audit=False,

@@ -11,15 +11,16 @@ import typer
 from fetalflex.cli import options
 from fetalflex.cli.anomaly import AnomaliesFile
 from fetalflex.cli.black_images import tell_of_black
-from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 
 MARGIN = 0.03
 """That of `draw_change_mask`, named again because importing it there takes time."""
 
 
-@with_sampling_options
+@with_sampling_options("guidance_edit")
 def counterfactual(
     context: typer.Context,
     image: Annotated[
@@ -71,7 +72,7 @@ def counterfactual(
     roi: options.EditRoiMode = None,
     mask: options.Mask = None,
     negative_prompt: options.NegativePrompt = None,
-    sampling: SamplingOptions = DEFAULTS_OF_EDITS,
+    sampling: Sampling = Sampling(),
     device: options.Device = "auto",
     anomalies: AnomaliesFile = None,
     registry_file: options.RegistryFile = None,
@@ -95,7 +96,7 @@ def counterfactual(
 
     if whole_region and options.was_given(context, "margin"):
         raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
-    inputs.check_roi_options(True, roi, mask, sampling.feather)
+    inputs.check_roi_options(True, roi, mask, sampling.finishing.feather)
     registry = inputs.load_registry(registry_file, model)
     library = default_library() if anomalies is None else default_library().extended_with(anomalies, registry)
     scan = read_scan(image, layout, dataset, registry)
@@ -104,13 +105,12 @@ def counterfactual(
     region = inputs.read_region(mask, roi, default)
     if not isinstance(region, str):
         inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
-    settings = sampling.settings()
     check_not_inside([*scan.files, *([] if mask is None else [mask])], out)
     with reserved(out, PAIR_FOLDER, force):
         pipeline = inputs.load_pipeline(model, registry, device)
         tell_of_prompts(pipeline, model, negative_prompt)
         tell_of_layouts(pipeline, model, [scan.layout, variant.after])
-        with progress_bar("synthesising", 100) as show:
+        with progress_bar("synthesising", 2) as show:
             [pair] = synthesise_pairs(
                 pipeline,
                 scan.image,
@@ -120,8 +120,8 @@ def counterfactual(
                 seed=seed,
                 roi=region,
                 negative_prompt=negative_prompt,
-                callback=lambda _, step: show(100 * (step.index + 1) / step.count),
-                **settings,
+                sampling=sampling,
+                on_progress=show,
             )
         with new_folder(out, PAIR_FOLDER, force) as folder:
             story = write_pair(pair, folder, scan.name, registry, scan.is_synthetic)

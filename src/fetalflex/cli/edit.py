@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +10,9 @@ import typer
 from typer.core import TyperCommand
 
 from fetalflex.cli import options
-from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
     from fetalflex.anatomy import Recipe
@@ -32,7 +34,7 @@ def _edit_option(kind: str, form: str, text: str) -> Any:
     return typer.Option(f"--{kind}", metavar=form, help=text, show_default=False)
 
 
-@with_sampling_options
+@with_sampling_options("guidance_edit", "strength")
 def edit(
     context: typer.Context,
     image: Annotated[
@@ -80,20 +82,10 @@ def edit(
     prompt: options.Prompt = None,
     roi: options.EditRoiMode = None,
     mask: options.Mask = None,
-    strength: Annotated[
-        float,
-        typer.Option(
-            "--strength",
-            min=0.01,
-            max=1,
-            help="Fraction of the denoising schedule to run. Below 1 the source, noised to that level, guides what is "
-            "drawn in the region; 1 starts from pure noise.",
-        ),
-    ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the noise.")] = 0,
     samples: options.Samples = 1,
     negative_prompt: options.NegativePrompt = None,
-    sampling: SamplingOptions = DEFAULTS_OF_EDITS,
+    sampling: Sampling = Sampling(strength=1.0),
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -111,11 +103,12 @@ def edit(
     from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
     from fetalflex.cli.scans import read_scan
     from fetalflex.experiments.before_after import check_comparison_file, write_comparison
+    from fetalflex.pipeline.requests import Request
 
     planned = plan_samples(out, seed, samples)
     if compare is not None:
         check_comparison_file(compare)
-    inputs.check_roi_options(True, roi, mask, sampling.feather)
+    inputs.check_roi_options(True, roi, mask, sampling.finishing.feather)
     registry = inputs.load_registry(registry_file, model)
     scan = read_scan(image, layout, dataset, registry)
     typed = {"move": move, "scale": scale, "resize": resize, "rotate": rotate, "remove": remove, "add": add}
@@ -129,16 +122,15 @@ def edit(
     others = [path for path in (save_recipe, compare) if path is not None]
     read = [*scan.files, *(path for path in (recipe, mask) if path is not None)]
     outputs = check_sample_outputs(planned, after, others, read, force)
-    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength}
 
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
     tell_of_layouts(pipeline, model, [after])
     roi_mask = pipeline.edit_region(scan.image, scan.layout, [after], region)
-    given = {"image": scan.image, "before": scan.layout, "roi": roi_mask, **settings}
+    wanted = Request.edit(scan.image, scan.layout, after, roi_mask, prompt, negative_prompt=negative_prompt)
     made = make_samples(
         planned,
-        lambda seeds, tell: pipeline([after] * len(seeds), seed=seeds, callback=tell, **given),
+        lambda seeds, tell: pipeline.batch([replace(wanted, seed=seed) for seed in seeds], sampling, on_progress=tell),
         force,
         "synthesising",
     )

@@ -11,15 +11,16 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.locking import keep_for_this_command
-from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 
 _WIDEST_BLUR = 64
-_DEFAULTS = replace(DEFAULTS_OF_EDITS, steps=50)
+_DEFAULTS = Sampling(steps=50)
 
 
-@with_sampling_options
+@with_sampling_options("guidance_edit")
 def evaluate(
     model: options.ModelArgument,
     context: typer.Context,
@@ -99,7 +100,7 @@ def evaluate(
             "--seed", min=0, max=2**63 - 1, help="The image of record i, counted over all of DATA, has the seed SEED+i."
         ),
     ] = 0,
-    sampling: SamplingOptions = _DEFAULTS,
+    sampling: Sampling = _DEFAULTS,
     batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
     allow_synthetic: options.AllowSynthetic = False,
@@ -126,9 +127,7 @@ def evaluate(
             flag = f"--{name.replace('_', '-')}"
             raise FetalFlexError(f"--without-layout and {flag} contradict each other; give one of them")
     if without_layout:
-        sampling = replace(sampling, guidance_layout=0.0, guidance_edit=0.0)
-    how = sampling.settings()
-
+        sampling = sampling.replace(guidance=replace(sampling.guidance, layout=0.0, edit=0.0))
     from fetalflex.data import open_dataset
     from fetalflex.evaluation.evaluate import EvaluationSettings
     from fetalflex.evaluation.evaluate import evaluate as evaluate_model
@@ -136,14 +135,13 @@ def evaluate(
     from fetalflex.evaluation.report.contents import report_values, summary
     from fetalflex.evaluation.report.writing import write_report
     from fetalflex.files import write_text
-    from fetalflex.pipeline.sampling import SamplingSettings
 
     settings = EvaluationSettings(
         split=split,
         planes=options.names_in(planes),
         limit=limit,
         min_quality=min_quality,
-        sampling=SamplingSettings(**how),
+        sampling=sampling,
         roi=roi.value,
         seed=seed,
         batch_size=batch_size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,20 +11,24 @@ import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.black_images import tell_of_black
-from fetalflex.cli.sampling_options import DEFAULTS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import WITHOUT_EDITS, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fetalflex.cli.generated import GeneratedImages
     from fetalflex.cli.jobs import Job
-    from fetalflex.diffusion.sampling import Step
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.requests import Request
 
 _SHOWN_DIFFERENCES = 5
 
 
-@with_sampling_options
+@with_sampling_options()
 def generate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     layouts: Annotated[
@@ -71,7 +75,7 @@ def generate(
         int, typer.Option("--samples", min=1, max=1_000_000, help="Images per layout, named NAME-1, NAME-2, ...")
     ] = 1,
     negative_prompt: options.NegativePrompt = None,
-    sampling: SamplingOptions = DEFAULTS,
+    sampling: Sampling = WITHOUT_EDITS,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")] = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -90,15 +94,14 @@ def generate(
     from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.files import check_not_read, check_outputs, locked, remove_leftovers
 
-    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt}
     registry = load_registry(registry_file, model)
     if dataset is None:
         _check_layout_options(layouts, {"--split": split, "--plane": plane, "--limit": limit, "--no-source": no_source})
-        check_roi_options(image is not None, roi, mask, sampling.feather)
+        check_roi_options(image is not None, roi, mask, sampling.finishing.feather)
         items = items_from_layouts(layouts or [], image, registry)
     else:
         _check_dataset_options({"layout files": layouts, "--image": image})
-        check_roi_options(not no_source, roi, mask, sampling.feather)
+        check_roi_options(not no_source, roi, mask, sampling.finishing.feather)
         items = items_from_dataset(dataset, registry, split, plane, keep_source=not no_source)
     region = read_region(mask, roi)
     found = len(items)
@@ -118,7 +121,8 @@ def generate(
         pipeline = load_pipeline(model, registry, device)
         tell_of_prompts(pipeline, model, prompt, negative_prompt)
         tell_of_layouts(pipeline, model, {job.item.origin: job.item.layout for job in jobs}.values())
-        rows = _make(pipeline, jobs, known, batch_size, force, {"roi": region, **settings})
+        wanted = _Wanted(region, prompt, negative_prompt, sampling)
+        rows = _make(pipeline, jobs, known, batch_size, force, wanted)
     tell_of_black(len(rows), [Path(row["image"]) for row in rows if row["black"]])
     if as_json:
         typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))
@@ -140,13 +144,37 @@ def _check_dataset_options(layout_options: dict[str, Any]) -> None:
         raise FetalFlexError(f"--dataset and {given[0]} do not go together; give one of them")
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What all images of a run share."""
+
+    region: str | NDArray[np.bool_]
+    prompt: str | None
+    negative_prompt: str | None
+    sampling: Sampling
+
+    def request(self, job: Job) -> Request:
+        from fetalflex.pipeline.requests import Request
+
+        item = job.item
+        image = None if item.read_source is None else item.read_source()
+        return Request(item.layout, image, self.region, self.prompt, job.seed, negative_prompt=self.negative_prompt)
+
+    def facts(self, job: Job, pipeline: FetalFlexPipeline) -> dict[str, Any]:
+        """Return all that the image of a job depends on."""
+        from fetalflex.cli.generated import facts_of
+
+        texts = {"prompt": self.prompt, "negative_prompt": self.negative_prompt}
+        return facts_of(job, pipeline.identity, pipeline.registry, self.sampling.record() | texts, self.region)
+
+
 def _make(
     pipeline: FetalFlexPipeline,
     jobs: list[Job],
     known: GeneratedImages,
     batch_size: int,
     force: bool,
-    settings: dict[str, Any],
+    wanted: _Wanted,
 ) -> list[dict[str, Any]]:
     """Synthesise and write batch by batch, so that an interruption keeps what is finished.
 
@@ -158,29 +186,22 @@ def _make(
     """
     from fetalflex.cli.generated import prompt_of
 
-    facts_of = _facts(pipeline, settings)
     begun = {job.path for job in jobs if known.knows(job)}
-    finished = set() if force else _finished(jobs, known, facts_of)
+    finished = set() if force else _finished(jobs, known, pipeline, wanted)
     rows: list[dict[str, Any]] = []
     with progress_bar("synthesising", len(jobs)) as show:
-
-        def after_step(_: object, step: Step) -> None:
-            show(len(rows) + len(batch) * (step.index + 1) / step.count)
-
         for start in range(0, len(jobs), batch_size):
             batch = jobs[start : start + batch_size]
             if finished.issuperset(range(start, start + len(batch))):
                 rows += [_row(job, prompt_of(job)) for job in batch]
                 continue
-            made = pipeline(
-                [job.item.layout for job in batch],
-                image=[job.item.read_source and job.item.read_source() for job in batch],
-                seed=[job.seed for job in batch],
+            made = pipeline.batch(
+                [wanted.request(job) for job in batch],
+                wanted.sampling,
                 batch_size=batch_size,
-                callback=after_step,
-                **settings,
+                on_progress=lambda more, done=start: show(done + more),
             )
-            known.note([(job, facts_of(job)) for job in batch])
+            known.note([(job, wanted.facts(job, pipeline)) for job in batch])
             for number, (job, synthesis) in enumerate(zip(batch, made, strict=True), start):
                 if number not in finished:
                     synthesis.save(job.path, force=force or job.path in begun)
@@ -188,18 +209,7 @@ def _make(
     return rows
 
 
-def _facts(pipeline: FetalFlexPipeline, settings: dict[str, Any]) -> Callable[[Job], dict[str, Any]]:
-    """Return what tells all that the image of a job depends on."""
-    from fetalflex.cli.generated import facts_of
-    from fetalflex.pipeline.sampling import SamplingSettings
-
-    others = {name: settings[name] for name in ("prompt", "negative_prompt")}
-    sampling = SamplingSettings(**{name: value for name, value in settings.items() if name not in {"roi", *others}})
-    record, model = sampling.record() | others, pipeline.identity
-    return lambda job: facts_of(job, model, pipeline.registry, record, settings["roi"])
-
-
-def _finished(jobs: list[Job], known: GeneratedImages, facts_of: Callable[[Job], dict[str, Any]]) -> set[int]:
+def _finished(jobs: list[Job], known: GeneratedImages, pipeline: FetalFlexPipeline, wanted: _Wanted) -> set[int]:
     """Return the positions of the images that are there.
 
     Raises:
@@ -209,7 +219,7 @@ def _finished(jobs: list[Job], known: GeneratedImages, facts_of: Callable[[Job],
     for number, job in enumerate(jobs):
         if not known.knows(job) or not any(path.exists() for path in job.outputs):
             continue
-        if differences := known.differences(job, facts_of(job)):
+        if differences := known.differences(job, wanted.facts(job, pipeline)):
             raise FetalFlexError(
                 f"{job.path} was made with other settings ({'; '.join(differences[:_SHOWN_DIFFERENCES])}); give "
                 "another folder, the same settings to resume, or --force to start over"

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fetalflex.cli import options
-from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import WITHOUT_EDITS, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 
-_DEFAULTS = replace(DEFAULTS_OF_EDITS, guidance_edit=None)
 
 
-@with_sampling_options
+@with_sampling_options()
 def names(
     model: options.ModelArgument,
     data: options.Data,
@@ -39,7 +38,7 @@ def names(
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**63 - 1, help="The image of record i has the seed SEED+i.")
     ] = 0,
-    sampling: SamplingOptions = _DEFAULTS,
+    sampling: Sampling = WITHOUT_EDITS,
     batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
     allow_synthetic: options.AllowSynthetic = False,
@@ -55,26 +54,22 @@ def names(
     DIR/names.md shows all pairs, names.json the same for programs, names.png one image of each. The same command
     resumes an interrupted run.
     """
-    how = sampling.settings()
-
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.data import open_dataset
     from fetalflex.evaluation.names import exchange_names, kept_names, names_summary, names_values, write_names
     from fetalflex.evaluation.samples import select_samples
-    from fetalflex.pipeline.sampling import SamplingSettings
 
-    settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
     chosen = options.names_in(planes)
     selection = select_samples(datasets, registry, split, chosen, None, min_quality, allow_synthetic)
     pipeline = load_pipeline(model, registry, device)
-    kept = kept_names(out, pipeline, selection, settings, roi.value, seed)
+    kept = kept_names(out, pipeline, selection, sampling, roi.value, seed)
     results = exchange_names(
         pipeline,
         selection.evaluated,
         kept,
-        settings,
+        sampling,
         images_per_pair,
         all_pairs,
         roi.value,
@@ -94,7 +89,7 @@ def names(
         "images_per_pair": images_per_pair,
         "seed": seed,
         "roi": roi.value,
-        "sampling": settings.record(),
+        "sampling": sampling.record(),
     }
     report = write_names(results, kept, registry, facts)
     text = "\n".join([*names_summary(results), f"wrote {report}"])

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from fetalflex.cli import options
-from fetalflex.cli.sampling_options import DEFAULTS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import WITHOUT_EDITS, with_sampling_options
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
+
+_DEFAULTS = WITHOUT_EDITS.replace(strength=REFINEMENT_STRENGTH)
 
 
-@with_sampling_options
+@with_sampling_options("strength")
 def refine(
     draft: Annotated[
         str,
@@ -44,23 +47,13 @@ def refine(
             show_default=False,
         ),
     ] = None,
-    strength: Annotated[
-        float,
-        typer.Option(
-            "--strength",
-            min=0.01,
-            max=1,
-            help="Fraction of the denoising schedule to run: the draft is first noised to that level. Small values "
-            "keep its structure, 1 starts from pure noise.",
-        ),
-    ] = 0.6,
     compare: options.Compare = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the noise.")] = 0,
     samples: options.Samples = 1,
     negative_prompt: options.NegativePrompt = None,
-    sampling: SamplingOptions = DEFAULTS,
+    sampling: Sampling = _DEFAULTS,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -93,7 +86,6 @@ def refine(
         regions.append(draw_organ_mask(scan.layout, registry, organs))
     others = [] if compare is None else [compare]
     outputs = check_sample_outputs(planned, scan.layout, others, [*scan.files, *(masks or [])], force)
-    settings = sampling.settings() | {"prompt": prompt, "negative_prompt": negative_prompt, "strength": strength}
 
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
@@ -101,8 +93,17 @@ def refine(
     made = make_samples(
         planned,
         lambda seeds, tell: [
-            pipeline.refine(scan.image, scan.layout, np.stack(regions), seed=one, callback=tell, **settings)
-            for one in seeds
+            pipeline.refine(
+                scan.image,
+                scan.layout,
+                np.stack(regions),
+                prompt,
+                seed,
+                negative_prompt=negative_prompt,
+                sampling=sampling,
+                on_progress=tell,
+            )
+            for seed in seeds
         ],
         force,
         "refining",

@@ -16,7 +16,6 @@ from fetalflex.files import check_outputs
 from fetalflex.pipeline.synthesis import says_already
 
 if TYPE_CHECKING:
-    from fetalflex.diffusion.sampling import Callback
     from fetalflex.pipeline.synthesis import Synthesis
 
 TOGETHER = 4
@@ -80,7 +79,7 @@ def check_sample_outputs(
 
 def make_samples(
     planned: Sequence[Sampled],
-    make: Callable[[list[int], Callback], list[Synthesis]],
+    make: Callable[[list[int], Callable[[float], None]], list[Synthesis]],
     force: bool,
     title: str,
     together: int = TOGETHER,
@@ -89,24 +88,18 @@ def make_samples(
 
     Args:
         planned: The images.
-        make: Takes seeds and what is to be called after every step; returns one synthesis per seed.
+        make: Takes seeds, and what is to be told how many of their images are done; returns one synthesis per seed.
         force: Replace files that are there.
         title: What the progress bar is called.
         together: Images that `make` computes at once.
     """
     made: list[Synthesis] = []
-    with progress_bar(title, 100) as show:
+    with progress_bar(title, len(planned)) as show:
         for start in range(0, len(planned), together):
             batch = planned[start : start + together]
-            tell = _telling(show, start / len(planned), len(batch) / len(planned))
-            syntheses = make([one.seed for one in batch], tell)
+            syntheses = make([one.seed for one in batch], lambda more, done=start: show(done + more))
             for one, synthesis in zip(batch, syntheses, strict=True):
                 synthesis.save(one.path, force=force)
             made += syntheses
     tell_of_black(len(made), [one.path for one, synthesis in zip(planned, made, strict=True) if synthesis.is_black])
     return made
-
-
-def _telling(show: Callable[[float], None], done: float, share: float) -> Callback:
-    """Return what shows after each step how much is done, in percent: some, and a share of the rest."""
-    return lambda _, step: show(100 * (done + share * (step.index + 1) / step.count))

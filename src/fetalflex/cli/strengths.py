@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fetalflex.cli import options
-from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
+from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 
-_DEFAULTS = replace(DEFAULTS_OF_EDITS)
 
 
-@with_sampling_options
+@with_sampling_options("guidance_edit")
 def strengths(
     model: options.ModelArgument,
     data: options.Data,
@@ -29,7 +28,7 @@ def strengths(
         str, typer.Option("--strengths", metavar="S,S", help="Strengths to try, above 0 and up to 1.")
     ] = "0.6,0.8,0.9,1",
     seed: Annotated[int, typer.Option("--seed", min=0, help="The image of record i has the seed SEED+i.")] = 0,
-    sampling: SamplingOptions = _DEFAULTS,
+    sampling: Sampling = Sampling(),
     allow_synthetic: options.AllowSynthetic = False,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
@@ -42,8 +41,6 @@ def strengths(
     same for programs. The same command resumes an interrupted run.
     """
     tried = _strengths(strengths)
-    how = sampling.settings()
-
     from fetalflex.cli.inputs import load_pipeline, load_registry
     from fetalflex.data import open_dataset
     from fetalflex.evaluation.kept import KeptSyntheses
@@ -57,9 +54,7 @@ def strengths(
     )
     from fetalflex.files import write_text
     from fetalflex.files.json_files import json_text
-    from fetalflex.pipeline.sampling import SamplingSettings
 
-    settings = SamplingSettings(**how)
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
     selection = select_samples(
@@ -76,11 +71,11 @@ def strengths(
         "model": pipeline.identity,
         "data_fingerprint": selection.fingerprint,
         "seed": seed,
-        "sampling": settings.record(),
+        "sampling": sampling.record(),
     }
     kept = KeptSyntheses(out, {"format": "fetalflex/strengths-settings", "version": 1, **facts})
     with progress_bar("synthesising", len(edits) * len(tried)) as tell:
-        synthesise_strengths(pipeline, edits, kept, settings, tried, seed, tell)
+        synthesise_strengths(pipeline, edits, kept, sampling, tried, seed, tell)
     results = judge_strengths(pipeline, edits, kept, tried)
     lines = strengths_markdown(results)
     head = [f"# Strengths: {pipeline.identity}", "", f"Split {split}, {len(edits)} edits, seed {seed}.", ""]

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fetalflex.anatomy import CHANGE_MARGIN, CloseUp, draw_change_mask
+from fetalflex.anatomy import CHANGE_MARGIN, CHANGED, CloseUp, draw_change_mask
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.option_names import explain_options
+from fetalflex.pipeline.pictures import ImageLike
+from fetalflex.pipeline.region import Roi
+from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
     from fetalflex.anatomy.anomalies import Variant
+    from fetalflex.diffusion.sampling import Callback
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
     from fetalflex.pipeline.synthesis import Synthesis
 
 
 @dataclass(frozen=True)
 class CounterfactualPair:
-    """Hold a normal and an abnormal synthesis of one image, with the same background and noise.
+    """A normal and an abnormal synthesis of one image, with the same background and noise.
 
     Args:
         source: (H, W) uint8 grey, the real image; both equal it outside their ROI.
@@ -47,8 +52,7 @@ class CounterfactualPair:
     @property
     def close_up(self) -> CloseUp:
         """Return the part of the image that the model worked on."""
-        recorded = self.normal.settings["close_up"]
-        return CloseUp(*recorded) if recorded else CloseUp.whole(self.variant.before)
+        return self.normal.close_up or CloseUp.whole(self.variant.before)
 
     def measures(self) -> dict[str, Any]:
         """Return how much differs, inside and outside of where it may, as plain values; all outside is 0."""
@@ -76,14 +80,20 @@ def _amount(difference: NDArray[np.int16]) -> dict[str, float | int]:
     }
 
 
+@explain_options
 def synthesise_pairs(
     pipeline: FetalFlexPipeline,
-    image: NDArray[np.uint8],
+    image: ImageLike,
     variants: Sequence[Variant],
     margin: float | None = CHANGE_MARGIN,
     prompt_words: bool = True,
     seed: int = 0,
-    **options: Any,
+    *,
+    roi: Roi | None = None,
+    negative_prompt: str | None = None,
+    sampling: Sampling = Sampling(),
+    callback: Callback | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> list[CounterfactualPair]:
     """Synthesise one pair per variant of an image; all share the normal synthesis.
 
@@ -94,14 +104,19 @@ def synthesise_pairs(
 
     Args:
         pipeline: The model.
-        image: (H, W) uint8 grey.
+        image: (H, W) uint8 grey, or a PIL image.
         variants: Anomalies of the image's layout, at least one.
         margin: Space round what the anomaly changes in which a pair may differ too, as a fraction of the longer image
             side; all else is the source's. None to synthesise the whole region of the layouts, and let the pair differ
             there.
         prompt_words: Add the anomaly's words to the prompt of the abnormal synthesis.
         seed: Seed of the noise.
-        options: As for `FetalFlexPipeline.counterfactual`.
+        roi: Region to synthesise, as for `FetalFlexPipeline.counterfactual`; by default "changed", or "auto" where
+            `margin` is None.
+        negative_prompt: As for `FetalFlexPipeline.counterfactual`; so are the next arguments.
+        sampling: How to sample.
+        callback: Called after each sampling step.
+        on_progress: Called after each sampling step with how many images are done by now.
 
     Raises:
         FetalFlexError: If variants, image or options do not fit together.
@@ -114,7 +129,6 @@ def synthesise_pairs(
     registry = pipeline.registry
     if margin is None:
         regions = [np.ones((before.height, before.width), np.bool_)] * len(variants)
-        options.setdefault("roi", "auto")
     else:
         regions = [draw_change_mask(before, variant.after, registry, margin) for variant in variants]
     normal, *abnormal = pipeline.counterfactual(
@@ -124,10 +138,15 @@ def synthesise_pairs(
         regions,
         prompt=[variant.prompt(registry) if prompt_words else None for variant in variants],
         seed=seed,
-        **options,
+        roi=roi if roi is not None else "auto" if margin is None else CHANGED,
+        negative_prompt=negative_prompt,
+        sampling=sampling,
+        callback=callback,
+        on_progress=on_progress,
     )
+    source = np.asarray(image)
     parts = zip(variants, abnormal, regions, strict=True)
     return [
-        CounterfactualPair(image, variant, normal, synthesis, region & normal.roi_mask, margin)
+        CounterfactualPair(source, variant, normal, synthesis, region & normal.roi_mask, margin)
         for variant, synthesis, region in parts
     ]

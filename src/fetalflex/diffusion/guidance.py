@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from torch import Tensor
-
+from fetalflex.checks import finite_number
 from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_RANGE = {"low": 0, "high": 30}
 
 
 class Term(NamedTuple):
@@ -24,30 +28,42 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Guidance:
-    """Say how strongly prompt, layout and edit pull.
+    """Weights of prompt, layout and edit. The default strengthens layout and edit, which draws structures clearly.
 
     With ε(p, l) the prediction under prompt p and layout l, ∅ their null values, and l₀ the layout before an edit:
 
         ε̂ = ε(∅, ∅) + prompt · [ε(p, ∅) - ε(∅, ∅)] + layout · [ε(p, l) - ε(p, ∅)] + edit · [ε(p, l) - ε(p, l₀)]
 
     The last term vanishes where the edit changes nothing, and so strengthens what it changes alone. Without an edit it
-    is left out. At (1, 1, 0) this is ε(p, l), and only that is computed.
+    is left out. At (1, 1, 0), which `Guidance.off()` gives, this is ε(p, l), and only that is computed.
+
+    Example:
+        >>> Guidance(prompt=3)
+        Guidance(prompt=3, layout=2.0, edit=1.0)
 
     Args:
-        prompt: Weight of the prompt; 1 is off.
-        layout: Weight of the layout; 1 is off.
-        edit: Weight of what an edit has changed; 0 is off.
+        prompt: Weight of classifier-free guidance on the prompt; 1 is off.
+        layout: Weight of guidance on the layout; 1 is off.
+        edit: Weight of guidance on what an edit changes; 0 is off.
+
+    Raises:
+        FetalFlexError: If a weight is not a number from 0 to 30.
     """
 
-    prompt: float = 1.0
-    layout: float = 1.0
-    edit: float = 0.0
+    prompt: float = field(default=1.0, metadata=_RANGE)
+    layout: float = field(default=2.0, metadata=_RANGE)
+    edit: float = field(default=1.0, metadata=_RANGE)
 
     def __post_init__(self) -> None:
-        for name, off in (("prompt", 1), ("layout", 1), ("edit", 0)):
-            weight = getattr(self, name)
-            if not 0 <= weight <= 30:
-                raise FetalFlexError(f"guidance.{name} is {weight}; choose a number from 0 to 30, {off} is off")
+        for one in fields(self):
+            weight, off = finite_number(getattr(self, one.name), f"guidance.{one.name}"), int(one.name != "edit")
+            if not _RANGE["low"] <= weight <= _RANGE["high"]:
+                raise FetalFlexError(f"guidance.{one.name} is {weight:g}; choose a number from 0 to 30, {off} is off")
+
+    @classmethod
+    def off(cls) -> Guidance:
+        """Return the guidance that strengthens nothing: one prediction a step, ε(p, l)."""
+        return cls(prompt=1.0, layout=1.0, edit=0.0)
 
     def without_edit(self) -> Guidance:
         """Return the guidance of a layout that was not edited."""
@@ -71,6 +87,3 @@ class Guidance:
             total = total + term
         return total
 
-
-DEFAULT_GUIDANCE = Guidance(layout=2.0, edit=1.0)
-"""What is used where nobody says otherwise: layout and edit are strengthened, which draws structures clearly."""

@@ -1,5 +1,5 @@
 """Make a synthetic region part of the image it lies in: no rim, one tone, one texture."""
 
-from fetalflex.finishing.options import DEFAULT_FINISHING, Finishing
+from fetalflex.finishing.options import Finishing
 
-__all__ = ["DEFAULT_FINISHING", "Finishing"]
+__all__ = ["Finishing"]

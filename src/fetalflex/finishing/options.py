@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
 from fetalflex.checks import whole_number
 from fetalflex.errors import FetalFlexError
+
+_WIDEST = 16384
+"""The longest side of an image, in pixels."""
 
 
 @dataclass(frozen=True)
 class Finishing:
-    """Say how a synthetic region is fitted into its image; outside of it nothing changes in any case.
+    """How a synthetic region is fitted into its image; outside of it nothing changes in any case.
 
     Only the feather uses what the source shows inside the region; all else looks at what lies outside. Without a source
     image nothing is finished.
 
     Args:
-        membrane: Continue the difference of grey at the rim into the region, fading with depth.
-        tone: Move the brightness of a large region towards that of the tissue round it.
-        texture: Add the grain that the model cannot draw, taken from known tissue of the image, where there is enough.
+        membrane: Continue the grey difference at the rim into the region, fading out.
+        tone: Match the brightness of a large region to the tissue around it.
+        texture: Add the fine grain that the model cannot draw, taken from the image itself.
         feather: Width in pixels, inside the region, over which the synthesis is blended into the source's own pixels;
-            None for a width that suits the region, 0 for none.
+            0 for none; by default a width that suits the region.
 
     Raises:
         FetalFlexError: If a value is of another kind, or out of range.
@@ -31,14 +33,14 @@ class Finishing:
     membrane: bool = True
     tone: bool = True
     texture: bool = True
-    feather: int | None = None
+    feather: int | None = field(default=None, metadata={"low": 0, "high": _WIDEST})
 
     def __post_init__(self) -> None:
         for name in ("membrane", "tone", "texture"):
             if not isinstance(value := getattr(self, name), bool):
                 raise FetalFlexError(f"finishing.{name} is {value!r}; choose True or False")
         if self.feather is not None:
-            whole_number(self.feather, "feather", 0, MAX_IMAGE_SIDE)
+            whole_number(self.feather, "feather", 0, _WIDEST)
 
     @classmethod
     def off(cls) -> Finishing:
@@ -61,5 +63,3 @@ class Finishing:
             "feather": "auto" if self.feather is None else int(self.feather),
         }
 
-
-DEFAULT_FINISHING = Finishing()

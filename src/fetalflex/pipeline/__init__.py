@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
-    from fetalflex.pipeline.sampling import SamplingSettings
+    from fetalflex.pipeline.requests import Request
+    from fetalflex.pipeline.sampling import Sampling
     from fetalflex.pipeline.synthesis import Synthesis
 
-_HOMES = {"FetalFlexPipeline": "pipeline", "SamplingSettings": "sampling", "Synthesis": "synthesis"}
+_HOMES = {"FetalFlexPipeline": "pipeline", "Request": "requests", "Sampling": "sampling", "Synthesis": "synthesis"}
 
-__all__ = ["FetalFlexPipeline", "SamplingSettings", "Synthesis"]
+__all__ = ["FetalFlexPipeline", "Request", "Sampling", "Synthesis"]
 
 
 def __getattr__(name: str) -> Any:

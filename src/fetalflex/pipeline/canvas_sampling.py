@@ -16,12 +16,15 @@ from fetalflex.diffusion.anisotropic import smooth_structures
 from fetalflex.diffusion.following import follow_leaders
 from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
 from fetalflex.diffusion.noise import sample_generators, sample_noise
-from fetalflex.diffusion.sampling import Callback, Transform, compose
+from fetalflex.diffusion.resampling import with_resampling
+from fetalflex.diffusion.samplers import choose_sampler
+from fetalflex.diffusion.sampling import Callback, Sampler, Transform, compose
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
+from fetalflex.pipeline.checked_request import CheckedRequest
 from fetalflex.pipeline.conditioning import (
     ConditionedDenoiser,
     LatentConditions,
@@ -29,8 +32,8 @@ from fetalflex.pipeline.conditioning import (
     encode_null_layout,
     with_labels,
 )
-from fetalflex.pipeline.requests import Image, Request
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.pictures import Image
+from fetalflex.pipeline.sampling import Sampling
 
 
 class CanvasSampler:
@@ -48,7 +51,7 @@ class CanvasSampler:
         self.device = device
         self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
 
-    def conditions(self, request: Request) -> Conditions:
+    def conditions(self, request: CheckedRequest) -> Conditions:
         """Return prompt, layout map, background and mask of a request, drawn on the canvas."""
         canvas = request.canvas(self.components.config.image_size)
         mask = np.ones((canvas.size, canvas.size), bool)
@@ -61,24 +64,24 @@ class CanvasSampler:
 
     def sample(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[CheckedRequest],
         conditions: Sequence[Conditions],
-        settings: SamplingSettings,
+        sampling: Sampling,
         callback: Callback | None = None,
     ) -> Image:
         """Return the images of a batch, (B, S, S) uint8.
 
         Args:
-            requests: What is asked for, as `Request.part` gives it.
+            requests: What is asked for, as `CheckedRequest.part` gives it.
             conditions: Those of each request.
-            settings: How to sample.
+            sampling: How to sample.
             callback: Called after each sampling step.
 
         Raises:
             FetalFlexError: If a network gives values that are not finite; the message names it.
         """
-        with computing_in(settings.precision, self.device):
-            latents = self._latents(requests, conditions, settings, callback)
+        with computing_in(sampling.precision, self.device):
+            latents = self._latents(requests, conditions, sampling, callback)
             _check_finite(latents, "unet, controlnet or prealignment", "latents")
             pixels = decode(self.components.vae, latents)
             _check_finite(pixels, "vae", "images")
@@ -105,9 +108,9 @@ class CanvasSampler:
 
     def _latents(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[CheckedRequest],
         conditions: Sequence[Conditions],
-        settings: SamplingSettings,
+        sampling: Sampling,
         callback: Callback | None,
     ) -> Tensor:
         config = self.components.config
@@ -116,27 +119,26 @@ class CanvasSampler:
         _check_finite(latent.text, "text_encoder", "embeddings of prompts")
         _check_finite(latent.layout, "vae", "latents of layout maps")
         _check_finite(latent.background, "vae", "latents of the background")
-        if settings.guidance.edit and any(request.before is not None for request in requests):
+        if sampling.guidance.edit and any(request.before is not None for request in requests):
             latent = replace(latent, layout_before=self._earlier_layouts(requests, latent.layout))
-        timesteps = settings.timesteps(self.schedule)
+        timesteps = sampling.timesteps(self.schedule)
         shape = (config.autoencoder.latent_channels, config.latent_size, config.latent_size)
         x = sample_noise(shape, generators).to(self.device)
         transforms: list[Transform] = []
-        if settings.smoothing is not None:
-            transforms.append(smooth_structures(settings.smoothing, self.schedule))
+        if sampling.smoothing is not None:
+            transforms.append(smooth_structures(sampling.smoothing, self.schedule))
         # The background's noise is drawn even if unused, so that an image does not depend on its batch.
-        if settings.draws_noise or settings.strength < 1 or not bool(latent.roi_mask.all()):
+        if sampling.draws_noise or sampling.starts_at_source or not bool(latent.roi_mask.all()):
             known = self._encode([self._known(request) for request in requests])
             transforms.append(keep_background(known, latent.roi_mask, self.schedule, generators))
-            if settings.strength < 1:
+            if sampling.starts_at_source:
                 x = self.schedule.add_noise(known, x, torch.full((len(x),), timesteps[0]))
         if any(request.may_differ is not None for request in requests):
             transforms.append(self._following(requests))
-        denoiser = ConditionedDenoiser(self.components, latent, settings.guidance)
-        sample = settings.choose()
-        return sample(denoiser, x, self.schedule, timesteps, generators, compose(*transforms), callback)
+        denoiser = ConditionedDenoiser(self.components, latent, sampling.guidance)
+        return _sampler(sampling)(denoiser, x, self.schedule, timesteps, generators, compose(*transforms), callback)
 
-    def _following(self, requests: Sequence[Request]) -> Transform:
+    def _following(self, requests: Sequence[CheckedRequest]) -> Transform:
         config = self.components.config
         canvases = [
             np.ones((config.image_size, config.image_size), bool)
@@ -147,7 +149,7 @@ class CanvasSampler:
         free = share_of_latents(torch.from_numpy(np.stack(canvases))[:, None].to(self.device), config.latent_size)
         return follow_leaders([0] * len(requests), free)
 
-    def _earlier_layouts(self, requests: Sequence[Request], layouts: Tensor) -> Tensor:
+    def _earlier_layouts(self, requests: Sequence[CheckedRequest], layouts: Tensor) -> Tensor:
         """Return each layout before the edit, encoded, (B, C + K, h, w); the layout itself where there was none."""
         size = self.components.config.image_size
         earlier = {
@@ -159,7 +161,7 @@ class CanvasSampler:
         result[list(earlier)] = encode_layouts(self.components, list(earlier.values()), self.registry, self.device)
         return result
 
-    def _known(self, request: Request) -> Image:
+    def _known(self, request: CheckedRequest) -> Image:
         """Return the whole source image on the canvas: blanking its ROI would darken what lies next to it."""
         canvas = request.canvas(self.components.config.image_size)
         if request.image is None:
@@ -168,6 +170,12 @@ class CanvasSampler:
 
     def _encode(self, arrays: list[Image]) -> Tensor:
         return encode(self.components.vae, pixels_from_arrays(arrays).to(self.device))
+
+
+def _sampler(sampling: Sampling) -> Sampler:
+    """Return the sampler, with resampling if asked for."""
+    sampler = choose_sampler(sampling.sampler, sampling.eta)
+    return sampler if sampling.resampling is None else with_resampling(sampler, sampling.resampling)
 
 
 def _check_finite(values: Tensor, part: str, what: str) -> None:

@@ -5,49 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Self, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from fetalflex.anatomy import CHANGED, CloseUp, Layout, Registry, default_registry, draw_edit_mask, model_registry
-from fetalflex.checks import whole_number
-from fetalflex.compute.precision import Precision
-from fetalflex.diffusion.anisotropic import Smoothing
-from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
-from fetalflex.diffusion.resampling import Resampling
-from fetalflex.diffusion.sampling import Callback
+from fetalflex.checks import shown, whole_number
+from fetalflex.compute.device import choose_device
+from fetalflex.diffusion.sampling import Callback, Step
 from fetalflex.errors import FetalFlexError
-from fetalflex.finishing import DEFAULT_FINISHING, Finishing
 from fetalflex.finishing.finish import Fit, finish
 from fetalflex.finishing.pasting import paste
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
+from fetalflex.models.locate import find_model
 from fetalflex.pipeline.canvas_sampling import CanvasSampler
-from fetalflex.pipeline.requests import (
-    Image,
-    Mask,
-    Request,
+from fetalflex.pipeline.checked_request import CheckedRequest, check_requests
+from fetalflex.pipeline.option_names import explain_options
+from fetalflex.pipeline.pictures import Image, ImageLike, Mask, MaskLike
+from fetalflex.pipeline.region import (
     Roi,
-    check_requests,
     edit_region,
+    region_to_synthesise,
     regions_that_may_differ,
-    roi_mask_of,
     union_of_masks,
 )
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
 from fetalflex.pipeline.synthesis import Synthesis
+
+OnProgress = Callable[[float], None]
+"""Takes how many images are done by now, fractions included."""
 
 
 class FetalFlexPipeline:
     """Synthesise fetal ultrasound images from layouts.
 
     Example:
-        >>> pipeline = FetalFlexPipeline.from_pretrained("weights/mini")  # doctest: +SKIP
-        >>> synthesis = pipeline(Layout.load("stomach.layout.json"), image=read_image("abdomen.png"), seed=3)
-        >>> synthesis.save("synthetic.png")
+        >>> pipe = FetalFlexPipeline.from_pretrained("mini")                             # doctest: +SKIP
+        >>> synthesis = pipe.edit(image, before, after, seed=3, sampling=Sampling(steps=30))  # doctest: +SKIP
+        >>> synthesis.save("synthetic.png")                                              # doctest: +SKIP
 
     Args:
         components: The model.
@@ -58,260 +57,241 @@ class FetalFlexPipeline:
     def __init__(
         self, components: Components, registry: Registry | None = None, device: torch.device | str = "cpu"
     ) -> None:
-        self.device = torch.device(device)
-        self.components = components.freeze().to(self.device)
+        self.components = components.freeze()
         self.registry = registry or default_registry()
-        self.canvas_sampler = CanvasSampler(self.components, self.registry, self.device)
         self.identity = model_identity(components)
+        self.to(device)
 
     @classmethod
+    @explain_options
     def from_pretrained(
-        cls, folder: Path | str, registry: Registry | None = None, device: torch.device | str = "cpu"
-    ) -> FetalFlexPipeline:
-        """Load a model folder.
+        cls, model: Path | str, registry: Registry | None = None, device: torch.device | str = "cpu"
+    ) -> Self:
+        """Load a model.
 
         Args:
-            folder: The model folder.
+            model: The name of a released model, such as `mini`, or a model folder.
             registry: Planes and structures; by default those that the model was trained with.
             device: Where to compute.
 
         Raises:
-            FetalFlexError: If the folder is no model, or damaged.
+            FetalFlexError: If there is no such model, or it is damaged.
         """
+        folder = find_model(model)
         return cls(Components.load(folder), registry or model_registry(folder), device)
 
     def save_pretrained(self, folder: Path | str, half: bool = False) -> None:
         """Write the model folder, as float16 if `half`."""
         self.components.save(folder, half=half)
 
-    # The overloads leave the options to the implementation, which names them all.
-    @overload
-    def __call__(self, layout: Layout, **options: Any) -> Synthesis: ...
-    @overload
-    def __call__(self, layout: Sequence[Layout], **options: Any) -> list[Synthesis]: ...
+    def to(self, device: torch.device | str) -> Self:
+        """Move the model to a device, such as "cuda" or "cpu", or "auto" for a GPU if there is one; returns itself.
 
-    @torch.no_grad()  # type: ignore[misc]
+        Raises:
+            FetalFlexError: If torch cannot compute there.
+        """
+        self.device = choose_device(device) if isinstance(device, str) else device
+        self.components = self.components.to(self.device)
+        self.canvas_sampler = CanvasSampler(self.components, self.registry, self.device)
+        return self
+
+    def __repr__(self) -> str:
+        size = self.components.config.image_size
+        return f"FetalFlexPipeline({self.identity}, canvas of {size} x {size} px, on {self.device})"
+
+    @explain_options
     def __call__(
         self,
-        layout: Layout | Sequence[Layout],
-        image: Image | Sequence[Image | None] | None = None,
-        roi: Roi | Sequence[Roi] = "auto",
-        prompt: str | Sequence[str | None] | None = None,
-        seed: int | Sequence[int] = 0,
+        layout: Layout,
+        image: ImageLike | None = None,
+        roi: Roi = "auto",
+        prompt: str | None = None,
+        seed: int = 0,
         *,
-        before: Layout | Sequence[Layout | None] | None = None,
-        negative_prompt: str | Sequence[str | None] | None = None,
-        sampler: str = "ddim",
-        steps: int = 20,
-        eta: float = 0.0,
-        guidance: Guidance = DEFAULT_GUIDANCE,
-        smoothing: Smoothing | None = None,
-        resampling: Resampling | None = None,
-        strength: float = 1.0,
-        finishing: Finishing = DEFAULT_FINISHING,
-        close_up: bool | CloseUp = True,
-        precision: Precision = "fp32",
-        batch_size: int = 4,
+        before: Layout | None = None,
+        negative_prompt: str | None = None,
+        sampling: Sampling = Sampling(),
         callback: Callback | None = None,
-        on_progress: Callable[[int], None] | None = None,
-    ) -> Synthesis | list[Synthesis]:
-        """Synthesise one image per layout.
-
-        Image, ROI, prompts, seed and earlier layout are one value for all layouts or one per layout.
+        on_progress: OnProgress | None = None,
+    ) -> Synthesis:
+        """Synthesise an image of a layout; `batch` does so for several.
 
         Args:
-            layout: What the image shows; a single layout gives a single result.
-            image: (H, W) uint8 grey, the size of the layout: the image whose background is kept. Without one the
-                whole image is synthesised.
-            roi: Region to synthesise: "auto", "outline", "box", "structures", "full", or a mask (H, W) bool; see
-                `draw_roi_mask`. With `before` also "changed", see `draw_change_mask`.
-            prompt: Text in place of the global prompt made from the layout.
-            seed: One seed per layout; a single number s gives layout i the seed s + i.
-            before: Layout before an edit, of which `layout` is the result; a close-up then shows both, and what was
-                changed is strengthened as `guidance.edit` says.
-            negative_prompt: Text to steer away from, in place of the null prompt; needs a prompt guidance other than 1.
-            sampler: "ddim", "dpm++" or "unipc".
-            steps: Sampling steps.
-            eta: 0 is deterministic, 1 is ancestral sampling; DDIM only.
-            guidance: Weights of prompt, layout and edit.
-            smoothing: Anisotropic diffusion inside the sampling loop (SSA).
-            resampling: Go stretches of the way several times (RePaint).
-            strength: Share of the sampling steps that is gone, in (0, 1], starting at the source image noised so far:
-                below 1 what lies in the ROI guides what is drawn there; 1 starts at pure noise. Needs an image.
-            finishing: How the ROI is fitted into the image; `Finishing.off()` pastes it as it is.
-            close_up: Let the model see the image round anatomy and ROI alone, enlarged to its canvas, and put the
-                result back; without it, or without an image, it works on the whole picture. A `CloseUp` is used as it
-                is, so that several tasks on one image share their frame, and with it their noise.
-            precision: "bf16" runs the networks in bfloat16, which is faster where the hardware knows it.
+            layout: As for `Request`; so are the next arguments.
+            image: The image whose background is kept; without one the whole image is synthesised.
+            roi: Region to synthesise: a mode or a mask.
+            prompt: Text in place of the prompt made from the layout.
+            seed: Seed of the noise.
+            before: Layout before an edit, of which `layout` is the result.
+            negative_prompt: Text to steer away from.
+            sampling: How to sample.
+            callback: As for `batch`; so is `on_progress`.
+            on_progress: Called after each sampling step with the share that is done, up to 1.
+
+        Raises:
+            FetalFlexError: If layout, image, mask or numbers do not fit together; the message names which.
+        """
+        request = Request(layout, image, roi, prompt, seed, before, negative_prompt)
+        return self.batch([request], sampling, callback=callback, on_progress=on_progress)[0]
+
+    @explain_options
+    def batch(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling = Sampling(),
+        *,
+        batch_size: int = 4,
+        callback: Callback | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> list[Synthesis]:
+        """Synthesise one image per request.
+
+        Args:
+            requests: What is asked for.
+            sampling: How to sample all of them.
             batch_size: Images that are computed together; the result does not depend on it beyond rounding.
             callback: Called after each sampling step with the latent and a description of the step, of which
                 `preview` makes images; an exception that it raises ends the sampling.
-            on_progress: Called with the number of images finished so far.
+            on_progress: Called after each sampling step with how many images are done by now, fractions included.
 
         Raises:
-            FetalFlexError: If layouts, images, masks or numbers do not fit together; the message names which.
+            FetalFlexError: If the parts of a request do not fit together; the message names request and part.
         """
-        layouts = [layout] if isinstance(layout, Layout) else list(layout)
-        settings = SamplingSettings(
-            sampler,
-            steps,
-            eta,
-            guidance,
-            smoothing,
-            resampling,
-            strength,
-            finishing=finishing,
-            close_up=close_up,
-            precision=precision,
-        )
-        requests = check_requests(self.registry, layouts, image, roi, prompt, negative_prompt, seed, close_up, before)
-        if settings.strength < 1 and any(request.image is None for request in requests):
-            raise FetalFlexError("strength below 1 starts at the source image, but there is none; give image")
-        results = self._synthesise(requests, settings, batch_size, callback, on_progress)
-        return results[0] if isinstance(layout, Layout) else results
+        if isinstance(requests, Request):
+            raise FetalFlexError("batch takes several requests; put the one in a list")
+        _check_sampling(sampling)
+        checked = check_requests(self.registry, requests, sampling.close_up)
+        return self._synthesise(checked, sampling, batch_size, callback, on_progress)
 
-    @torch.no_grad()
-    def refine(
+    @overload
+    def edit(
         self,
-        draft: Image,
-        layout: Layout,
-        mask: NDArray[np.bool_],
+        image: ImageLike,
+        before: Layout,
+        after: Layout,
+        roi: Roi = ...,
+        prompt: str | None = ...,
+        seed: int = ...,
+        *,
+        negative_prompt: str | None = ...,
+        sampling: Sampling = ...,
+        batch_size: int = ...,
+        callback: Callback | None = ...,
+        on_progress: OnProgress | None = ...,
+    ) -> Synthesis: ...
+    @overload
+    def edit(
+        self,
+        image: ImageLike,
+        before: Layout,
+        after: Sequence[Layout],
+        roi: Roi = ...,
+        prompt: str | None = ...,
+        seed: int = ...,
+        *,
+        negative_prompt: str | None = ...,
+        sampling: Sampling = ...,
+        batch_size: int = ...,
+        callback: Callback | None = ...,
+        on_progress: OnProgress | None = ...,
+    ) -> list[Synthesis]: ...
+
+    @explain_options
+    def edit(
+        self,
+        image: ImageLike,
+        before: Layout,
+        after: Layout | Sequence[Layout],
+        roi: Roi = CHANGED,
         prompt: str | None = None,
         seed: int = 0,
         *,
         negative_prompt: str | None = None,
-        strength: float = 0.6,
-        sampler: str = "ddim",
-        steps: int = 20,
-        eta: float = 0.0,
-        guidance: Guidance = DEFAULT_GUIDANCE,
-        smoothing: Smoothing | None = None,
-        resampling: Resampling | None = None,
-        finishing: Finishing = DEFAULT_FINISHING,
-        close_up: bool | CloseUp = True,
-        precision: Precision = "fp32",
+        sampling: Sampling = Sampling(),
+        batch_size: int = 4,
         callback: Callback | None = None,
-    ) -> Synthesis:
-        """Work out organs of a draft once more: the second sampling stage, OSM.
+        on_progress: OnProgress | None = None,
+    ) -> Synthesis | list[Synthesis]:
+        """Synthesise an image under an edited layout, or under each of several.
 
-        The draft is noised as far as `strength` says and denoised under prompt and layout inside the masks; outside
-        them it stays bit for bit.
+        The ROI covers what was there before and what is there now. A close-up shows what both layouts show, however
+        small the ROI is.
 
         Args:
-            draft: (H, W) uint8 grey; from this model or from anywhere else.
+            image: As for `Request.edit`; so are the next arguments.
+            before: What the image shows.
+            after: What it is to show: one layout, which gives one synthesis, or several, which give a list.
+            roi: Region to synthesise: "changed", another mode, or a mask.
+            prompt: Text in place of the prompt made from the layout.
+            seed: Seed of the noise; several layouts share it, so that what differs comes from the edits.
+            negative_prompt: Text to steer away from.
+            sampling: How to sample.
+            batch_size: As for `batch`; so are the next arguments.
+            callback: Called after each sampling step.
+            on_progress: Called after each sampling step with how many images are done by now.
+
+        Raises:
+            FetalFlexError: If image, layouts, mask or numbers do not fit together; the message names which.
+        """
+        layouts = [after] if isinstance(after, Layout) else list(after)
+        requests = [Request.edit(image, before, one, roi, prompt, seed, negative_prompt) for one in layouts]
+        made = self.batch(requests, sampling, batch_size=batch_size, callback=callback, on_progress=on_progress)
+        return made[0] if isinstance(after, Layout) else made
+
+    @explain_options
+    def refine(
+        self,
+        draft: ImageLike,
+        layout: Layout,
+        mask: MaskLike | Sequence[Mask],
+        prompt: str | None = None,
+        seed: int = 0,
+        *,
+        negative_prompt: str | None = None,
+        sampling: Sampling = Sampling(),
+        callback: Callback | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Synthesis:
+        """Re-synthesise organs of a draft image: the second sampling stage (OSM).
+
+        The draft is noised to the level that `sampling.strength` says, 0.6 if it says none, and denoised under prompt
+        and layout inside the masks; outside them it stays bit for bit.
+
+        Args:
+            draft: (H, W) uint8 grey, or a PIL image; from this model or from anywhere else.
             layout: What the result shows, the size of the draft.
             mask: Where the organs are, (H, W) bool, or (N, H, W) for several; all are refined in one pass.
-            prompt: As for a call; so are the arguments that are not named here.
+            prompt: As for a call; so are the next arguments.
             seed: Seed of the noise.
             negative_prompt: Text to steer away from.
-            strength: Share of the sampling steps that is gone, in (0, 1]: little keeps the draft's structure, 1 forgets
-                it.
-            sampler: "ddim", "dpm++" or "unipc".
-            steps: Sampling steps from pure noise on, of which `strength` leaves its share.
-            eta: 0 is deterministic, 1 is ancestral sampling.
-            guidance: Weights of prompt and layout.
-            smoothing: Anisotropic diffusion inside the sampling loop (SSA).
-            resampling: Go stretches of the way several times (RePaint).
-            finishing: How the masks' inside is fitted into the draft.
-            close_up: As for a call.
-            precision: As for a call.
+            sampling: How to sample.
             callback: Called after each sampling step.
+            on_progress: Called after each sampling step with the share that is done, up to 1.
 
         Raises:
             FetalFlexError: If draft, layout, masks or numbers do not fit together; the message names which.
         """
-        settings = SamplingSettings(
-            sampler, steps, eta, guidance, smoothing, resampling, strength, finishing, close_up, precision
-        )
-        roi = union_of_masks(mask, layout)
-        requests = check_requests(self.registry, [layout], draft, roi, prompt, negative_prompt, seed, close_up)
-        return self._synthesise(requests, settings, 1, callback, None)[0]
+        _check_sampling(sampling)
+        if sampling.strength is None:
+            sampling = sampling.replace(strength=REFINEMENT_STRENGTH)
+        request = Request(layout, draft, union_of_masks(mask, layout), prompt, seed, None, negative_prompt)
+        return self.batch([request], sampling, callback=callback, on_progress=on_progress)[0]
 
-    def preview(self, latents: Tensor) -> Image:
-        """Return canvas images, (B, S, S) uint8, of latents (B, C, h, w), such as a step's estimate of x_0."""
-        with torch.no_grad():
-            return grey_from_pixels(decode(self.components.vae, latents))
-
-    def _synthesise(
-        self,
-        requests: list[Request],
-        settings: SamplingSettings,
-        batch_size: int,
-        callback: Callback | None,
-        on_progress: Callable[[int], None] | None,
-    ) -> list[Synthesis]:
-        batch_size = whole_number(batch_size, "batch_size", 1, 4096)
-        if settings.guidance.prompt == 1.0 and any(request.negative_prompt for request in requests):
-            raise FetalFlexError(
-                "negative_prompt has no effect while the prompt's guidance is 1; set guidance.prompt above 1, such as 3"
-            )
-        results: list[Synthesis] = []
-        for start in range(0, len(requests), batch_size):
-            batch = requests[start : start + batch_size]
-            parts = [request.part() for request in batch]
-            conditions = [self.canvas_sampler.conditions(part) for part in parts]
-            pixels = self.canvas_sampler.sample(parts, conditions, settings, callback)
-            leading: Fit | None = None
-            for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
-                image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
-                like = None if request.may_differ is None else leading
-                synthesis, fit = self._finish(request, part, condition.prompt, image, settings, like)
-                leading = leading or fit
-                results.append(synthesis)
-            if on_progress:
-                on_progress(len(results))
-        return results
-
-    def _finish(
-        self, request: Request, part: Request, prompt: str, image: Image, settings: SamplingSettings, like: Fit | None
-    ) -> tuple[Synthesis, Fit]:
-        """Return the synthesis of a decoded close-up, and its fit for those that follow it."""
-        record, close_up = settings.record(), request.close_up
-        if request.before is None:
-            record.pop("edit_guidance", None)
-        record.pop("finishing")
-        fit = Fit()
-        if part.image is not None and request.image is not None:
-            finished = finish(image, part.image, part.roi_mask, settings.finishing, request.seed, like)
-            fit, image = finished.fit, close_up.put_back(finished.image, request.image)
-            record["finishing"] = finished.record
-        if request.negative_prompt:
-            record["negative_prompt"] = request.negative_prompt
-        whole = close_up == CloseUp.whole(request.layout)
-        record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
-        return Synthesis(image, request.layout, request.roi_mask, prompt, request.seed, self.identity, record), fit
-
-    def edit(self, image: Image, before: Layout, after: Layout, roi: Roi = CHANGED, **options: Any) -> Synthesis:
-        """Synthesise an image under an edited layout; the ROI covers what was there before and what is there now.
-
-        A close-up shows what both layouts show, however small the ROI is.
-
-        Args:
-            image: (H, W) uint8 grey.
-            before: What the image shows.
-            after: What it is to show.
-            roi: "changed" = the structures that differ, before and after, each with a margin (see `draw_change_mask`),
-                or the same as "auto" where none does; other modes = the union of both layouts' regions; or a mask,
-                which is taken as it is.
-            options: As for a call.
-        """
-        mask = self.edit_region(image, before, [after], roi)
-        return self(after, image=image, roi=mask, before=before, **options)
-
-    @torch.no_grad()
+    @explain_options
     def counterfactual(
         self,
-        image: Image,
+        image: ImageLike,
         before: Layout,
         after: Sequence[Layout],
-        may_differ: Sequence[NDArray[np.bool_]],
+        may_differ: Mask | Sequence[Mask],
         roi: Roi = CHANGED,
         prompt: Sequence[str | None] | None = None,
         seed: int = 0,
         *,
         negative_prompt: str | None = None,
+        sampling: Sampling = Sampling(),
         callback: Callback | None = None,
-        **options: Any,
+        on_progress: OnProgress | None = None,
     ) -> list[Synthesis]:
         """Synthesise an image under its own layout, and under others that may differ from it in given regions alone.
 
@@ -320,7 +300,7 @@ class FetalFlexPipeline:
         over its pixels; so it equals it there bit for bit, and outside the ROI all equal the source.
 
         Args:
-            image: (H, W) uint8 grey.
+            image: (H, W) uint8 grey, or a PIL image.
             before: What the image shows.
             after: What the further syntheses are to show.
             may_differ: For each of them where it may differ from the first, (H, W) bool; what lies outside the ROI is
@@ -330,8 +310,9 @@ class FetalFlexPipeline:
             prompt: One for each further synthesis, None for that made from its layout.
             seed: Seed of all.
             negative_prompt: Text to steer away from.
+            sampling: How to sample.
             callback: Called after each sampling step.
-            options: Sampling settings, as for a call.
+            on_progress: Called after each sampling step with how many images are done by now.
 
         Returns:
             The synthesis under the image's own layout, then one per further layout.
@@ -339,56 +320,157 @@ class FetalFlexPipeline:
         Raises:
             FetalFlexError: If image, layouts, masks or numbers do not fit together; the message names which.
         """
+        _check_sampling(sampling)
         if not after:
             raise FetalFlexError("after is empty; give at least one layout to set against the image's own")
-        layouts = [before, *after]
+        prompts = [None] * len(after) if prompt is None else list(prompt)
+        if len(prompts) != len(after):
+            raise FetalFlexError(f"prompt has {len(prompts)} values for {len(after)} layouts; give one per layout")
+        roi_mask = self._shared_region(image, before, after, may_differ, roi)
+        close_up = sampling.close_up
+        if close_up is True:
+            close_up = CloseUp.around_all([before, *after], self.registry, roi_mask)
+        own = Request(before, image, roi_mask, None, seed, None, negative_prompt)
+        others = [
+            Request(layout, image, roi_mask, text, seed, before, negative_prompt)
+            for layout, text in zip(after, prompts, strict=True)
+        ]
+        requests = check_requests(self.registry, [own, *others], close_up)
+        regions = regions_that_may_differ(may_differ, len(after), requests[0].roi_mask)
+        followers = [replace(it, may_differ=region) for it, region in zip(requests[1:], regions, strict=True)]
+        first, *made = self._synthesise(
+            [requests[0], *followers], sampling, len(requests), callback, on_progress
+        )
+        frame = requests[0].close_up
+        return [first, *(self._following(first, *pair, frame) for pair in zip(made, regions, strict=True))]
+
+    def _shared_region(
+        self, image: ImageLike, before: Layout, after: Sequence[Layout], may_differ: Mask | Sequence[Mask], roi: Roi
+    ) -> Mask:
         if isinstance(roi, str) and roi == CHANGED:
             whole = np.ones((before.height, before.width), np.bool_)
             roi = np.logical_or.reduce(regions_that_may_differ(may_differ, len(after), whole))
-        roi_mask = self.edit_region(image, before, after, roi)
-        if options.get("close_up", True) is True:
-            options["close_up"] = CloseUp.around_all(layouts, self.registry, roi_mask)
-        settings = SamplingSettings(**options)
-        prompts = [None, *([None] * len(after) if prompt is None else prompt)]
-        seeds = [seed] * len(layouts)
-        earlier = [None, *([before] * len(after))]
-        requests = check_requests(
-            self.registry, layouts, image, roi_mask, prompts, negative_prompt, seeds, settings.close_up, earlier
-        )
-        regions = regions_that_may_differ(may_differ, len(after), requests[0].roi_mask)
-        followers = [replace(it, may_differ=region) for it, region in zip(requests[1:], regions, strict=True)]
-        first, *others = self._synthesise([requests[0], *followers], settings, len(requests), callback, None)
-        frame = requests[0].close_up
-        return [first, *(self._joined(first, *pair, frame) for pair in zip(others, regions, strict=True))]
+        return self.edit_region(image, before, after, roi)
 
-    def _joined(
-        self, first: Synthesis, other: Synthesis, may_differ: NDArray[np.bool_], close_up: CloseUp
-    ) -> Synthesis:
+    def _following(self, first: Synthesis, other: Synthesis, may_differ: Mask, frame: CloseUp) -> Synthesis:
         """Return a synthesis with the pixels of the first where it may not differ from it.
 
         Their latents are blended within one latent at the region's edge, their pixels over half of one.
         """
-        blend = round(max(close_up.width, close_up.height) / self.components.config.latent_size / 2)
+        blend = round(max(frame.width, frame.height) / self.components.config.latent_size / 2)
         image = paste(other.image, first.image, may_differ, blend, kept=first.roi_mask & ~may_differ)
         return replace(other, image=image, settings=other.settings | {"blend": blend})
 
-    def edit_region(self, image: Image, before: Layout, after: Sequence[Layout], roi: Roi = CHANGED) -> Mask:
+    def edit_region(
+        self, image: ImageLike, before: Layout, after: Layout | Sequence[Layout], roi: Roi = CHANGED
+    ) -> Mask:
         """Return the region that a mode gives for edits of an image, (H, W) bool, or the mask as it is, checked.
 
         Args:
-            image: (H, W) uint8 grey.
+            image: (H, W) uint8 grey, or a PIL image.
             before: What the image shows.
-            after: What each edit leads to, at least one.
+            after: What the edit leads to, or several such layouts, whose regions are joined.
             roi: As for `edit`.
         """
+        layouts = [after] if isinstance(after, Layout) else after
+        pixels = np.asarray(image)
         if isinstance(roi, str):
-            masks = [edit_region(self.registry, image, before, layout, roi) for layout in after]
+            masks = [edit_region(self.registry, pixels, before, layout, roi) for layout in layouts]
             return np.logical_or.reduce(masks)
-        return roi_mask_of(self.registry, before, image, roi)
+        return region_to_synthesise(self.registry, before, pixels, roi)
 
-    def edit_roi(self, before: Layout, after: Layout, mode: str = CHANGED) -> NDArray[np.bool_]:
+    def edit_roi(self, before: Layout, after: Layout, mode: str = CHANGED) -> Mask:
         """Return the region to synthesise for an edit of any image, (H, W) bool; see `draw_edit_mask`."""
         return draw_edit_mask(before, after, self.registry, mode)
 
+    def preview(self, latents: Tensor) -> Image:
+        """Return canvas images, (B, S, S) uint8, of latents (B, C, h, w), such as a step's estimate of x_0."""
+        with torch.no_grad():
+            return grey_from_pixels(decode(self.components.vae, latents))
 
-__all__ = ["FetalFlexPipeline", "Finishing", "Guidance", "Resampling", "Smoothing", "Synthesis"]
+    @torch.no_grad()
+    def _synthesise(
+        self,
+        requests: Sequence[CheckedRequest],
+        sampling: Sampling,
+        batch_size: int,
+        callback: Callback | None,
+        on_progress: OnProgress | None,
+    ) -> list[Synthesis]:
+        batch_size = whole_number(batch_size, "batch_size", 1, 4096)
+        if sampling.guidance.prompt == 1.0 and any(request.negative_prompt for request in requests):
+            raise FetalFlexError(
+                "negative_prompt has no effect while the prompt's guidance is 1; set guidance.prompt above 1, such as 3"
+            )
+        if sampling.starts_at_source and any(request.image is None for request in requests):
+            raise FetalFlexError("strength below 1 starts at the source image, but there is none; give image")
+        results: list[Synthesis] = []
+        for start in range(0, len(requests), batch_size):
+            batch = requests[start : start + batch_size]
+            parts = [request.part() for request in batch]
+            conditions = [self.canvas_sampler.conditions(part) for part in parts]
+            after_step = _reporting(callback, on_progress, start, len(batch))
+            pixels = self.canvas_sampler.sample(parts, conditions, sampling, after_step)
+            leading: Fit | None = None
+            for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
+                image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
+                like = None if request.may_differ is None else leading
+                synthesis, fit = self._finish(request, part, condition.prompt, image, sampling, like)
+                leading = leading or fit
+                results.append(synthesis)
+        return results
+
+    def _finish(
+        self,
+        request: CheckedRequest,
+        part: CheckedRequest,
+        prompt: str,
+        image: Image,
+        sampling: Sampling,
+        like: Fit | None,
+    ) -> tuple[Synthesis, Fit]:
+        """Return the synthesis of a decoded close-up, and its fit for those that follow it."""
+        record, close_up = sampling.record(), request.close_up
+        if request.before is None:
+            record.pop("edit_guidance", None)
+        record.pop("finishing")
+        fit = Fit()
+        if part.image is not None and request.image is not None:
+            finished = finish(image, part.image, part.roi_mask, sampling.finishing, request.seed, like)
+            fit, image = finished.fit, close_up.put_back(finished.image, request.image)
+            record["finishing"] = finished.record
+        if request.negative_prompt:
+            record["negative_prompt"] = request.negative_prompt
+        whole = close_up == CloseUp.whole(request.layout)
+        record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
+        synthesis = Synthesis(
+            image,
+            request.layout,
+            request.roi_mask,
+            prompt,
+            request.seed,
+            self.identity,
+            record,
+            sampling=sampling,
+            close_up=None if whole else close_up,
+        )
+        return synthesis, fit
+
+
+def _check_sampling(sampling: object) -> None:
+    if not isinstance(sampling, Sampling):
+        raise FetalFlexError(f"sampling is {shown(sampling)}; give a Sampling, such as Sampling(steps=30)")
+
+
+def _reporting(callback: Callback | None, on_progress: OnProgress | None, done: int, batch: int) -> Callback | None:
+    """Return what is called after a step of a batch: the user's callback, then what takes how many images are done."""
+    if on_progress is None:
+        return callback
+    tell = on_progress
+
+    def after_step(x: Tensor, step: Step) -> None:
+        if callback is not None:
+            callback(x, step)
+        tell(done + batch * (step.index + 1) / step.count)
+
+    return after_step

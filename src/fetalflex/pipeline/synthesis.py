@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PILImage
 
-from fetalflex.anatomy import Layout
+from fetalflex.anatomy import CloseUp, Layout
 from fetalflex.anatomy.changed import says_the_same
 from fetalflex.data import write_png
 from fetalflex.data.image_files import check_png_place
 from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.provenance import NOTICE, SyntheticMark, append_to_list, picture_text
 
 __all__ = ["NOTICE", "Synthesis", "picture_metadata", "says_already"]
@@ -28,9 +31,9 @@ def picture_metadata(what: str) -> dict[str, str]:
     return picture_text(what)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Synthesis:
-    """Hold a synthetic image and where it came from.
+    """A synthetic image and where it came from.
 
     Args:
         image: (H, W) uint8 grey, the size of the layout.
@@ -39,7 +42,9 @@ class Synthesis:
         prompt: The prompt that was used.
         seed: The seed that was used.
         model: Identity of the model: name and digest of its weights.
-        settings: Sampler, steps, guidance and the like.
+        settings: How it was sampled and finished, as plain values: what its PNG says.
+        sampling: How it was sampled, ready for the next call.
+        close_up: The part of the image that the model saw; None for the whole.
     """
 
     image: NDArray[np.uint8]
@@ -49,6 +54,23 @@ class Synthesis:
     seed: int
     model: str
     settings: dict[str, Any] = field(default_factory=dict)
+    sampling: Sampling = Sampling()
+    close_up: CloseUp | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape
+        share = self.roi_mask.mean()
+        return f"Synthesis({width} x {height} px, {share:.0%} synthetic, seed {self.seed}, {self.model}, {self.prompt!r})"
+
+    def to_pil(self) -> PILImage.Image:
+        """Return the image as a PIL image of mode L, without its metadata; `save` writes those."""
+        return PILImage.fromarray(self.image)
+
+    def _repr_png_(self) -> bytes:
+        """Return the image as notebooks show it."""
+        file = BytesIO()
+        self.to_pil().save(file, "PNG")
+        return file.getvalue()
 
     @property
     def is_black(self) -> bool:

@@ -1,0 +1,124 @@
+"""Which pixels may change: the one home of the regions to synthesise, whatever they are made from.
+
+`anatomy.region` draws the shapes; here modes, masks and images are put together, and what comes is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fetalflex.anatomy import CHANGED, Layout, Registry, draw_edit_mask, draw_roi_mask
+from fetalflex.anatomy.burned_in import with_whole_words
+from fetalflex.checks import shown
+from fetalflex.errors import FetalFlexError
+from fetalflex.pipeline.pictures import Image, Mask, MaskLike, mask_array
+
+Roi: TypeAlias = str | MaskLike
+"""A mode such as `auto`, or a mask."""
+
+
+def region_to_synthesise(
+    registry: Registry,
+    layout: Layout,
+    image: Image | None,
+    roi: Roi,
+    before: Layout | None = None,
+) -> Mask:
+    """Return the region to synthesise, (H, W) bool, of a mode or a mask; without an image it is everything.
+
+    With the layout before an edit a mode covers what was there and what is there now; `changed` needs it.
+
+    Raises:
+        FetalFlexError: If it does not fit the layout, or marks nothing.
+    """
+    shape = (layout.height, layout.width)
+    if image is None:
+        return np.ones(shape, np.bool_)
+    mask = _drawn(registry, layout, image, roi, before) if isinstance(roi, str) else mask_array(roi)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
+        came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
+        raise FetalFlexError(f"roi is {came}; give a mode or a bool mask of shape {shape}")
+    if not mask.any():
+        raise FetalFlexError("roi is empty, there is nothing to synthesise; mark a region or use roi='full'")
+    return mask
+
+
+def edit_region(registry: Registry, image: Image | None, before: Layout, after: Layout, mode: str) -> Mask:
+    """Return the region to synthesise for an edit, (H, W) bool; see `draw_edit_mask`.
+
+    The region `changed`, and those of layouts without an outline, cut through no text that is burned into the image, if
+    it is given: see `with_whole_words`. Those of an outline, and boxes as in the paper, are the same for every image.
+    """
+    mask = draw_edit_mask(before, after, registry, mode)
+    return mask if image is None else _keeping_words(registry, image, mask, [before, after], mode)
+
+
+def regions_that_may_differ(masks: Mask | Sequence[Mask], count: int, roi_mask: Mask) -> list[Mask]:
+    """Return `count` masks, (H, W) bool, without what lies outside the ROI.
+
+    Args:
+        masks: One mask, (H, W) bool, for all, or one for each.
+        count: How many are needed.
+        roi_mask: (H, W) bool.
+
+    Raises:
+        FetalFlexError: If a mask is of another kind or size, or marks nothing inside the ROI.
+    """
+    given = [masks] * count if isinstance(masks, np.ndarray) or masks is None else list(masks)
+    if len(given) != count:
+        raise FetalFlexError(f"may_differ has {len(given)} masks for {count} layouts; give one, or one per layout")
+    regions = []
+    for mask in given:
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != roi_mask.shape:
+            came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else shown(mask)
+            raise FetalFlexError(f"may_differ is {came}; give a bool mask of shape {roi_mask.shape}")
+        if not (mask & roi_mask).any():
+            raise FetalFlexError("may_differ marks nothing inside the ROI, so nothing could change; mark what changes")
+        regions.append(mask & roi_mask)
+    return regions
+
+
+def union_of_masks(masks: MaskLike | Sequence[Mask], layout: Layout) -> Mask:
+    """Return the union of one organ mask (H, W) bool, or several (N, H, W), of a layout's size.
+
+    Raises:
+        FetalFlexError: If a mask is of another kind or size, or none marks a pixel.
+    """
+    shape = (layout.height, layout.width)
+    stack: Any = np.asarray(mask_array(masks) if not isinstance(masks, (list, tuple)) else masks)
+    if stack.dtype != np.bool_ or stack.shape[-2:] != shape or stack.ndim not in (2, 3):
+        raise FetalFlexError(
+            f"mask is {stack.dtype} {stack.shape}; give a bool mask of shape {shape}, or several as (N, *{shape})"
+        )
+    union = np.logical_or.reduce(stack) if stack.ndim == 3 else stack
+    if not union.any():
+        raise FetalFlexError("mask is empty, there is nothing to refine; mark the organ")
+    return union
+
+
+def _drawn(registry: Registry, layout: Layout, image: Image, mode: str, before: Layout | None) -> Mask:
+    if before is not None:
+        return edit_region(registry, image, before, layout, mode)
+    if mode == CHANGED:
+        raise FetalFlexError(
+            "roi 'changed' is where an edit changes structures; give the layout before the edit (before), "
+            "or another roi such as 'auto'"
+        )
+    return _keeping_words(registry, image, draw_roi_mask(layout, registry, mode), [layout], mode)
+
+
+def _keeping_words(registry: Registry, image: Image, mask: Mask, layouts: Sequence[Layout], mode: str) -> Mask:
+    has_outline = any(layout.outline(registry) is not None for layout in layouts)
+    follows_structures = mode == CHANGED or (mode in ("auto", "structures") and not has_outline)
+    if not follows_structures or image.shape != mask.shape:
+        return mask
+    needed = np.zeros(mask.shape, np.bool_)
+    for layout in layouts:
+        outline = layout.outline(registry)
+        organs = layout.with_structures(one for one in layout.structures if one is not outline)
+        if organs.structures:
+            needed |= draw_roi_mask(organs, registry, "structures", 0.0)
+    return with_whole_words(mask, image, needed & mask)

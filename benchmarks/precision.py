@@ -10,6 +10,7 @@ from fetalflex.compute.precision import Precision
 from fetalflex.models.build import build_components
 from fetalflex.models.configs import get_preset
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import Synthesis
 
 STEPS = 5
@@ -23,7 +24,7 @@ def comparison(preset: str) -> Comparison:
     image = np.random.default_rng(0).integers(0, 256, (256, 256), dtype=np.uint8)
 
     def made(precision: Precision) -> Synthesis:
-        return pipeline(_LAYOUT, image=image, steps=STEPS, precision=precision)
+        return pipeline(_LAYOUT, image=image, sampling=Sampling(steps=STEPS, precision=precision))
 
     def same() -> bool:
         first, second = (made(precision).image.astype(int) for precision in ("bf16", "fp32"))

@@ -33,7 +33,7 @@ def comparison(preset: str) -> Comparison:
     @torch.inference_mode()
     def ours() -> Tensor:
         generators = sample_generators([0])
-        denoiser = ConditionedDenoiser(pipeline.components, conditions, Guidance())
+        denoiser = ConditionedDenoiser(pipeline.components, conditions, Guidance.off())
         x = sample_noise(shape, generators)
         return sample_ddim(denoiser, x, denoiser.schedule, denoiser.schedule.timesteps(STEPS), generators)
 

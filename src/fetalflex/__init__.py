@@ -6,39 +6,149 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fetalflex.anatomy import Box, Layout, Recipe, Registry
+    from fetalflex.anatomy import (
+        Add,
+        Box,
+        CloseUp,
+        GestationalAge,
+        Layout,
+        Mirror,
+        Move,
+        PlacedStructure,
+        Recipe,
+        Registry,
+        Remove,
+        Resize,
+        Rotate,
+        Scale,
+        biometry_recipe,
+        default_registry,
+        draw_change_mask,
+        draw_layout_map,
+        draw_organ_mask,
+        draw_overlay,
+        draw_roi_mask,
+        measure,
+        measure_all,
+        set_biometry,
+    )
+    from fetalflex.anatomy.anomalies import AnomalyLibrary, Variant, default_library
+    from fetalflex.counterfactuals import CounterfactualPair, save_pair, synthesise_pairs
+    from fetalflex.data import DatasetFolder, open_dataset, read_image
+    from fetalflex.detection import Detector
     from fetalflex.diffusion.guidance import Guidance
+    from fetalflex.diffusion.resampling import Resampling
+    from fetalflex.diffusion.smoothing import Smoothing
     from fetalflex.errors import FetalFlexError
+    from fetalflex.finishing import Finishing
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.requests import Request
+    from fetalflex.pipeline.sampling import Sampling
     from fetalflex.pipeline.synthesis import Synthesis
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Box": "fetalflex.anatomy",
-    "FetalFlexError": "fetalflex.errors",
-    "FetalFlexPipeline": "fetalflex.pipeline.pipeline",
-    "Guidance": "fetalflex.diffusion.guidance",
-    "Layout": "fetalflex.anatomy",
-    "Recipe": "fetalflex.anatomy",
-    "Registry": "fetalflex.anatomy",
-    "Synthesis": "fetalflex.pipeline.synthesis",
+    "Add": "anatomy",
+    "AnomalyLibrary": "anatomy.anomalies",
+    "Box": "anatomy",
+    "CloseUp": "anatomy",
+    "CounterfactualPair": "counterfactuals",
+    "DatasetFolder": "data",
+    "Detector": "detection",
+    "FetalFlexError": "errors",
+    "FetalFlexPipeline": "pipeline.pipeline",
+    "Finishing": "finishing",
+    "GestationalAge": "anatomy",
+    "Guidance": "diffusion.guidance",
+    "Layout": "anatomy",
+    "Mirror": "anatomy",
+    "Move": "anatomy",
+    "PlacedStructure": "anatomy",
+    "Recipe": "anatomy",
+    "Registry": "anatomy",
+    "Remove": "anatomy",
+    "Request": "pipeline.requests",
+    "Resampling": "diffusion.resampling",
+    "Resize": "anatomy",
+    "Rotate": "anatomy",
+    "Sampling": "pipeline.sampling",
+    "Scale": "anatomy",
+    "Smoothing": "diffusion.smoothing",
+    "Synthesis": "pipeline.synthesis",
+    "Variant": "anatomy.anomalies",
+    "biometry_recipe": "anatomy",
+    "default_library": "anatomy.anomalies",
+    "default_registry": "anatomy",
+    "draw_change_mask": "anatomy",
+    "draw_layout_map": "anatomy",
+    "draw_organ_mask": "anatomy",
+    "draw_overlay": "anatomy",
+    "draw_roi_mask": "anatomy",
+    "measure": "anatomy",
+    "measure_all": "anatomy",
+    "open_dataset": "data",
+    "read_image": "data",
+    "save_pair": "counterfactuals",
+    "set_biometry": "anatomy",
+    "synthesise_pairs": "counterfactuals",
 }
 
 __all__ = [
+    "Add",
+    "AnomalyLibrary",
     "Box",
+    "CloseUp",
+    "CounterfactualPair",
+    "DatasetFolder",
+    "Detector",
     "FetalFlexError",
     "FetalFlexPipeline",
+    "Finishing",
+    "GestationalAge",
     "Guidance",
     "Layout",
+    "Mirror",
+    "Move",
+    "PlacedStructure",
     "Recipe",
     "Registry",
+    "Remove",
+    "Request",
+    "Resampling",
+    "Resize",
+    "Rotate",
+    "Sampling",
+    "Scale",
+    "Smoothing",
     "Synthesis",
+    "Variant",
     "__version__",
+    "biometry_recipe",
+    "default_library",
+    "default_registry",
+    "draw_change_mask",
+    "draw_layout_map",
+    "draw_organ_mask",
+    "draw_overlay",
+    "draw_roi_mask",
+    "measure",
+    "measure_all",
+    "open_dataset",
+    "read_image",
+    "save_pair",
+    "set_biometry",
+    "synthesise_pairs",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(f"fetalflex.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,6 +13,8 @@ import yaml
 from fetalflex.anatomy import default_registry
 from fetalflex.data import DatasetFolder
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.training.config import load_run_config
 from fetalflex.training.run import train
 from phantoms import write_phantoms
@@ -77,7 +79,9 @@ def test_the_trained_model_makes_images_that_keep_their_background(folder: Path)
     dataset = DatasetFolder(folder / "data").subset(split="val")
     records = list(dataset)[:4]
     images = [dataset.image(record) for record in records]
-    made = pipeline([record.layout for record in records], image=images, steps=10)
+    parts = zip(records, images, strict=True)
+    requests = [Request(record.layout, image, seed=seed) for seed, (record, image) in enumerate(parts)]
+    made = pipeline.batch(requests, Sampling(steps=10))
     for image, synthesis in zip(images, made, strict=True):
         inside = synthesis.roi_mask
         assert np.array_equal(synthesis.image[~inside], image[~inside])

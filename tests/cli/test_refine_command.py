@@ -97,10 +97,3 @@ def test_bad_input_is_one_clear_line(refine: RunCommand, arguments: tuple[object
     told = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]  # on words never learnt
     assert len(told) == 1
     assert not Path("new.png").exists()
-
-
-def test_the_default_guidance_is_that_of_the_pipeline() -> None:
-    from fetalflex.cli.sampling_options import DEFAULTS_OF_EDITS
-    from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE
-
-    assert DEFAULTS_OF_EDITS.settings()["guidance"] == DEFAULT_GUIDANCE

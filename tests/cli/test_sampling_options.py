@@ -1,42 +1,48 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
+import subprocess
+import sys
 from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from fetalflex.cli.sampling_options import DEFAULTS, DEFAULTS_OF_EDITS, SamplingOptions, with_sampling_options
-from fetalflex.diffusion.anisotropic import Smoothing
-from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE
+from fetalflex.cli.sampling_options import WITHOUT_EDITS, with_sampling_options
+from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.resampling import Resampling
+from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.errors import FetalFlexError
+from fetalflex.finishing import Finishing
+from fetalflex.pipeline.sampling import Sampling
 
-_OWN = replace(DEFAULTS, steps=7, guidance_edit=0.0)
-got: list[SamplingOptions] = []
+_OWN = Sampling(steps=7, strength=0.6, guidance=Guidance(layout=3))
+got: list[Sampling] = []
 
 
-@with_sampling_options
+@with_sampling_options("guidance_edit", "strength")
 def command(
     image: Annotated[str, typer.Argument()],
-    sampling: SamplingOptions = _OWN,
+    sampling: Sampling = _OWN,
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
     """Keep what was typed."""
     got.append(sampling)
 
 
-@with_sampling_options
-def without_edits(sampling: SamplingOptions = DEFAULTS) -> None:
+@with_sampling_options()
+def without_edits(sampling: Sampling = WITHOUT_EDITS) -> None:
     """Keep what was typed."""
     got.append(sampling)
 
 
-def run(function: object, *arguments: str) -> SamplingOptions:
+def run(function: object, *arguments: str) -> Sampling:
     app = typer.Typer()
     app.command()(function)  # type: ignore[type-var]
     result = CliRunner().invoke(app, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
     assert result.exit_code == 0, result.output
     return got.pop()
 
@@ -51,40 +57,62 @@ def test_the_options_stand_where_the_parameter_did() -> None:
 def test_what_is_not_typed_is_the_commands_own_default() -> None:
     assert run(command, "a.png") == _OWN
     typed = run(command, "a.png", "--steps", "9", "--ssa", "--resample", "5x3", "--guidance-edit", "2")
-    assert typed == replace(_OWN, steps=9, ssa=True, resample="5x3", guidance_edit=2.0)
+    assert typed == _OWN.replace(
+        steps=9, smoothing=Smoothing(), resampling=Resampling(5, 3), guidance=Guidance(layout=3, edit=2.0)
+    )
 
 
-def test_the_edits_weight_is_offered_where_something_is_edited() -> None:
-    assert "guidance_edit" in inspect.signature(command).parameters
-    assert "guidance_edit" not in inspect.signature(without_edits).parameters
-    assert run(without_edits) == DEFAULTS
-    assert DEFAULTS.settings()["guidance"] == DEFAULT_GUIDANCE.without_edit()
-
-
-def test_settings_are_those_of_the_pipeline() -> None:
-    settings = replace(DEFAULTS_OF_EDITS, ssa=True, ssa_weight=0.5, resample="4 x 2", whole_image=True).settings()
-    assert settings["smoothing"].weight == 0.5
-    assert (settings["resampling"].jump_length, settings["resampling"].repeats) == (4, 2)
-    assert settings["close_up"] is False
-    assert settings["guidance"] == DEFAULT_GUIDANCE
-
-
-def test_ssa_in_the_papers_form_smooths_the_latent_as_strongly_at_every_step() -> None:
-    assert replace(DEFAULTS, ssa_paper=True).settings()["smoothing"] == Smoothing(smoothed="latent", decay=0, weight=1)
-    assert replace(DEFAULTS, ssa=True).settings()["smoothing"] == Smoothing()
-    weak = replace(DEFAULTS, ssa=True, ssa_paper=True, ssa_weight=0.3).settings()["smoothing"]
-    assert (weak.smoothed, weak.weight) == ("latent", 0.3)
+def test_options_of_single_tasks_are_offered_where_they_matter() -> None:
+    assert {"guidance_edit", "strength"} <= inspect.signature(command).parameters.keys()
+    assert not {"guidance_edit", "strength"} & inspect.signature(without_edits).parameters.keys()
+    assert run(without_edits) == WITHOUT_EDITS
+    assert WITHOUT_EDITS.guidance == Guidance().without_edit()
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("arguments", "expected"),
     [
-        ({"resample": "5"}, "--resample is '5'; give two whole numbers"),
-        ({"sampler": "euler"}, "euler"),
-        ({"sampler": "unipc", "eta": 0.5}, "eta"),
-        ({"precision": "fp8"}, "fp8"),
+        (["--sampler", "unipc"], Sampling(sampler="unipc")),
+        (["--eta", "0.5", "--precision", "bf16"], Sampling(eta=0.5, precision="bf16")),
+        (["--guidance-prompt", "3"], Sampling(guidance=Guidance(prompt=3.0))),
+        (["--ssa-paper"], Sampling(smoothing=Smoothing(smoothed="latent", decay=0, weight=1))),
+        (
+            ["--ssa", "--ssa-paper", "--ssa-weight", "0.3"],
+            Sampling(smoothing=Smoothing(smoothed="latent", decay=0, weight=0.3)),
+        ),
+        (["--ssa", "--ssa-weight", "0.5"], Sampling(smoothing=Smoothing(weight=0.5))),
+        (["--resample", "4 x 2"], Sampling(resampling=Resampling(4, 2))),
+        (["--no-finish"], Sampling(finishing=Finishing.off())),
+        (["--no-finish", "--feather", "5"], Sampling(finishing=Finishing(False, False, False, 5))),
+        (["--no-tone", "--feather", "0"], Sampling(finishing=Finishing(tone=False, feather=0))),
+        (["--whole-image"], Sampling(close_up=False)),
+        (["--strength", "0.5"], Sampling(strength=0.5)),
     ],
 )
-def test_what_does_not_fit_is_refused_before_a_model_is_loaded(changes: dict, message: str) -> None:
+def test_what_is_typed_is_the_sampling(arguments: list[str], expected: Sampling) -> None:
+    @with_sampling_options("guidance_edit", "strength")
+    def edit(sampling: Sampling = Sampling()) -> None:
+        """Keep what was typed."""
+        got.append(sampling)
+
+    assert run(edit, *arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resample", "5"], "--resample is '5'; give two whole numbers"),
+        (["--sampler", "euler"], "sampler is 'euler'; choose one of ddim, dpm\\+\\+, unipc"),
+        (["--sampler", "unipc", "--eta", "0.5"], "eta is 0.5, but the sampler unipc is deterministic"),
+        (["--precision", "fp8"], "precision must be one of fp32, bf16, got 'fp8'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_the_command_runs(arguments: list[str], message: str) -> None:
     with pytest.raises(FetalFlexError, match=message):
-        replace(DEFAULTS, **changes).settings()
+        run(without_edits, *arguments)
+
+
+def test_the_options_cost_no_torch_and_no_numpy() -> None:
+    code = "import sys, fetalflex.cli.sampling_options; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"torch", "numpy", "scipy", "pydantic", "PIL.Image", "yaml"} & set(loaded)

@@ -5,7 +5,8 @@ import pytest
 
 from fetalflex.anatomy.anomalies import Variant, default_library
 from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
-from fetalflex.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import Sampling
 from small_layouts import ABDOMEN
 
 
@@ -21,4 +22,4 @@ def variant() -> Variant:
 
 @pytest.fixture(scope="session")
 def pair(pipeline: FetalFlexPipeline, image: np.ndarray, variant: Variant) -> CounterfactualPair:
-    return synthesise_pairs(pipeline, image, [variant], seed=7, steps=2)[0]
+    return synthesise_pairs(pipeline, image, [variant], seed=7, sampling=Sampling(steps=2))[0]

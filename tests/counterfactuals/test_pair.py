@@ -10,6 +10,7 @@ from fetalflex.anatomy.anomalies import Variant, default_library
 from fetalflex.counterfactuals import CounterfactualPair, synthesise_pairs
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import Sampling
 
 
 def test_a_pair_differs_only_round_what_the_anomaly_changes(
@@ -31,7 +32,7 @@ def test_the_abnormal_prompt_has_the_anomalys_words_unless_they_are_left_out(
     assert pair.normal.prompt == "fetal ultrasound, abdominal transverse plane, with abdomen, spine, stomach"
     assert pair.abnormal.prompt == variant.prompt(pipeline.registry)
     assert "dilated stomach" in pair.abnormal.prompt
-    [plain] = synthesise_pairs(pipeline, image, [variant], prompt_words=False, seed=7, steps=1)
+    [plain] = synthesise_pairs(pipeline, image, [variant], prompt_words=False, seed=7, sampling=Sampling(steps=1))
     assert plain.abnormal.prompt == plain.normal.prompt
 
 
@@ -70,10 +71,10 @@ def test_measures_would_see_a_pixel_that_changed_outside(pair: CounterfactualPai
 def test_without_a_margin_the_pair_may_differ_in_the_whole_roi(
     pipeline: FetalFlexPipeline, variant: Variant, image: np.ndarray
 ) -> None:
-    [pair] = synthesise_pairs(pipeline, image, [variant], margin=None, steps=1)
+    [pair] = synthesise_pairs(pipeline, image, [variant], margin=None, sampling=Sampling(steps=1))
     assert np.array_equal(pair.may_differ, pair.normal.roi_mask)
     assert pair.margin is None
-    [whole] = synthesise_pairs(pipeline, image, [variant], margin=None, steps=1, roi="full")
+    [whole] = synthesise_pairs(pipeline, image, [variant], margin=None, roi="full", sampling=Sampling(steps=1))
     assert whole.may_differ.all()
     assert whole.close_up == CloseUp.whole(variant.before)
     assert whole.measures()["outside"]["mean_absolute_difference"] == 0.0
@@ -83,7 +84,7 @@ def test_pairs_of_several_grades_share_their_normal_synthesis(
     pipeline: FetalFlexPipeline, variant: Variant, image: np.ndarray
 ) -> None:
     mild = default_library().anomaly("dilated_stomach").sample(variant.before, "mild", seed=3)
-    pairs = synthesise_pairs(pipeline, image, [mild, variant], seed=7, steps=1)
+    pairs = synthesise_pairs(pipeline, image, [mild, variant], seed=7, sampling=Sampling(steps=1))
     assert pairs[0].normal is pairs[1].normal
     assert [pair.variant for pair in pairs] == [mild, variant]
     assert pairs[0].close_up == pairs[1].close_up

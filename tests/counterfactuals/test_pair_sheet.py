@@ -13,6 +13,7 @@ from fetalflex.counterfactuals.difference import BRIGHTER, DARKER
 from fetalflex.counterfactuals.sheet import draw_pair_sheet, write_pair_sheet
 from fetalflex.data import read_image, read_png_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import Sampling
 from small_layouts import ABDOMEN
 
 
@@ -21,7 +22,7 @@ def pairs(pipeline: FetalFlexPipeline) -> list[CounterfactualPair]:
     image = np.random.default_rng(0).integers(0, 255, (80, 120), dtype=np.uint8)
     anomaly = default_library().anomaly("dilated_stomach")
     variants = [anomaly.sample(ABDOMEN, grade, 1) for grade in ("mild", "severe")]
-    return synthesise_pairs(pipeline, image, variants, steps=1)
+    return synthesise_pairs(pipeline, image, variants, sampling=Sampling(steps=1))
 
 
 def test_a_column_for_source_and_normal_and_one_for_each_grade(pairs: list[CounterfactualPair]) -> None:

@@ -31,22 +31,22 @@ def test_guidance_follows_its_formula(prompt: float, layout: float, edit: float)
 
 
 def test_without_guidance_one_prediction_is_enough_and_left_bit_for_bit() -> None:
-    assert Guidance().terms() == {Term(True, "given"): 1.0}
-    assert torch.equal(combined(Guidance()), prediction(True, "given"))
+    assert Guidance.off().terms() == {Term(True, "given"): 1.0}
+    assert torch.equal(combined(Guidance.off()), prediction(True, "given"))
 
 
 def test_without_an_edit_the_rest_is_left_as_it_is() -> None:
-    assert Guidance(2, 3, 4).without_edit() == Guidance(2, 3)
+    assert Guidance(2, 3, 4).without_edit() == Guidance(2, 3, 0)
 
 
 @pytest.mark.parametrize(
     ("weights", "terms"),
     [
-        ((1, 3), [(True, "null"), (True, "given")]),
-        ((3, 3), [(False, "null"), (True, "given")]),
-        ((3, 1), [(False, "null"), (True, "null"), (True, "given")]),
-        ((1, 0), [(True, "null")]),
-        ((0, 0), [(False, "null")]),
+        ((1, 3, 0), [(True, "null"), (True, "given")]),
+        ((3, 3, 0), [(False, "null"), (True, "given")]),
+        ((3, 1, 0), [(False, "null"), (True, "null"), (True, "given")]),
+        ((1, 0, 0), [(True, "null")]),
+        ((0, 0, 0), [(False, "null")]),
         ((1, 1, 2), [(True, "given"), (True, "before")]),
         ((1, 0, 2), [(True, "null"), (True, "given"), (True, "before")]),
     ],
@@ -69,4 +69,4 @@ def test_weights_out_of_range_are_refused(name: str, off: int, value: float) -> 
 
 def test_there_must_be_one_prediction_per_term() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Guidance(2, 3).combine([prediction(True, "given")])
+        Guidance(2, 3, 0).combine([prediction(True, "given")])

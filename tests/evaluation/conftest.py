@@ -10,7 +10,7 @@ from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.metrics.extractors import Lite0Features
 from fetalflex.evaluation.results import Results
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def results(pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path_facto
 
     Networks that papers report by are not there, whatever this machine has.
     """
-    settings = EvaluationSettings("val", limit=6, sampling=SamplingSettings(steps=2), seed=5, batch_size=2)
+    settings = EvaluationSettings("val", limit=6, sampling=Sampling(steps=2), seed=5, batch_size=2)
     root = tmp_path_factory.mktemp("evaluation")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.hub, "get_dir", lambda: str(root / "no weights"))

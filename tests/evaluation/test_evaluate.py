@@ -21,9 +21,9 @@ from fetalflex.evaluation.report.comparison import read_report
 from fetalflex.evaluation.report.writing import write_report
 from fetalflex.evaluation.results import AUDITS, Results
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
-SETTINGS = EvaluationSettings("val", limit=2, sampling=SamplingSettings(steps=1), with_edits=False)
+SETTINGS = EvaluationSettings("val", limit=2, sampling=Sampling(steps=1), with_edits=False)
 
 
 def test_everything_is_measured(results: Results) -> None:
@@ -157,7 +157,7 @@ def test_the_layout_is_hidden_if_no_image_depends_on_it(
     with_edits: bool,
     expected: str,
 ) -> None:
-    sampling = SamplingSettings(steps=1, guidance=Guidance(layout=layout, edit=edit))
+    sampling = Sampling(steps=1, guidance=Guidance(layout=layout, edit=edit))
     settings = EvaluationSettings("val", limit=1, sampling=sampling, with_edits=with_edits, with_audit=False)
     assert evaluate(pipeline, [phantoms], tmp_path, settings).facts["layout"] == expected
 

@@ -36,14 +36,14 @@ from fetalflex.evaluation.names.real import region_of
 from fetalflex.evaluation.samples import Sample, select_samples
 from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import Synthesis
 
 REGISTRY = default_registry()
 PLANE = "abdominal_transverse"
 GREY = {"abdomen": 100, "stomach": 20, "spine": 180, "umbilical_vein": 30}
 PAIR = NamePair(PLANE, "spine", "stomach")
-SAMPLING = SamplingSettings(steps=2)
+SAMPLING = Sampling(steps=2)
 
 
 def drawn(layout: Layout, seed: int = 0) -> NDArray[np.uint8]:

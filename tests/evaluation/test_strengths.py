@@ -19,12 +19,12 @@ from fetalflex.evaluation.strengths import (
     synthesise_strengths,
 )
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import Synthesis
 from phantoms import draw_phantom
 
 REGISTRY = default_registry()
-SAMPLING = SamplingSettings(steps=2)
+SAMPLING = Sampling(steps=2)
 
 
 @pytest.fixture(scope="module")

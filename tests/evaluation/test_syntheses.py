@@ -10,9 +10,9 @@ from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.syntheses import plan_tasks, synthesise_missing
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
-SAMPLING = SamplingSettings(steps=2)
+SAMPLING = Sampling(steps=2)
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def test_each_image_is_what_the_pipeline_makes_of_the_layout(
         before, source, seed = task.sample.layout, task.sample.image(), 7 + task.sample.position
         roi = pipeline.edit_roi(before, task.layout, mode)
         if task.layout == before:
-            alone = pipeline(task.layout, image=source, roi=roi, seed=seed, steps=2)
+            alone = pipeline(task.layout, image=source, roi=roi, seed=seed, sampling=Sampling(steps=2))
         else:
-            alone = pipeline.edit(source, before, task.layout, mode, seed=seed, steps=2)
+            alone = pipeline.edit(source, before, task.layout, mode, seed=seed, sampling=Sampling(steps=2))
         written = kept.image(task.name, source.shape)
         assert np.abs(alone.image.astype(int) - written).max() <= 1
         np.testing.assert_array_equal(written[~roi], source[~roi])

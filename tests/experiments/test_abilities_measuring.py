@@ -12,7 +12,7 @@ from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.experiments.abilities import measure_abilities, plan_cases
 from fetalflex.experiments.abilities_sheet import abilities_page, draw_case_sheet
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_what_a_model_can_draw_is_measured(
     pipeline: FetalFlexPipeline, selection: Selection, library: AnomalyLibrary, tmp_path: Path
 ) -> None:
     kept = KeptSyntheses(tmp_path / "out", {})
-    sampling = SamplingSettings(steps=1)
+    sampling = Sampling(steps=1)
     arguments = (pipeline, selection, library, kept, sampling, {"split": "val"}, 1, 4)
     found = measure_abilities(*arguments)
     assert found.model == pipeline.identity

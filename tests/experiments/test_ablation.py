@@ -15,7 +15,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings
 from fetalflex.experiments.ablation import TABLE, VALUES, VARIANTS, run_ablation
 from fetalflex.models.components import Components
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.training.config import RunConfig
 
 
@@ -38,7 +38,7 @@ def control_run(data: Path, model: Path, **changes: Any) -> RunConfig:
 
 
 def ablation(config: RunConfig, data: Path, out: Path) -> dict[str, Any]:
-    sampling = SamplingSettings(steps=1, guidance=Guidance(layout=1.0))
+    sampling = Sampling(steps=1, guidance=Guidance(layout=1.0, edit=0.0))
     settings = EvaluationSettings("val", limit=2, sampling=sampling)
     console = Console(quiet=True)
     values = run_ablation(config, [DatasetFolder(data)], default_registry(), out, settings, console, show=progress_bar)

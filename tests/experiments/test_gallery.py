@@ -13,6 +13,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.gallery import NOTICE, gallery_files, image_count, make_gallery, plan_gallery
 from fetalflex.files import MARKER
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.provenance import SYNTHETIC_LIST
 
 ABDOMEN = Layout(
@@ -114,7 +115,9 @@ def test_every_image_is_what_the_saved_recipe_gives(
         for variant in scene.variants[1:]:
             before = scene.record.layout
             recipe = Recipe.load(tmp_path / "out" / "images" / f"{variant.name}.recipe.json")
-            again = pipeline.edit(scene.image, before, recipe.apply(before, pipeline.registry), seed=5, steps=2)
+            again = pipeline.edit(
+                scene.image, before, recipe.apply(before, pipeline.registry), seed=5, sampling=Sampling(steps=2)
+            )
             written = read_image(tmp_path / "out" / "images" / f"{variant.name}.png")
             assert np.abs(again.image.astype(int) - written).max() <= 1
             kept = ~pipeline.edit_roi(before, variant.layout)

@@ -14,6 +14,8 @@ from fetalflex.anatomy import Layout, Move, Recipe, default_registry
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import Synthesis
 from phantoms import draw_phantom, random_layout
 
@@ -28,13 +30,13 @@ def moved() -> Layout:
 
 
 TASKS: dict[str, Callable[[FetalFlexPipeline], Any]] = {
-    "whole": lambda pipeline: pipeline(BEFORE, steps=STEPS),
-    "region": lambda pipeline: pipeline(BEFORE, image=IMAGE, steps=STEPS),
-    "batch": lambda pipeline: pipeline([BEFORE, BEFORE], image=[None, IMAGE], steps=STEPS),
-    "refine": lambda pipeline: pipeline.refine(IMAGE, BEFORE, np.ones((64, 64), bool), steps=4),
-    "edit": lambda pipeline: pipeline.edit(IMAGE, BEFORE, moved(), steps=STEPS),
+    "whole": lambda pipeline: pipeline(BEFORE, sampling=Sampling(steps=STEPS)),
+    "region": lambda pipeline: pipeline(BEFORE, image=IMAGE, sampling=Sampling(steps=STEPS)),
+    "batch": lambda pipeline: pipeline.batch([Request(BEFORE), Request(BEFORE, IMAGE)], Sampling(steps=STEPS)),
+    "refine": lambda pipeline: pipeline.refine(IMAGE, BEFORE, np.ones((64, 64), bool), sampling=Sampling(steps=4)),
+    "edit": lambda pipeline: pipeline.edit(IMAGE, BEFORE, moved(), sampling=Sampling(steps=STEPS)),
     "counterfactual": lambda pipeline: pipeline.counterfactual(
-        IMAGE, BEFORE, [moved()], [np.ones((64, 64), bool)], steps=STEPS
+        IMAGE, BEFORE, [moved()], [np.ones((64, 64), bool)], sampling=Sampling(steps=STEPS)
     ),
 }
 

@@ -70,7 +70,7 @@ def plain(
 def test_embedding_the_condition_once_changes_nothing(
     model: Components, conditions: LatentConditions, timestep: int
 ) -> None:
-    found = ConditionedDenoiser(model, conditions, Guidance())(X, timestep)
+    found = ConditionedDenoiser(model, conditions, Guidance.off())(X, timestep)
     torch.testing.assert_close(found, plain(model, conditions, timestep), rtol=1e-6, atol=1e-6)
 
 
@@ -102,7 +102,7 @@ def test_an_edit_pulls_away_from_the_layout_before_it(model: Components, edited:
     found = ConditionedDenoiser(model, edited, Guidance(1, 2.5, 3))(X, 300)
     expected = text + 2.5 * (both - text) + 3 * (both - before)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    unguided = ConditionedDenoiser(model, edited, Guidance(1, 2.5))(X, 300)
+    unguided = ConditionedDenoiser(model, edited, Guidance(1, 2.5, 0))(X, 300)
     torch.testing.assert_close(found[0], unguided[0], rtol=1e-4, atol=1e-4)
     assert (found[1:] - unguided[1:]).abs().amax(dim=(1, 2, 3)).min() > 0.01
 
@@ -111,7 +111,7 @@ def test_an_edit_pulls_away_from_the_layout_before_it(model: Components, edited:
 def test_without_an_edit_its_guidance_costs_nothing(random_model: Components, conditions: LatentConditions) -> None:
     denoiser = ConditionedDenoiser(random_model, conditions, Guidance(1, 1, 3))
     assert len(denoiser.terms) == 1
-    assert torch.equal(denoiser(X, 300), ConditionedDenoiser(random_model, conditions, Guidance())(X, 300))
+    assert torch.equal(denoiser(X, 300), ConditionedDenoiser(random_model, conditions, Guidance.off())(X, 300))
 
 
 def test_a_part_of_edited_conditions_keeps_its_earlier_layouts(edited: LatentConditions) -> None:
@@ -140,7 +140,7 @@ def test_each_step_runs_the_networks_once_on_the_terms_that_count(
 def test_the_model_itself_is_left_as_it_was(random_model: Components, conditions: LatentConditions) -> None:
     before = plain(random_model, conditions, 500)
     modules = {name: id(module) for name, module in random_model.controlnet.named_modules()}
-    ConditionedDenoiser(random_model, conditions, Guidance())(X, 500)
+    ConditionedDenoiser(random_model, conditions, Guidance.off())(X, 500)
     assert {name: id(module) for name, module in random_model.controlnet.named_modules()} == modules
     assert torch.equal(plain(random_model, conditions, 500), before)
 
@@ -149,14 +149,14 @@ def test_the_model_itself_is_left_as_it_was(random_model: Components, conditions
 @torch.no_grad()
 def test_every_condition_matters(random_model: Components, conditions: LatentConditions, field: str) -> None:
     changed = replace(conditions, **{field: getattr(conditions, field).flip(-1) * 0.5})
-    first, second = (ConditionedDenoiser(random_model, c, Guidance())(X, 500) for c in (conditions, changed))
+    first, second = (ConditionedDenoiser(random_model, c, Guidance.off())(X, 500) for c in (conditions, changed))
     assert not torch.allclose(first, second, atol=1e-5)
 
 
 @torch.no_grad()
 def test_null_values_do_not_matter_without_guidance(random_model: Components, conditions: LatentConditions) -> None:
     changed = replace(conditions, null_text=conditions.null_text * 2, null_layout=conditions.null_layout * 2)
-    first, second = (ConditionedDenoiser(random_model, c, Guidance())(X, 500) for c in (conditions, changed))
+    first, second = (ConditionedDenoiser(random_model, c, Guidance.off())(X, 500) for c in (conditions, changed))
     assert torch.equal(first, second)
 
 
@@ -226,7 +226,7 @@ def test_copies_of_a_model_give_copies_of_its_denoiser(random_model: Components,
     other = copy.deepcopy(random_model)
     with torch.no_grad():
         other.controlnet.controlnet_mid_block.weight.add_(0.5)
-    first, second = (ConditionedDenoiser(m, conditions, Guidance())(X, 500) for m in (random_model, other))
+    first, second = (ConditionedDenoiser(m, conditions, Guidance.off())(X, 500) for m in (random_model, other))
     assert not torch.allclose(first, second)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
-from fetalflex.anatomy.layout import MAX_IMAGE_SIDE
 from fetalflex.checks import describe_error, did_you_mean, shown
-from fetalflex.compute.precision import Precision
-from fetalflex.diffusion.anisotropic import Smoothing
-from fetalflex.diffusion.guidance import DEFAULT_GUIDANCE, Guidance
 from fetalflex.errors import FetalFlexError
-from fetalflex.finishing import Finishing
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
+from fetalflex.pipeline.sampling_options import SAMPLING_OPTIONS, SamplingOption, sampling_from
 
 MOST_IMAGES = 10_000_000
+
+_NOT_IN_PLANS = {"ssa_paper", "resample", "strength"}
 
 
 class _Strict(BaseModel):
@@ -36,75 +34,42 @@ class _Strict(BaseModel):
         return values
 
 
-class Sampling(_Strict):
-    """Say how images are sampled; the fields are those of `fetalflex generate`.
-
-    Args:
-        sampler: `ddim`, `dpm++` or `unipc`.
-        steps: Denoising steps.
-        eta: 0 is deterministic DDIM, 1 ancestral sampling.
-        guidance_prompt: How strongly the prompt pulls; 1 is off.
-        guidance_layout: How strongly the layout pulls; 1 is off.
-        guidance_edit: How strongly what differs from the source's layout pulls; 0 is off.
-        ssa: Smooth structures by anisotropic diffusion inside the sampling loop.
-        ssa_weight: With `ssa`, how strongly at high noise.
-        finish: Fit the region into its image; without, it is pasted as it is.
-        membrane: Continue the difference of grey at the rim into the region.
-        tone: Fit the brightness of a large region to the tissue round it.
-        texture: Add the fine grain that the model cannot draw, taken from the image itself.
-        feather: Width in pixels, inside the region, over which synthesis and source are blended; None for a width that
-            suits the region.
-        close_up: Let the model see the image round anatomy and region alone, enlarged.
-        precision: `bf16` is faster where the hardware knows it.
-    """
-
-    sampler: Literal["ddim", "dpm++", "unipc"] = "ddim"
-    steps: int = Field(20, ge=1, le=1000)
-    eta: float = Field(0.0, ge=0, le=1)
-    guidance_prompt: float = Field(DEFAULT_GUIDANCE.prompt, ge=0, le=30)
-    guidance_layout: float = Field(DEFAULT_GUIDANCE.layout, ge=0, le=30)
-    guidance_edit: float = Field(DEFAULT_GUIDANCE.edit, ge=0, le=30)
-    ssa: bool = False
-    ssa_weight: float = Field(1.0, ge=0, le=1)
-    finish: bool = True
-    membrane: bool = True
-    tone: bool = True
-    texture: bool = True
-    feather: int | None = Field(None, ge=0, le=MAX_IMAGE_SIDE)
-    close_up: bool = True
-    precision: Precision = "fp32"
+class PlanSampling(_Strict):
+    """How images are sampled, under the flat names of `fetalflex generate`: see `SAMPLING_OPTIONS` for the fields."""
 
     @model_validator(mode="after")
-    def _check(self) -> Sampling:
+    def _check(self) -> PlanSampling:
         self.settings()  # refuses what does not go together
         return self
 
-    def settings(self) -> SamplingSettings:
-        """Return the settings as the pipeline takes them."""
-        return SamplingSettings(
-            self.sampler,
-            self.steps,
-            self.eta,
-            Guidance(self.guidance_prompt, self.guidance_layout, self.guidance_edit),
-            Smoothing(weight=self.ssa_weight) if self.ssa else None,
-            finishing=Finishing.chosen(
-                self.finish, membrane=self.membrane, tone=self.tone, texture=self.texture, feather=self.feather
-            ),
-            close_up=self.close_up,
-            precision=self.precision,
-        )
+    def settings(self) -> Sampling:
+        """Return how images are sampled, as the pipeline takes it."""
+        return sampling_from(self.model_dump())
+
+
+def _field(option: SamplingOption) -> Any:
+    kind = option.kind | None if option.optional else option.kind
+    return (kind, Field(option.default, ge=option.low, le=option.high, description=option.text))
+
+
+if not TYPE_CHECKING:
+    PlanSampling = create_model(
+        "PlanSampling",
+        __base__=PlanSampling,
+        **{name: _field(option) for name, option in SAMPLING_OPTIONS.items() if name not in _NOT_IN_PLANS},
+    )
 
 
 class Refinement(_Strict):
     """Say how organs are worked out once more (OSM).
 
     Args:
-        strength: Share of the sampling steps that is gone: little keeps the draft, 1 forgets it.
+        strength: Fraction of the denoising schedule to run: small values keep the draft, 1 starts from noise.
         margin: Space round every organ, as a fraction of the longer image side.
         organs: Structures, by name or synonym; those that the anomaly names if empty.
     """
 
-    strength: float = Field(0.6, gt=0, le=1)
+    strength: float = Field(REFINEMENT_STRENGTH, gt=0, le=1)
     margin: float = Field(0.02, ge=0, le=0.5)
     organs: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
@@ -178,7 +143,7 @@ class Entry(_Strict):
     split: Literal["train", "val", "test"] = "train"
     variation: Variation | None = None
     roi: Literal["changed", "auto", "box", "structures", "full"] = "changed"
-    sampling: Sampling = Sampling()
+    sampling: PlanSampling = PlanSampling()
     refine: Refinement | None = None
 
     @field_validator("severity", mode="before")
@@ -218,7 +183,7 @@ class Plan(_Strict):
     entries: Annotated[tuple[Entry, ...], Field(strict=False)]
     seed: int = Field(0, ge=0, le=2**53)
     shard_size: int = Field(32, ge=1, le=1000)
-    sampling: Sampling = Sampling()
+    sampling: PlanSampling = PlanSampling()
     checks: Checks = Checks()
 
     @model_validator(mode="after")
@@ -234,14 +199,14 @@ class Plan(_Strict):
         """Number of images."""
         return sum(entry.count for entry in self.entries)
 
-    def sampling_of(self, entry: Entry) -> Sampling:
+    def sampling_of(self, entry: Entry) -> PlanSampling:
         """Return how images of an entry are sampled.
 
         Raises:
             FetalFlexError: If what the entry changes does not go together with the rest.
         """
         changes = entry.sampling.model_dump(exclude_unset=True)
-        return Sampling.model_validate(self.sampling.model_dump() | changes)
+        return PlanSampling.model_validate(self.sampling.model_dump() | changes)
 
 
 def load_plan(path: Path | str) -> Plan:

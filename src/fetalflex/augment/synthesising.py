@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,8 @@ from fetalflex.augment.plan import Plan
 from fetalflex.augment.planned import Candidate, seed_at
 from fetalflex.data import Dataset
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import Synthesis
 
 Tell = Callable[[float], None]
@@ -57,7 +58,7 @@ class Synthesiser:
         """
         entry = self.plan.entries[candidate.entry]
         image = self.dataset.image(candidate.record) if source is None else source
-        region = self.pipeline.edit_region(image, candidate.before, [candidate.after], entry.roi)
+        region = self.pipeline.edit_region(image, candidate.before, candidate.after, entry.roi)
         if entry.refine is not None:
             region |= candidate.organ_mask(self.pipeline.registry, entry.refine.margin)
         return region
@@ -70,23 +71,28 @@ class Synthesiser:
             tell: Told of progress.
         """
         entry = self.plan.entries[batch[0][0].entry]
-        options = self.plan.sampling_of(entry).settings().options()
+        sampling = self.plan.sampling_of(entry).settings()
         sources = [self.dataset.image(candidate.record) for candidate, _ in batch]
-        made = self.pipeline(
-            [candidate.after for candidate, _ in batch],
-            image=sources,
-            roi=[self.roi_mask(candidate, source) for (candidate, _), source in zip(batch, sources, strict=True)],
-            prompt=[candidate.prompt(self.pipeline.registry) for candidate, _ in batch],
-            seed=[seed_at(self.plan.seed, "noise", candidate.number, attempt) for candidate, attempt in batch],
+        made = self.pipeline.batch(
+            [self._request(*one, source) for one, source in zip(batch, sources, strict=True)],
+            sampling,
             batch_size=len(batch),
-            before=[candidate.before for candidate, _ in batch],
             callback=lambda _, step: tell(len(batch) * (step.index + 1) / (step.count + 1)),
-            **options,
         )
         drafts = zip(batch, made, sources, strict=True)
-        return [Draft(self._refined(*one, synthesis, options), source) for one, synthesis, source in drafts]
+        return [Draft(self._refined(*one, synthesis, sampling), source) for one, synthesis, source in drafts]
 
-    def _refined(self, candidate: Candidate, attempt: int, draft: Synthesis, options: dict[str, Any]) -> Synthesis:
+    def _request(self, candidate: Candidate, attempt: int, source: NDArray[np.uint8]) -> Request:
+        return Request.edit(
+            source,
+            candidate.before,
+            candidate.after,
+            self.roi_mask(candidate, source),
+            candidate.prompt(self.pipeline.registry),
+            seed_at(self.plan.seed, "noise", candidate.number, attempt),
+        )
+
+    def _refined(self, candidate: Candidate, attempt: int, draft: Synthesis, sampling: Sampling) -> Synthesis:
         refine = self.plan.entries[candidate.entry].refine
         if refine is None:
             return draft
@@ -97,8 +103,7 @@ class Synthesiser:
             candidate.organ_mask(registry, refine.margin) & draft.roi_mask,
             prompt=candidate.prompt(registry),
             seed=seed_at(self.plan.seed, "refinement", candidate.number, attempt),
-            strength=refine.strength,
-            **options,
+            sampling=sampling.replace(strength=refine.strength),
         )
         settings = draft.settings | {"refinement": {"seed": refined.seed, **refined.settings}}
         return replace(draft, image=refined.image, settings=settings)

@@ -15,7 +15,6 @@ from fetalflex.cli.show import progress_bar
 from fetalflex.pipeline.sampling import Sampling
 
 
-
 @with_sampling_options("guidance_edit")
 def abilities(
     model: options.ModelArgument,

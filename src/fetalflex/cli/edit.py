@@ -126,7 +126,7 @@ def edit(
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
     tell_of_layouts(pipeline, model, [after])
-    roi_mask = pipeline.edit_region(scan.image, scan.layout, [after], region)
+    roi_mask = pipeline.edit_region(scan.image, scan.layout, after, region)
     wanted = Request.edit(scan.image, scan.layout, after, roi_mask, prompt, negative_prompt=negative_prompt)
     made = make_samples(
         planned,

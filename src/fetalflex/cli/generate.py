@@ -185,6 +185,7 @@ def _make(
         For each image its files, its origin, seed and prompt, whether it was there, and whether it shows nothing.
     """
     from fetalflex.cli.generated import prompt_of
+    from fetalflex.pipeline.progress import counting_from
 
     begun = {job.path for job in jobs if known.knows(job)}
     finished = set() if force else _finished(jobs, known, pipeline, wanted)
@@ -199,7 +200,7 @@ def _make(
                 [wanted.request(job) for job in batch],
                 wanted.sampling,
                 batch_size=batch_size,
-                on_progress=lambda more, done=start: show(done + more),
+                on_progress=counting_from(start, show),
             )
             known.note([(job, wanted.facts(job, pipeline)) for job in batch])
             for number, (job, synthesis) in enumerate(zip(batch, made, strict=True), start):

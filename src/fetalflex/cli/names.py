@@ -15,7 +15,6 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
 
 
-
 @with_sampling_options()
 def names(
     model: options.ModelArgument,

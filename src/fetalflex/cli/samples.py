@@ -13,6 +13,7 @@ from fetalflex.cli.jobs import SEEDS_PER_SAMPLE, check_count, check_seeds
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import check_outputs
+from fetalflex.pipeline.progress import OnProgress, counting_from
 from fetalflex.pipeline.synthesis import says_already
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def check_sample_outputs(
 
 def make_samples(
     planned: Sequence[Sampled],
-    make: Callable[[list[int], Callable[[float], None]], list[Synthesis]],
+    make: Callable[[list[int], OnProgress], list[Synthesis]],
     force: bool,
     title: str,
     together: int = TOGETHER,
@@ -97,7 +98,7 @@ def make_samples(
     with progress_bar(title, len(planned)) as show:
         for start in range(0, len(planned), together):
             batch = planned[start : start + together]
-            syntheses = make([one.seed for one in batch], lambda more, done=start: show(done + more))
+            syntheses = make([one.seed for one in batch], counting_from(start, show))
             for one, synthesis in zip(batch, syntheses, strict=True):
                 synthesis.save(one.path, force=force)
             made += syntheses

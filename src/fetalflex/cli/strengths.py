@@ -15,7 +15,6 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
 
 
-
 @with_sampling_options("guidance_edit")
 def strengths(
     model: options.ModelArgument,

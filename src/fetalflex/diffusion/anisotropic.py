@@ -10,6 +10,7 @@ from fetalflex.diffusion.sampling import Step, Transform
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.diffusion.smoothing import Smoothing
 
+
 def smooth_structures(smoothing: Smoothing, schedule: NoiseSchedule) -> Transform:
     """Return the transform that makes any sampler SSA; see `Smoothing`."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from fetalflex.checks import finite_number
+from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -56,9 +57,12 @@ class Guidance:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            weight, off = finite_number(getattr(self, one.name), f"guidance.{one.name}"), int(one.name != "edit")
-            if not _RANGE["low"] <= weight <= _RANGE["high"]:
-                raise FetalFlexError(f"guidance.{one.name} is {weight:g}; choose a number from 0 to 30, {off} is off")
+            weight = getattr(self, one.name)
+            off = int(one.name != "edit")
+            if not isinstance(weight, Real) or not _RANGE["low"] <= float(weight) <= _RANGE["high"]:
+                raise FetalFlexError(
+                    f"guidance.{one.name} is {shown(weight)}; choose a number from 0 to 30, {off} is off"
+                )
 
     @classmethod
     def off(cls) -> Guidance:
@@ -86,4 +90,3 @@ class Guidance:
         for term in weighted[1:]:
             total = total + term
         return total
-

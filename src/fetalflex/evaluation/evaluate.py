@@ -26,7 +26,7 @@ from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
 _FEW_HELD_OUT = 100
 _ROI_MODES = ("auto", "box", "structures", "full")
@@ -61,7 +61,7 @@ class EvaluationSettings:
     planes: tuple[str, ...] = ()
     limit: int | None = None
     min_quality: int | None = None
-    sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(steps=50))
+    sampling: Sampling = field(default_factory=lambda: Sampling(steps=50))
     roi: str = "auto"
     seed: int = 0
     batch_size: int = 4

@@ -20,7 +20,7 @@ from fetalflex.evaluation.metrics.region_rulers import RegionSet, ruler_metrics,
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -119,7 +119,7 @@ def synthesise_strengths(
     pipeline: FetalFlexPipeline,
     edits: Sequence[StrengthEdit],
     kept: KeptSyntheses,
-    sampling: SamplingSettings,
+    sampling: Sampling,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
     on_progress: Callable[[float], None] = lambda _: None,
@@ -145,8 +145,7 @@ def synthesise_strengths(
                     edit.sample.layout,
                     edit.edited,
                     seed=seed + edit.sample.position,
-                    strength=strength,
-                    **sampling.options(),
+                    sampling=sampling.replace(strength=strength),
                 ),
             )
         on_progress(done)
@@ -208,7 +207,7 @@ def _judged(
     def regions() -> Iterator[tuple[Image, Image, Mask]]:
         for edit in edits:
             source = edit.sample.image()
-            yield source, image_of(edit), pipeline.edit_region(source, edit.sample.layout, [edit.edited])
+            yield source, image_of(edit), pipeline.edit_region(source, edit.sample.layout, edit.edited)
 
     ways = np.array([edit.way(image_of(edit)) for edit in edits])
     known = ~np.isnan(ways)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fetalflex.anatomy import CHANGED, Layout, Registry
-from fetalflex.diffusion.sampling import Step
 from fetalflex.evaluation.adherence.layout_edits import with_one_moved
 from fetalflex.evaluation.adherence.tests import adherence_test
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.progress import counting_from
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import Sampling
 
 ENLARGED = "enlarged"
 REMOVED = "removed"
@@ -68,7 +68,7 @@ def synthesise_missing(
     pipeline: FetalFlexPipeline,
     tasks: Sequence[Task],
     kept: KeptSyntheses,
-    sampling: SamplingSettings,
+    sampling: Sampling,
     roi: str = "auto",
     seed: int = 0,
     batch_size: int = 4,
@@ -94,20 +94,18 @@ def synthesise_missing(
     for start in range(0, len(missing), batch_size):
         batch = missing[start : start + batch_size]
         done = len(tasks) - len(missing) + start
-        syntheses = pipeline(
-            [task.layout for task in batch],
-            image=[task.sample.image() for task in batch],
-            roi=[pipeline.edit_roi(task.sample.layout, task.layout, task.roi or roi) for task in batch],
-            seed=[seed + task.sample.position for task in batch],
-            before=[task.before for task in batch],
+        syntheses = pipeline.batch(
+            [_request(pipeline, task, task.roi or roi, seed) for task in batch],
+            sampling,
             batch_size=batch_size,
-            callback=_telling(on_progress, done, len(batch)),
-            **sampling.options(),
+            on_progress=counting_from(done, on_progress),
         )
         for task, synthesis in zip(batch, syntheses, strict=True):
             kept.add(task.name, synthesis)
         on_progress(done + len(batch))
 
 
-def _telling(on_progress: Callable[[float], None], done: int, batch: int) -> Callable[[Any, Step], None]:
-    return lambda _, step: on_progress(done + batch * (step.index + 1) / step.count)
+def _request(pipeline: FetalFlexPipeline, task: Task, roi: str, seed: int) -> Request:
+    own = task.sample.layout
+    region = pipeline.edit_roi(own, task.layout, roi)
+    return Request(task.layout, task.sample.image(), region, seed=seed + task.sample.position, before=task.before)

@@ -20,7 +20,7 @@ from fetalflex.evaluation.adherence.demands import judge_demands, shows_anomaly,
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
 Image = NDArray[np.uint8]
 Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
@@ -116,7 +116,7 @@ def measure_abilities(
     selection: Selection,
     library: AnomalyLibrary,
     kept: KeptSyntheses,
-    sampling: SamplingSettings,
+    sampling: Sampling,
     facts: dict[str, Any],
     variants: int = 5,
     images: int = 8,
@@ -167,7 +167,7 @@ class _Maker:
 
     pipeline: FetalFlexPipeline
     kept: KeptSyntheses
-    sampling: SamplingSettings
+    sampling: Sampling
     seed: int
 
     def variant(self, case: Case) -> Image:
@@ -178,7 +178,7 @@ class _Maker:
                 case.variant.after,
                 prompt=case.variant.prompt(self.pipeline.registry),
                 seed=self.seed + case.sample.position,
-                **self.sampling.options(),
+                sampling=self.sampling,
             )
             self.kept.add(case.name, made)
         return self.read(case.name, case.sample)
@@ -191,7 +191,7 @@ class _Maker:
                 image=sample.image(),
                 prompt=prompt,
                 seed=self.seed + sample.position + other_seed,
-                **self.sampling.options(),
+                sampling=self.sampling,
             )
             self.kept.add(name, made)
         return self.read(name, sample)

@@ -12,7 +12,7 @@ from rich.console import Console
 from fetalflex.anatomy import Registry
 from fetalflex.compute.device import choose_device
 from fetalflex.data import Dataset
-from fetalflex.diffusion.anisotropic import Smoothing
+from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
 from fetalflex.evaluation.measuring import Show

@@ -17,6 +17,8 @@ from fetalflex.experiments.anomaly_page import anomaly_page
 from fetalflex.experiments.anomaly_plan import PAGE, SheetPlan
 from fetalflex.experiments.gallery import origin_of
 from fetalflex.files import write_text
+from fetalflex.pipeline.progress import counting_from
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import NOTICE
 
 if TYPE_CHECKING:
@@ -71,10 +73,8 @@ def make_sheets(
             dataset.image(plan.record),
             plan.variants,
             seed=seed,
-            steps=steps,
-            callback=lambda _, step, done=done, images=images: on_progress(
-                done + images * (step.index + 1) / step.count
-            ),
+            sampling=Sampling(steps=steps),
+            on_progress=counting_from(done, on_progress),
         )
         done += images
         sheet = draw_pair_sheet(pairs, pipeline.registry, plan.anomaly.title, origin_of(plan.record), _PANEL_WIDTH)

@@ -19,9 +19,11 @@ from fetalflex.experiments.shown_edits import SHOWN_EDITS
 from fetalflex.figures.panels import PanelPainter
 from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.files import FolderKind, claim, write_text
+from fetalflex.pipeline.progress import counting_from
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
-    from fetalflex.diffusion.sampling import Callback
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
     from fetalflex.pipeline.synthesis import Synthesis
 
@@ -172,7 +174,7 @@ def make_gallery(
     sections = []
     for number, scene in enumerate(scenes):
         done = image_count(scenes[:number])
-        syntheses = _synthesise(pipeline, scene, seed, steps, _from(done, on_progress))
+        syntheses = _synthesise(pipeline, scene, seed, steps, counting_from(done, on_progress))
         for variant, synthesis in zip(scene.variants, syntheses, strict=True):
             synthesis.save(out / "images" / f"{variant.name}.png", force=force)
             if variant.recipe.edits:
@@ -192,29 +194,23 @@ def _synthesise(
     syntheses: list[Synthesis] = []
     for start in range(0, len(scene.variants), _BATCH_SIZE):
         batch, before = scene.variants[start : start + _BATCH_SIZE], scene.record.layout
-        layouts = [variant.layout for variant in batch]
-        masks = [pipeline.edit_region(scene.image, before, [layout]) for layout in layouts]
-        syntheses += pipeline(
-            layouts,
-            image=scene.image,
-            roi=masks,
-            seed=[seed] * len(layouts),
-            before=[before if variant.recipe.edits else None for variant in batch],
-            steps=steps,
-            batch_size=len(layouts),
-            callback=_counting(on_progress, start, len(layouts) / steps),
+        requests = [
+            Request(
+                variant.layout,
+                scene.image,
+                pipeline.edit_region(scene.image, before, variant.layout),
+                seed=seed,
+                before=before if variant.recipe.edits else None,
+            )
+            for variant in batch
+        ]
+        syntheses += pipeline.batch(
+            requests,
+            Sampling(steps=steps),
+            batch_size=len(requests),
+            on_progress=counting_from(start, on_progress),
         )
     return syntheses
-
-
-def _from(done: int, on_progress: Callable[[float], None]) -> Callable[[float], None]:
-    """Return a function that takes how many more than `done` images are done."""
-    return lambda more: on_progress(done + more)
-
-
-def _counting(on_progress: Callable[[float], None], done: int, images_per_step: float) -> Callback:
-    """Return a callback that tells how many images are done after each step."""
-    return lambda _, step: on_progress(done + (step.index + 1) * images_per_step)
 
 
 def _sheet(scene: Scene, syntheses: Sequence[Synthesis], registry: Registry) -> Sheet:

@@ -62,4 +62,3 @@ class Finishing:
             "texture": self.texture,
             "feather": "auto" if self.feather is None else int(self.feather),
         }
-

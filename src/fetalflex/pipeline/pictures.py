@@ -34,13 +34,17 @@ def grey_array(value: ImageLike, shape: tuple[int, int], name: str = "image") ->
         FetalFlexError: If it is something else, or of another size.
     """
     if isinstance(value, (str, Path)):
-        raise FetalFlexError(f"{name} is {shown(value)}; read the file first: {name}=fetalflex.read_image({str(value)!r})")
+        raise FetalFlexError(
+            f"{name} is {shown(value)}; read the file first: {name}=fetalflex.read_image({str(value)!r})"
+        )
     if isinstance(value, Picture):
         if value.mode != "L":
             raise FetalFlexError(f"{name} is a PIL image of mode {value.mode}; give a grey one: {name}.convert('L')")
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
-        raise FetalFlexError(f"{name} must not be {shown(value)} ({type(value).__name__}); give an array or a PIL image")
+        raise FetalFlexError(
+            f"{name} must not be {shown(value)} ({type(value).__name__}); give an array or a PIL image"
+        )
     if value.dtype != np.uint8 or value.shape != shape:
         raise FetalFlexError(
             f"{name} is {value.dtype} {value.shape}, the layout is for uint8 {shape} (height, width); "

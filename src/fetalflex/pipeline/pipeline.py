@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, overload
@@ -25,6 +25,7 @@ from fetalflex.pipeline.canvas_sampling import CanvasSampler
 from fetalflex.pipeline.checked_request import CheckedRequest, check_requests
 from fetalflex.pipeline.option_names import explain_options
 from fetalflex.pipeline.pictures import Image, ImageLike, Mask, MaskLike
+from fetalflex.pipeline.progress import OnProgress
 from fetalflex.pipeline.region import (
     Roi,
     edit_region,
@@ -35,9 +36,6 @@ from fetalflex.pipeline.region import (
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
 from fetalflex.pipeline.synthesis import Synthesis
-
-OnProgress = Callable[[float], None]
-"""Takes how many images are done by now, fractions included."""
 
 
 class FetalFlexPipeline:
@@ -243,7 +241,7 @@ class FetalFlexPipeline:
         self,
         draft: ImageLike,
         layout: Layout,
-        mask: MaskLike | Sequence[Mask],
+        mask: MaskLike | list[Mask] | tuple[Mask, ...],
         prompt: str | None = None,
         seed: int = 0,
         *,
@@ -338,9 +336,7 @@ class FetalFlexPipeline:
         requests = check_requests(self.registry, [own, *others], close_up)
         regions = regions_that_may_differ(may_differ, len(after), requests[0].roi_mask)
         followers = [replace(it, may_differ=region) for it, region in zip(requests[1:], regions, strict=True)]
-        first, *made = self._synthesise(
-            [requests[0], *followers], sampling, len(requests), callback, on_progress
-        )
+        first, *made = self._synthesise([requests[0], *followers], sampling, len(requests), callback, on_progress)
         frame = requests[0].close_up
         return [first, *(self._following(first, *pair, frame) for pair in zip(made, regions, strict=True))]
 

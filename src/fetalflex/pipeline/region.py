@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -81,14 +81,14 @@ def regions_that_may_differ(masks: Mask | Sequence[Mask], count: int, roi_mask: 
     return regions
 
 
-def union_of_masks(masks: MaskLike | Sequence[Mask], layout: Layout) -> Mask:
+def union_of_masks(masks: MaskLike | list[Mask] | tuple[Mask, ...], layout: Layout) -> Mask:
     """Return the union of one organ mask (H, W) bool, or several (N, H, W), of a layout's size.
 
     Raises:
         FetalFlexError: If a mask is of another kind or size, or none marks a pixel.
     """
     shape = (layout.height, layout.width)
-    stack: Any = np.asarray(mask_array(masks) if not isinstance(masks, (list, tuple)) else masks)
+    stack = np.asarray([*masks] if isinstance(masks, (list, tuple)) else mask_array(masks))
     if stack.dtype != np.bool_ or stack.shape[-2:] != shape or stack.ndim not in (2, 3):
         raise FetalFlexError(
             f"mask is {stack.dtype} {stack.shape}; give a bool mask of shape {shape}, or several as (N, *{shape})"

@@ -65,8 +65,8 @@ class Sampling:
         finishing: How the region is fitted into the image.
         close_up: Show the model the image round anatomy and region alone, enlarged to its canvas, so that small anatomy
             gets detail; else the whole image. In Python also a part that you choose, as a `CloseUp`.
-        precision: fp32, or bf16, which runs the networks in bfloat16: faster on hardware that supports it; images differ
-            by a few grey levels.
+        precision: fp32, or bf16, which runs the networks in bfloat16: faster on hardware that supports it; images
+            differ by a few grey levels.
 
     Raises:
         FetalFlexError: If a value is out of range, or two do not go together.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
@@ -103,11 +102,11 @@ def _resampling(text: str) -> Resampling:
     return Resampling(int(match[1]), int(match[2]))
 
 
-@cache
 def _texts(holder: Holder) -> dict[str, str]:
     """Return what the docstring of a class says of each field."""
-    arguments = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", cleandoc(holder.__doc__ or ""), re.DOTALL | re.MULTILINE)
-    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", arguments[1] if arguments else "", re.DOTALL | re.MULTILINE)
+    flags = re.DOTALL | re.MULTILINE
+    arguments = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", cleandoc(holder.__doc__ or ""), flags)
+    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", arguments[1] if arguments else "", flags)
     return {name: " ".join(text.split()) for name, text in entries}
 
 
@@ -154,9 +153,7 @@ SAMPLING_OPTIONS = {
             None,
             optional=True,
         ),
-        SamplingOption(
-            "finish", bool, "Fit the region into its image; otherwise it is pasted with a hard rim.", True
-        ),
+        SamplingOption("finish", bool, "Fit the region into its image; otherwise it is pasted with a hard rim.", True),
         _option("membrane", Finishing, "membrane"),
         _option("tone", Finishing, "tone"),
         _option("texture", Finishing, "texture"),

@@ -60,7 +60,9 @@ class Synthesis:
     def __repr__(self) -> str:
         height, width = self.image.shape
         share = self.roi_mask.mean()
-        return f"Synthesis({width} x {height} px, {share:.0%} synthetic, seed {self.seed}, {self.model}, {self.prompt!r})"
+        return (
+            f"Synthesis({width} x {height} px, {share:.0%} synthetic, seed {self.seed}, {self.model}, {self.prompt!r})"
+        )
 
     def to_pil(self) -> PILImage.Image:
         """Return the image as a PIL image of mode L, without its metadata; `save` writes those."""

@@ -277,7 +277,7 @@ class ControlTraining(Stage[Components]):
         truth, conditions = truth[part], conditions.part(part)
         x = sample_noise(tuple(truth.shape[1:]), generators).to(self.device)
         inpainting = keep_background(truth, conditions.roi_mask, self.schedule, generators)
-        denoiser = ConditionedDenoiser(self.components, conditions, Guidance())
+        denoiser = ConditionedDenoiser(self.components, conditions, Guidance.off())
         return sample_ddim(denoiser, x, self.schedule, self.schedule.timesteps(_SHOWN_STEPS), generators, inpainting)
 
     def _texts(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

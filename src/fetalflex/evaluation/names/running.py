@@ -20,7 +20,7 @@ from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.files import write_text
 from fetalflex.files.json_files import json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.sampling import Sampling
 
 Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
 
@@ -31,7 +31,7 @@ def exchange_names(
     pipeline: FetalFlexPipeline,
     samples: Sequence[Sample],
     kept: KeptSyntheses,
-    sampling: SamplingSettings,
+    sampling: Sampling,
     images_per_pair: int = 8,
     all_pairs: bool = False,
     roi: str = "auto",
@@ -66,7 +66,7 @@ def exchange_names(
 
 
 def kept_names(
-    out: Path, pipeline: FetalFlexPipeline, selection: Selection, sampling: SamplingSettings, roi: str, seed: int
+    out: Path, pipeline: FetalFlexPipeline, selection: Selection, sampling: Sampling, roi: str, seed: int
 ) -> KeptSyntheses:
     """Open the folder of an exchange of names by itself; refused if it holds something else."""
     settings: dict[str, Any] = {

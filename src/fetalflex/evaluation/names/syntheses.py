@@ -15,7 +15,8 @@ from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.names.pairs import NamePair, candidates
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.sampling import SamplingSettings
+from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def synthesise_exchanges(
     pipeline: FetalFlexPipeline,
     exchanges: Sequence[Exchange],
     kept: KeptSyntheses,
-    sampling: SamplingSettings,
+    sampling: Sampling,
     roi: str = "auto",
     seed: int = 0,
     batch_size: int = 4,
@@ -129,7 +130,7 @@ def _synthesise(
     sample: Sample,
     layouts: dict[str, Layout],
     kept: KeptSyntheses,
-    sampling: SamplingSettings,
+    sampling: Sampling,
     roi: str,
     seed: int,
     batch_size: int,
@@ -140,14 +141,8 @@ def _synthesise(
     names, image = list(layouts), sample.image()
     for start in range(0, len(names), batch_size):
         batch = names[start : start + batch_size]
-        made = pipeline(
-            [layouts[name] for name in batch],
-            image=image,
-            roi=mask,
-            prompt=global_prompt(sample.layout, pipeline.registry),
-            seed=[seed + sample.position] * len(batch),
-            batch_size=batch_size,
-            **sampling.options(),
-        )
+        prompt = global_prompt(sample.layout, pipeline.registry)
+        requests = [Request(layouts[name], image, mask, prompt, seed + sample.position) for name in batch]
+        made = pipeline.batch(requests, sampling, batch_size=batch_size)
         for name, synthesis in zip(batch, made, strict=True):
             kept.add(name, synthesis)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import CHANGE_MARGIN, Canvas, CloseUp, Layout, Registry, draw_change_mask
 from fetalflex.detection import Detection
-from fetalflex.diffusion.anisotropic import Smoothing
 from fetalflex.diffusion.guidance import Guidance
+from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.finishing import Finishing
-from fetalflex.pipeline import FetalFlexPipeline, Synthesis
+from fetalflex.pipeline import FetalFlexPipeline, Sampling, Synthesis
 from fetalflex.request_notes import layout_notes, prompt_notes
 from fetalflex.studio.messages import Settings
 from fetalflex.studio.pictures import as_text
@@ -90,10 +90,17 @@ class Engine:
         roi_mask = self.region(image, before, after, region)
         layouts = [after] if before == after else [before, after]
         progress = self._progress(layouts, roi_mask, len(seeds), report)
-        options = _options(settings) | {"strength": settings.strength, "guidance": _guidance(settings, edits=True)}
         for seed in seeds:
-            yield self._pipeline(
-                after, image=image, before=before, roi=roi_mask, seed=seed, callback=progress, **options
+            yield self._pipeline.edit(
+                image,
+                before,
+                after,
+                roi_mask,
+                _text(settings.prompt),
+                seed,
+                negative_prompt=_text(settings.negative_prompt),
+                sampling=_sampling(settings),
+                callback=progress,
             )
 
     def refine(
@@ -101,20 +108,34 @@ class Engine:
     ) -> Iterator[Synthesis]:
         """Yield a synthesis per seed that differs from the draft inside the mask alone."""
         progress = self._progress([layout], mask, len(seeds), report)
-        options = _options(settings) | {"strength": settings.strength, "guidance": _guidance(settings, edits=False)}
         for seed in seeds:
-            yield self._pipeline.refine(draft, layout, mask, seed=seed, callback=progress, **options)
+            yield self._pipeline.refine(
+                draft,
+                layout,
+                mask,
+                _text(settings.prompt),
+                seed,
+                negative_prompt=_text(settings.negative_prompt),
+                sampling=_sampling(settings),
+                callback=progress,
+            )
 
     def pair(
         self, image: Image, before: Layout, after: Layout, seed: int, settings: Settings, report: Report
     ) -> tuple[Synthesis, Synthesis]:
         """Return an image synthesised as it is, and as edited, from the same noise."""
         may_differ = draw_change_mask(before, after, self.registry, CHANGE_MARGIN)
-        options = _options(settings) | {"guidance": _guidance(settings, edits=True)}
-        options["prompt"] = None if options["prompt"] is None else [options["prompt"]]
         progress = self._progress([before, after], may_differ, 1, report, shown=-1)
         normal, changed = self._pipeline.counterfactual(
-            image, before, [after], [may_differ], seed=seed, callback=progress, **options
+            image,
+            before,
+            [after],
+            [may_differ],
+            prompt=[_text(settings.prompt)],
+            seed=seed,
+            negative_prompt=_text(settings.negative_prompt),
+            sampling=_sampling(settings).replace(strength=None),
+            callback=progress,
         )
         return normal, changed
 
@@ -159,16 +180,16 @@ class Engine:
         return callback
 
 
-def _options(settings: Settings) -> dict[str, Any]:
-    return {
-        "sampler": settings.sampler,
-        "steps": settings.steps,
-        "smoothing": Smoothing() if settings.ssa else None,
-        "finishing": Finishing.chosen(True, membrane=True, tone=True, texture=True, feather=settings.feather),
-        "prompt": settings.prompt.strip() or None,
-        "negative_prompt": settings.negative_prompt.strip() or None,
-    }
+def _sampling(settings: Settings) -> Sampling:
+    return Sampling(
+        sampler=settings.sampler,
+        steps=settings.steps,
+        guidance=Guidance(settings.guidance_prompt, settings.guidance_layout, settings.guidance_edit),
+        smoothing=Smoothing() if settings.ssa else None,
+        strength=settings.strength,
+        finishing=Finishing(feather=settings.feather),
+    )
 
 
-def _guidance(settings: Settings, edits: bool) -> Guidance:
-    return Guidance(settings.guidance_prompt, settings.guidance_layout, settings.guidance_edit if edits else 0.0)
+def _text(typed: str) -> str | None:
+    return typed.strip() or None

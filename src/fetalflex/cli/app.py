@@ -35,6 +35,7 @@ from fetalflex.cli.planes import planes
 from fetalflex.cli.prepare import prepare
 from fetalflex.cli.refine import refine
 from fetalflex.cli.stopping import terminated_as_interrupted
+from fetalflex.cli.studio import studio
 from fetalflex.cli.study import study
 from fetalflex.cli.train import train
 from fetalflex.errors import FetalFlexError, OtherProcessFailed
@@ -130,6 +131,7 @@ app.command()(evaluate)
 app.command()(evaluate_detector)
 app.add_typer(experiment, name="experiment")
 app.add_typer(study, name="study")
+app.command()(studio)
 app.command()(info)
 app.command()(demo)
 

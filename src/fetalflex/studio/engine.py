@@ -89,7 +89,7 @@ class Engine:
         """Yield a synthesis per seed, as soon as it is there."""
         roi_mask = self.region(image, before, after, region)
         layouts = [after] if before == after else [before, after]
-        progress = self._progress(layouts, roi_mask, len(seeds), report)
+        progress = self._progress(image, layouts, roi_mask, len(seeds), report)
         for seed in seeds:
             yield self._pipeline.edit(
                 image,
@@ -107,7 +107,7 @@ class Engine:
         self, draft: Image, layout: Layout, mask: Mask, seeds: Sequence[int], settings: Settings, report: Report
     ) -> Iterator[Synthesis]:
         """Yield a synthesis per seed that differs from the draft inside the mask alone."""
-        progress = self._progress([layout], mask, len(seeds), report)
+        progress = self._progress(draft, [layout], mask, len(seeds), report)
         for seed in seeds:
             yield self._pipeline.refine(
                 draft,
@@ -125,7 +125,7 @@ class Engine:
     ) -> tuple[Synthesis, Synthesis]:
         """Return an image synthesised as it is, and as edited, from the same noise."""
         may_differ = draw_change_mask(before, after, self.registry, CHANGE_MARGIN)
-        progress = self._progress([before, after], may_differ, 1, report, shown=-1)
+        progress = self._progress(image, [before, after], may_differ, 1, report, shown=-1)
         normal, changed = self._pipeline.counterfactual(
             image,
             before,
@@ -147,6 +147,7 @@ class Engine:
 
     def _progress(
         self,
+        image: Image,
         layouts: Sequence[Layout],
         roi_mask: Mask,
         count: int,
@@ -156,6 +157,7 @@ class Engine:
         """Return a callback that reports steps of `count` syntheses, and now and then a preview of where it lies.
 
         Args:
+            image: (H, W) uint8, seen round the region.
             layouts: What the close-up shows, as the pipeline chooses it.
             roi_mask: (H, W) bool.
             count: Syntheses that are computed one after the other.
@@ -172,7 +174,8 @@ class Engine:
             preview = None
             if not step.is_last and time.monotonic() - last > _SECONDS_BETWEEN_PREVIEWS:
                 decoded = self._pipeline.preview(step.denoised[shown:][:1])[0]
-                pixels = np.ascontiguousarray(canvas.image_from_canvas(decoded))
+                kept = close_up.image(image)
+                pixels = np.where(close_up.image(roi_mask), canvas.image_from_canvas(decoded), kept)
                 preview = {"x": close_up.x, "y": close_up.y, "png": as_text(pixels)}
                 last = time.monotonic()
             report(done, count * step.count, preview)

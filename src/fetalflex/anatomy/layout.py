@@ -13,6 +13,7 @@ from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.planes import check_canonical_name
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import mapping_with_keys, positive_number, shown, whole_number
+from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
 from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
@@ -37,9 +38,14 @@ class PlacedStructure:
             raise FetalFlexError(f"structure {self.name}: box must be a Box, got {shown(self.box)}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Layout:
-    """Say which structures an image of a plane shows, and where.
+    """Which structures an image of a plane shows, and where.
+
+    Example:
+        >>> layout = Layout("abdominal_transverse", 400, 300, (PlacedStructure("stomach", Box(150, 160, 60, 40)),))
+        >>> layout
+        Layout(abdominal_transverse, 400 x 300 px: stomach)
 
     Args:
         plane: canonical name of the plane.
@@ -78,6 +84,20 @@ class Layout:
                     f"structure {structure.name}: box from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) lies outside the image "
                     f"of {self.width} x {self.height} px"
                 )
+
+    def __repr__(self) -> str:
+        size = f"{self.width} x {self.height} px"
+        return f"Layout({self.plane}, {size}: {', '.join(one.name for one in self.structures) or 'no structures'})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Return its boxes as notebooks show them; None if the built-in planes do not know it."""
+        import numpy as np
+
+        from fetalflex.anatomy.drawing import draw_overlay
+        from fetalflex.anatomy.registry import default_registry
+
+        empty = np.zeros((self.height, self.width), np.uint8)
+        return notebook_png(lambda: draw_overlay(empty, self, default_registry()))
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the structures, sorted, each once."""

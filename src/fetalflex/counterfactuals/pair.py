@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import CHANGE_MARGIN, CHANGED, CloseUp, draw_change_mask
+from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.option_names import explain_options
 from fetalflex.pipeline.pictures import ImageLike
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fetalflex.pipeline.synthesis import Synthesis
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CounterfactualPair:
     """A normal and an abnormal synthesis of one image, with the same background and noise.
 
@@ -43,6 +44,19 @@ class CounterfactualPair:
     abnormal: Synthesis
     may_differ: NDArray[np.bool_]
     margin: float | None
+
+    def __repr__(self) -> str:
+        variant, seed = self.variant, self.normal.seed
+        inside = self.may_differ.mean()
+        return f"CounterfactualPair({variant.anomaly}, {variant.severity}, seed {seed}, {inside:.0%} may differ)"
+
+    def _repr_png_(self) -> bytes | None:
+        """Return its sheet as notebooks show it; None if the built-in planes do not know its layouts."""
+        from fetalflex.anatomy import default_registry
+        from fetalflex.counterfactuals.sheet import draw_pair_sheet
+
+        title = self.variant.anomaly.replace("_", " ").capitalize()
+        return notebook_png(lambda: draw_pair_sheet([self], default_registry(), title, "the source image"))
 
     @property
     def difference(self) -> NDArray[np.int16]:

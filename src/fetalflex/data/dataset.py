@@ -41,11 +41,12 @@ class DatasetFolder(Dataset):
         FetalFlexError: If there is no such folder, or its annotations are wrong.
 
     Example:
-        >>> dataset = DatasetFolder(Path("brains"))                                 # doctest: +SKIP
+        >>> dataset = DatasetFolder("brains")                                       # doctest: +SKIP
         >>> pixels = dataset.image(dataset.subset(split="train")[0])                # doctest: +SKIP
     """
 
-    def __init__(self, root: Path, registry: Registry | None = None) -> None:
+    def __init__(self, root: Path | str, registry: Registry | None = None) -> None:
+        root = Path(root)
         annotations = root / ANNOTATIONS
         if not annotations.is_file():
             raise FetalFlexError(f"{root} is no data set: it has no {ANNOTATIONS}; `fetalflex prepare` makes one")

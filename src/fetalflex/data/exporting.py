@@ -94,7 +94,7 @@ class ExportResult:
 def export(
     items: Iterable[Item],
     format: str,
-    out: Path,
+    out: Path | str,
     options: ExportOptions | None = None,
     *,
     force: bool = False,
@@ -121,9 +121,10 @@ def export(
             image, or an image that does not fit it. Then nothing is written.
 
     Example:
-        >>> dataset = DatasetFolder(Path("brains"))                                              # doctest: +SKIP
-        >>> export(((record, dataset.image(record)) for record in dataset), "yolo", Path("out")) # doctest: +SKIP
+        >>> dataset = DatasetFolder("brains")                                                    # doctest: +SKIP
+        >>> export(((record, dataset.image(record)) for record in dataset), "yolo", "out")       # doctest: +SKIP
     """
+    out = Path(out)
     exporter = get_exporter(format)
     options = options or ExportOptions()
     counted = _Counted(items, options, progress)

@@ -9,7 +9,7 @@ from fetalflex.data.dataset import DatasetFolder
 from fetalflex.data.records import Dataset
 
 
-def open_dataset(path: Path, registry: Registry | None = None) -> Dataset:
+def open_dataset(path: Path | str, registry: Registry | None = None) -> Dataset:
     """Open a data set folder, a packed file, or WebDataset shards.
 
     Args:
@@ -19,6 +19,7 @@ def open_dataset(path: Path, registry: Registry | None = None) -> Dataset:
     Raises:
         FetalFlexError: If it is none of these, or it is damaged.
     """
+    path = Path(path)
     if (path.is_file() and path.suffix == ".tar") or (path / "shards.json").is_file():
         from fetalflex.data.shards import ShardedDataset
 

@@ -37,7 +37,7 @@ _MIB = 2**20
 
 def pack(
     datasets: Sequence[Dataset],
-    out_path: Path,
+    out_path: Path | str,
     size: int = 256,
     quality: int = 85,
     registry: Registry | None = None,
@@ -68,6 +68,7 @@ def pack(
         raise FetalFlexError(f"size is {size}; give the longer side in pixels, 8 to 16384")
     if not 1 <= quality <= 95:
         raise FetalFlexError(f"quality is {quality}; give a JPEG quality from 1 to 95")
+    out_path = Path(out_path)
     check_packed_place(out_path)
     records: list[Record] = []
     jpegs: list[bytes] = []
@@ -112,8 +113,8 @@ class PackedDataset(Dataset):
         FetalFlexError: If there is no such file, or it is damaged or of another kind.
     """
 
-    def __init__(self, path: Path, registry: Registry | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path | str, registry: Registry | None = None) -> None:
+        self.path = path = Path(path)
         self._bytes, self._offsets, metadata = _read(path)
         if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
             raise FetalFlexError(f"{path} is no packed data set of version {VERSION}; pack the data set folder again")

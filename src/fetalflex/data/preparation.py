@@ -34,9 +34,9 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def prepare(
-    source: Path,
+    source: Path | str,
     format: str,
-    out: Path,
+    out: Path | str,
     options: ImportOptions | None = None,
     *,
     seed: int = 0,
@@ -74,6 +74,7 @@ def prepare(
         FetalFlexError: If nothing of the source can be used, something is in the way at `out`, or, with `strict`,
             anything would be left out. Then nothing is written.
     """
+    source, out = Path(source), Path(out)
     options = options or ImportOptions()
     importer = get_importer(format)
     _check_apart(source, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, overload
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy.layout import Layout
 from fetalflex.data.paths import safe_relative
 from fetalflex.data.utf8_text import check_text
+from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance.mark import SyntheticMark, mark_of_fields
 
@@ -94,6 +96,17 @@ class Dataset(ABC, Sequence[Record]):
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = tuple(records)
+
+    def __repr__(self) -> str:
+        planes = Counter(record.layout.plane for record in self)
+        return f"{type(self).__name__}({len(self)} images: {', '.join(f'{n} {name}' for name, n in planes.items())})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Return some of the images with their boxes, as notebooks show them; None if the built-in planes lack one."""
+        from fetalflex.anatomy.registry import default_registry
+        from fetalflex.data.contact_sheet import draw_contact_sheet
+
+        return notebook_png(lambda: draw_contact_sheet(self, default_registry()))
 
     @abstractmethod
     def image(self, record: Record) -> NDArray[np.uint8]:

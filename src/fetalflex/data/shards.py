@@ -72,8 +72,8 @@ class ShardedDataset(Dataset):
         FetalFlexError: If there are no shards, or one is damaged or does not hold what the index says.
     """
 
-    def __init__(self, path: Path, registry: Registry | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path | str, registry: Registry | None = None) -> None:
+        self.path = path = Path(path)
         self._places: dict[str, _Place] = {}
         records = []
         for place, record in _records(path, registry or default_registry()):

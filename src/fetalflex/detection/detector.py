@@ -6,6 +6,7 @@ import hashlib
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fetalflex.anatomy import Box, Canvas, Layout, PlacedStructure, Registry, default_registry, model_registry
+from fetalflex.compute.device import choose_device
 from fetalflex.data import Record
 from fetalflex.detection.config import CONFIG, DetectorConfig, read_detector_config
 from fetalflex.detection.decoding import DecodedBoxes, decode
@@ -24,6 +26,9 @@ from fetalflex.detection.network import DetectorNetwork
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures, new_folder, write_text
 from fetalflex.models.locate import find_model
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 WEIGHTS = "model.safetensors"
 PLANES = "planes.yaml"
@@ -49,7 +54,7 @@ class Detector:
 
     Example:
         >>> detector = Detector.from_pretrained("detector")                                       # doctest: +SKIP
-        >>> [found] = detector.detect([read_image(Path("scan.png"))])                             # doctest: +SKIP
+        >>> [found] = detector.detect([read_image("scan.png")])                                   # doctest: +SKIP
         >>> found.layout.save("scan.layout.json")                                                 # doctest: +SKIP
     """
 
@@ -64,7 +69,7 @@ class Detector:
             Layout(plane, 2, 2, tuple(PlacedStructure(name, Box(1, 1, 1, 1)) for name in names)).validate(self.registry)
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path, device: torch.device | None = None) -> Detector:
+    def from_pretrained(cls, name_or_folder: str | Path, device: torch.device | str | None = None) -> Detector:
         """Load a detector from its folder, or by name from `weights/`.
 
         Raises:
@@ -91,6 +96,10 @@ class Detector:
             raise FetalFlexError(f"{folder / CONFIG}: {error}") from error
         return detector if device is None else detector.to(device)
 
+    def __repr__(self) -> str:
+        size = self.config.size
+        return f"Detector({self.identity}, {len(self.config.planes)} planes, {size} x {size} px, on {self.device})"
+
     @property
     def identity(self) -> str:
         """Name and digest of the weights, in the precision in which they may be stored."""
@@ -100,10 +109,10 @@ class Detector:
             digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
         return f"detector-{digest.hexdigest()[:12]}"
 
-    def to(self, device: torch.device) -> Detector:
-        """Move the network, in place."""
-        self.network.to(device)
-        self.device = device
+    def to(self, device: torch.device | str) -> Detector:
+        """Move the network to a device, such as "cuda" or "cpu", in place; return itself."""
+        self.device = choose_device(device) if isinstance(device, str) else device
+        self.network.to(self.device)
         return self
 
     def freeze(self) -> Detector:
@@ -134,14 +143,14 @@ class Detector:
 
     def detect(
         self,
-        images: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8] | Picture],
         planes: Sequence[str | None] | None = None,
         min_score: float = MIN_SCORE,
     ) -> list[Detection]:
         """Return what each image shows.
 
         Args:
-            images: Grey, (H, W) uint8, of any sizes; they are computed together.
+            images: Grey, (H, W) uint8 or PIL images of mode L, of any sizes; they are computed together.
             planes: Plane of each by name or synonym, None to find it; by default all are found.
             min_score: Boxes that score less are left out.
 
@@ -151,8 +160,9 @@ class Detector:
         if not images:
             return []
         given = [None if plane is None else self.plane(plane) for plane in planes or [None] * len(images)]
-        canvases = [Canvas(image.shape[1], image.shape[0], self.config.size) for image in images]
-        shown = [canvas.image_to_canvas(image) for canvas, image in zip(canvases, images, strict=True)]
+        arrays = [np.asarray(image) for image in images]
+        canvases = [Canvas(array.shape[1], array.shape[0], self.config.size) for array in arrays]
+        shown = [canvas.image_to_canvas(array) for canvas, array in zip(canvases, arrays, strict=True)]
         decoded = self.decode(pixels_of(np.stack(shown)))
         found = zip(canvases, given, range(len(images)), strict=True)
         return [self._detection(decoded, index, canvas, plane).at_least(min_score) for canvas, plane, index in found]

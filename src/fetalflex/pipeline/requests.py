@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fetalflex.anatomy import CHANGED, Layout
+from fetalflex.display import changes_repr
 from fetalflex.pipeline.option_names import explain_fields, explain_options
 from fetalflex.pipeline.pictures import ImageLike
 from fetalflex.pipeline.region import Roi
-from fetalflex.short_repr import changes_repr
 
 
 @explain_fields
@@ -19,7 +19,7 @@ class Request:
     Example:
         >>> layout = Layout("abdominal_transverse", 400, 300)
         >>> Request(layout, roi="full", seed=3)
-        Request(layout=Layout(abdominal_transverse, 400 x 300: nothing), roi='full', seed=3)
+        Request(layout=Layout(abdominal_transverse, 400 x 300 px: no structures), roi='full', seed=3)
 
     Args:
         layout: What the image shows.

@@ -10,10 +10,10 @@ from fetalflex.checks import one_of, positive_number, shown, whole_number
 from fetalflex.compute.precision import Precision
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.sampler_names import SamplerName, check_sampler
+from fetalflex.display import changes_repr
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing
 from fetalflex.pipeline.option_names import explain_fields
-from fetalflex.short_repr import changes_repr
 
 if TYPE_CHECKING:
     from fetalflex.anatomy import CloseUp

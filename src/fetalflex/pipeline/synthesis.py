@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from fetalflex.anatomy import CloseUp, Layout
 from fetalflex.anatomy.changed import says_the_same
 from fetalflex.data import write_png
 from fetalflex.data.image_files import check_png_place
+from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.provenance import NOTICE, SyntheticMark, append_to_list, picture_text
@@ -68,11 +68,9 @@ class Synthesis:
         """Return the image as a PIL image of mode L, without its metadata; `save` writes those."""
         return PILImage.fromarray(self.image)
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> bytes | None:
         """Return the image as notebooks show it."""
-        file = BytesIO()
-        self.to_pil().save(file, "PNG")
-        return file.getvalue()
+        return notebook_png(self.to_pil)
 
     @property
     def is_black(self) -> bool:

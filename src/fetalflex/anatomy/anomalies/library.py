@@ -58,6 +58,9 @@ class AnomalyLibrary:
                         "it must be unique"
                     )
 
+    def __repr__(self) -> str:
+        return f"AnomalyLibrary({len(self)} anomalies, {len(self.signs)} structures with signs)"
+
     def __iter__(self) -> Iterator[Anomaly]:
         return iter(self._anomalies)
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Variant:
-    """Hold one case of an anomaly; `recipe.apply(before, registry)` gives `after`.
+    """One case of an anomaly; `recipe.apply(before, registry)` gives `after`.
 
     Args:
         anomaly: name of the anomaly.
@@ -49,6 +49,10 @@ class Variant:
     organs: tuple[str, ...]
     repairs: tuple[str, ...]
     tests: tuple[Test, ...] = ()
+
+    def __repr__(self) -> str:
+        of = f" of {self.structure}" if self.structure else ""
+        return f"Variant({self.anomaly}, {self.severity}{of}, seed {self.seed}: {len(self.recipe.edits)} edits)"
 
     def prompt(self, registry: Registry) -> str:
         """Return the prompt of the layout with the anomaly and its words."""

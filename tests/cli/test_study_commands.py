@@ -61,3 +61,18 @@ def test_odd_options_are_told_in_one_line(run: RunCommand, folders: Path, option
     assert told in result.stderr
     assert result.stderr.count("\n") == 1
     assert not Path("study").exists()
+
+
+def test_a_report_is_made_even_before_anybody_answered(run: RunCommand, folders: Path) -> None:
+    run("study", "create", "clinic=clinic", "model=model", "--real", "clinic", "--out", "study")
+    assert "nobody has answered study yet" in run("study", "report", "study", "--out", "report", code=2).stderr
+    told = run("study", "report", "study", "--random-answers", "--out", "report").stdout
+    assert told.startswith("Random answers; nobody has given them.\n1 of 1 readers have rated all images\n")
+    assert "wrote report/report.html" in told
+    again = run("study", "report", "study", "--random-answers", "--out", "report", "--force", "--json")
+    assert json.loads(again.stdout) == json.loads(Path("report/report.json").read_text())
+
+
+def test_folders_that_are_no_study_are_told(run: RunCommand, folders: Path) -> None:
+    for command in (("run", "clinic"), ("report", "clinic", "--out", "report")):
+        assert "clinic is no reader study" in run("study", *command, code=2).stderr

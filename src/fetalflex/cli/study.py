@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from fetalflex.cli.study_create import create
+from fetalflex.cli.study_report import report
 from fetalflex.cli.study_run import run
 
 study = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -20,3 +21,4 @@ def _study() -> None:
 
 study.command()(create)
 study.command()(run)
+study.command()(report)

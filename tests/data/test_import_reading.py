@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from data_helpers import save_text
 
+from fetalflex.data.importers import reading
 from fetalflex.data.importers.reading import child_text, files_ending, number, read_text, read_xml
 from fetalflex.errors import FetalFlexError
 
@@ -88,3 +89,14 @@ def test_hidden_files_are_passed_over(tmp_path):
     for name in ("b.PNG", "a.png", ".a.png", ".git/a.png", "sub/c.png", "d.txt"):
         save_text(tmp_path / name, "x")
     assert [path.name for path in files_ending(tmp_path, [".png"])] == ["a.png", "b.PNG", "c.png"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\x0c"])
+def test_more_lines_than_are_read_are_counted_and_not_split(tmp_path, end, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_ROWS", 10)
+    path = tmp_path / "a.txt"
+    path.write_bytes(end.join("abcde").encode())
+    assert reading.read_lines(path) == list("abcde")
+    path.write_bytes((end * 11).encode())
+    with pytest.raises(FetalFlexError, match="more than 10 lines"):
+        reading.read_lines(path)

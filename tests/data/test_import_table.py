@@ -198,6 +198,29 @@ class TestWorkbook:
         with pytest.raises(FetalFlexError, match="unpacks to 2,000 bytes"):
             read_all("table", tmp_path, **PLANE)
 
+    def test_many_sheets_are_refused_before_the_reader_looks_through_them(self, tmp_path):
+        save_workbook(tmp_path / "a.xlsx", *([["notes"]] for _ in range(table.MAX_SHEETS + 1)))
+        with pytest.raises(FetalFlexError, match="65 sheets; at most 64 are read"):
+            read_all("table", tmp_path, **PLANE)
+
+    @pytest.mark.parametrize("by", ["key", "target"])
+    def test_sheets_that_are_one_part_are_refused(self, tmp_path, by):
+        save_workbook(tmp_path / "b.xlsx", [HEADER.split(",")], [["notes"]])
+        with (
+            zipfile.ZipFile(tmp_path / "b.xlsx") as sound,
+            zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            for name in sound.namelist():
+                content = sound.read(name).decode()
+                if by == "key" and name == "xl/workbook.xml":
+                    content = content.replace('r:id="rId2"', 'r:id="rId1"')
+                if by == "target" and name == "xl/_rels/workbook.xml.rels":
+                    content = content.replace("sheet2.xml", "sheet1.xml")
+                archive.writestr(name, content)
+        (tmp_path / "b.xlsx").unlink()
+        with pytest.raises(FetalFlexError, match="several sheets that are one part"):
+            read_all("table", tmp_path, **PLANE)
+
     def test_other_archives_are_no_workbooks(self, tmp_path):
         with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
             archive.writestr("a.txt", "x")

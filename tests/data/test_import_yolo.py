@@ -131,7 +131,7 @@ def test_files_that_miss_each_other_and_empty_ones_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [("names: [HC, CSP", "no valid YAML"), ("names: HC", "must be a list"), ("names: {a: HC}", "must be a list")],
+    [("names: [HC, CSP", "not valid YAML"), ("names: HC", "must be a list"), ("names: {a: HC}", "must be a list")],
 )
 def test_unusable_class_names_raise(tmp_path, names, message):
     save_image(tmp_path / "a.png")

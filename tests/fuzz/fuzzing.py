@@ -13,6 +13,7 @@ import functools
 import json
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from importer_seeds import Files, seeds
 from mutations import damaged
-from own_targets import OwnTarget, own_targets
+from own_targets import OWN_TARGETS, OwnTarget, own_target
 
 from fetalflex.anatomy.registry import default_registry
 from fetalflex.data.checking import check_source
@@ -33,6 +34,11 @@ from fetalflex.errors import FetalFlexError
 
 SLOWEST = 2.0
 """Seconds of processor time that an input may take."""
+
+LARGEST = 500
+"""MiB of memory that inputs may take."""
+
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,12 @@ def finds(target: str, inputs: range, seed: int, folder: Path) -> Iterator[Find]
     """Yield what damaged inputs of a target bring to light.
 
     Args:
-        target: One of `targets()`.
+        target: One of `TARGETS`.
         inputs: Numbers of the inputs; each has its own generator, so any of them can be made again by itself.
         seed: Seed of all.
         folder: Empty folder to work in.
     """
-    chosen = targets()[target]
+    chosen = target_named(target)
     files = chosen.files
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -78,14 +84,16 @@ def finds(target: str, inputs: range, seed: int, folder: Path) -> Iterator[Find]
             (folder / name).write_bytes(files[name])
 
 
-@functools.cache
-def targets() -> dict[str, OwnTarget]:
-    """Return all targets: the importers' sources, and the product's own files."""
-    imported = {
-        name: OwnTarget(files, damaged_files, functools.partial(_import, format_name))
-        for name, (format_name, files, damaged_files) in seeds().items()
-    }
-    return imported | own_targets()
+TARGETS = (*seeds(), *OWN_TARGETS)
+"""The importers' sources, and the product's own files."""
+
+
+def target_named(name: str) -> OwnTarget:
+    """Return one of `TARGETS`; only what it needs itself is made and imported."""
+    if name in OWN_TARGETS:
+        return own_target(name)
+    format_name, files, damaged_files = seeds()[name]
+    return OwnTarget(files, damaged_files, functools.partial(_import, format_name))
 
 
 def _import(format_name: str, folder: Path, draw: random.Random) -> None:
@@ -107,26 +115,46 @@ def _import(format_name: str, folder: Path, draw: random.Random) -> None:
 
 
 def main() -> None:
-    """Fuzz one target, or all, and print what is found."""
+    """Fuzz one target, or all in processes of their own, and print what is found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=[*targets(), "all"])
+    parser.add_argument("target", choices=[*TARGETS, "all"])
     parser.add_argument("--inputs", type=int, default=0, help="how many; 0 goes on until it is stopped")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0, help="of processor time; then it stops")
     arguments = parser.parse_args()
-    chosen = list(targets()) if arguments.target == "all" else [arguments.target]
-    count = 0
-    for target in chosen:
-        started, found = time.process_time(), 0
-        with tempfile.TemporaryDirectory() as folder:
-            inputs = range(arguments.inputs or sys.maxsize)
-            for find in finds(target, inputs, arguments.seed, Path(folder)):
+    if arguments.target == "all":
+        more = [f"--{name}={getattr(arguments, name)}" for name in ("inputs", "seed", "seconds")]
+        codes = [subprocess.run([sys.executable, __file__, target, *more]).returncode for target in TARGETS]
+        sys.exit(max(codes))
+    sys.exit(_fuzzed(arguments.target, arguments.inputs or sys.maxsize, arguments.seed, arguments.seconds))
+
+
+def _fuzzed(target: str, inputs: int, seed: int, seconds: float) -> int:
+    """Fuzz one target, print what is found, and return the exit code."""
+    found = done = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in finds(target, range(1), seed, Path(folder)):  # loads what is loaded once
+            pass
+        started, before = time.process_time(), _peak()
+        for first in range(0, inputs, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, inputs))
+            for find in finds(target, numbers, seed, Path(folder)):
                 found += 1
                 print(f"{target} input {find.number}: {find.what}", flush=True)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        seconds = time.process_time() - started
-        print(f"{target}: {arguments.inputs} inputs, {found} finds, {seconds:.0f} s, peak {peak} MiB", flush=True)
-        count += found
-    sys.exit(1 if count else 0)
+            done = numbers.stop
+            if seconds and time.process_time() - started > seconds:
+                break
+        took, more = time.process_time() - started, _peak() - before
+    if more > LARGEST:
+        found += 1
+        print(f"{target}: took {more} MiB more than at the start", flush=True)
+    print(f"{target}: {done} inputs, {found} finds, {took:.0f} s, {more} MiB more than at the start", flush=True)
+    return 1 if found else 0
+
+
+def _peak() -> int:
+    """Return the most memory that this process has had, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":

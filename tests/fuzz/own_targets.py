@@ -229,28 +229,46 @@ planes:
 
 
 @functools.cache
-def own_targets() -> dict[str, OwnTarget]:
-    """Return every kind of file that the product itself writes, and those that its users write for it."""
-    configs = ROOT / "configs"
-    anomalies = (ROOT / "src/fetalflex/anatomy/anomalies/anomalies.yaml").read_text(encoding="utf-8")
-    dataset, packed = _inside(_files(_write_dataset)), _files(_write_packed)
-    shards, model = _inside(_files(_write_shards)), _inside(_files(_write_model))
-    detector, checkpoint = _inside(_files(_write_detector)), _files(_write_checkpoint)
-    recipe = Recipe((Move("stomach", 2, 0), Scale("stomach", 1.2)))
-    return {
-        "layout": _one("a.layout.json", LAYOUT.to_json(), _layout),
-        "recipe": _one("a.recipe.json", recipe.to_json(), _recipe),
-        "planes": _one("planes.yaml", _PLANES, _planes),
-        "anomalies": _one("anomalies.yaml", anomalies, _anomalies),
-        "plan": _one("plan.yaml", (configs / "augment/examples.yaml").read_text(encoding="utf-8"), _plan),
-        "run": _one("run.yaml", (configs / "tiny/control.yaml").read_text(encoding="utf-8"), _run),
-        "run_recipe": _one("recipe.yaml", (configs / "mini/gpu/recipe.yaml").read_text(encoding="utf-8"), _run_recipe),
-        "abilities": OwnTarget(_files(_write_abilities), ("abilities.json",), _abilities),
-        "dataset": OwnTarget(dataset, ("annotations.json",), _dataset),
-        "dataset_image": OwnTarget(dataset | {"a.png": picture()}, ("a.png",), _dataset),
-        "packed": OwnTarget(packed, tuple(packed), _dataset),
-        "shards": OwnTarget(shards, tuple(name for name in shards if name.endswith((".tar", "shards.json"))), _shards),
-        "model": OwnTarget(model, tuple(name for name in model if not name.endswith(".md")), _model, 4),
-        "detector": OwnTarget(detector, ("config.json", "model.safetensors", "planes.yaml"), _detector, 2),
-        "checkpoint": OwnTarget(checkpoint, tuple(checkpoint), _checkpoint),
-    }
+def own_target(name: str) -> OwnTarget:
+    """Return one of `OWN_TARGETS`; what it needs is made for it alone."""
+    return OWN_TARGETS[name]()
+
+
+def _config(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _shards_target() -> OwnTarget:
+    shards = _inside(_files(_write_shards))
+    return OwnTarget(shards, tuple(name for name in shards if name.endswith((".tar", "shards.json"))), _shards)
+
+
+def _model_target() -> OwnTarget:
+    model = _inside(_files(_write_model))
+    return OwnTarget(model, tuple(name for name in model if not name.endswith(".md")), _model, 4)
+
+
+def _all_of(files: Files, read: Callable[[Path, random.Random], None]) -> OwnTarget:
+    return OwnTarget(files, tuple(files), read)
+
+
+OWN_TARGETS: dict[str, Callable[[], OwnTarget]] = {
+    "layout": lambda: _one("a.layout.json", LAYOUT.to_json(), _layout),
+    "recipe": lambda: _one("a.recipe.json", Recipe((Move("stomach", 2, 0), Scale("stomach", 1.2))).to_json(), _recipe),
+    "planes": lambda: _one("planes.yaml", _PLANES, _planes),
+    "anomalies": lambda: _one("anomalies.yaml", _config("src/fetalflex/anatomy/anomalies/anomalies.yaml"), _anomalies),
+    "plan": lambda: _one("plan.yaml", _config("configs/augment/examples.yaml"), _plan),
+    "run": lambda: _one("run.yaml", _config("configs/tiny/control.yaml"), _run),
+    "run_recipe": lambda: _one("recipe.yaml", _config("configs/mini/gpu/recipe.yaml"), _run_recipe),
+    "abilities": lambda: _all_of(_files(_write_abilities), _abilities),
+    "dataset": lambda: OwnTarget(_inside(_files(_write_dataset)), ("annotations.json",), _dataset),
+    "dataset_image": lambda: OwnTarget(_inside(_files(_write_dataset)) | {"a.png": picture()}, ("a.png",), _dataset),
+    "packed": lambda: _all_of(_files(_write_packed), _dataset),
+    "shards": _shards_target,
+    "model": _model_target,
+    "detector": lambda: OwnTarget(
+        _inside(_files(_write_detector)), ("config.json", "model.safetensors", "planes.yaml"), _detector, 2
+    ),
+    "checkpoint": lambda: _all_of(_files(_write_checkpoint), _checkpoint),
+}
+"""Every kind of file that the product itself writes, and those that its users write for it."""

@@ -72,10 +72,10 @@ class TestFinding:
             look = rng.integers(0, 256, 1024, dtype=np.uint8)
             known.learn(number.to_bytes(32, "big"), look, MARK)
         known.find_by(tmp_path / "x.png", bytes(32), look)
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(10):
             assert known.find_by(tmp_path / "x.png", b"none", rng.integers(0, 256, 1024, dtype=np.uint8)) is None
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
     def test_another_image_is_not_known(self, folder):
         known = KnownSynthetic(folder)

@@ -75,7 +75,10 @@ class KnownSynthetic:
     def find_by(self, path: Path, digest: bytes, look: Look) -> tuple[SyntheticMark, bool] | None:
         """Return the same for an image of which digest and look, `(1024,) uint8`, are known; see `find`."""
         found = [one for folder in self._folders(path) if (one := self._list_in(folder)) is not None]
-        found.append(self._learnt)
+        if len(self._learnt):
+            found.append(self._learnt)
+        if not found:
+            return None
         for one in found:
             if (mark := one.same(digest.hex())) is not None:
                 return mark, True

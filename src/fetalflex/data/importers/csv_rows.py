@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fetalflex.data.importers.reading import read_text
+from fetalflex.data.importers.reading import read_lines
 from fetalflex.data.limits import MAX_COLUMNS, MAX_ROWS
 from fetalflex.errors import FetalFlexError
 
@@ -57,7 +57,7 @@ def divided_lines(path: Path, delimiters: str) -> tuple[list[str], str]:
     Raises:
         FetalFlexError: If the file is unreadable.
     """
-    lines = read_text(path).splitlines(keepends=True)
+    lines = read_lines(path, keepends=True)
     if lines and (match := _SEPARATOR_LINE.fullmatch(lines[0].strip())):
         return ["\n", *lines[1:]] if len(lines) > 1 else [], match.group(1).replace("\\t", "\t")
     header = next((line for line in lines if line.strip()), "")

@@ -14,7 +14,7 @@ from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match
 from fetalflex.data.importers.layout_builder import LayoutBuilder
 from fetalflex.data.importers.mask_boxes import component_boxes
-from fetalflex.data.importers.reading import read_text
+from fetalflex.data.importers.reading import read_lines
 from fetalflex.data.importers.sources import Reference, Source, mask_of, split_of_folder
 from fetalflex.data.limits import MAX_MASK_VALUES, MAX_NAMES_BYTES
 from fetalflex.data.paths import inside
@@ -217,7 +217,7 @@ def _parsed_key(key: str) -> tuple[int, bool] | None:
 
 def _colours_in(path: Path) -> dict[int, str]:
     names: dict[int, str] = {}
-    for row, line in enumerate(read_text(path, MAX_NAMES_BYTES).splitlines(), start=1):
+    for row, line in enumerate(read_lines(path, MAX_NAMES_BYTES), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _, rest = line.partition(":")
@@ -230,7 +230,7 @@ def _colours_in(path: Path) -> dict[int, str]:
 
 
 def _indices_in(path: Path) -> dict[int, str]:
-    lines = [line.strip() for line in read_text(path, MAX_NAMES_BYTES).splitlines()]
+    lines = [line.strip() for line in read_lines(path, MAX_NAMES_BYTES)]
     if not lines or lines[0].lower() not in _BACKGROUND:
         raise FetalFlexError(f"{path}: the first line must be 'background', the name of value 0")
     return {index: line for index, line in enumerate(lines) if line}

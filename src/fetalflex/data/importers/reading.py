@@ -8,10 +8,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
-import yaml
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
@@ -20,6 +19,7 @@ from fetalflex.data.importers.numbers import number
 from fetalflex.data.limits import (
     MAX_ELEMENTS,
     MAX_JSON_BYTES,
+    MAX_ROWS,
     MAX_TEXT_BYTES,
     MAX_VALUES,
     MAX_XML_BYTES,
@@ -31,10 +31,20 @@ from fetalflex.errors import FetalFlexError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["child_text", "files_ending", "number", "read_annotations", "read_names_yaml", "read_text", "read_xml"]
+__all__ = [
+    "child_text",
+    "files_ending",
+    "number",
+    "read_annotations",
+    "read_lines",
+    "read_names_yaml",
+    "read_text",
+    "read_xml",
+]
 
 _XML_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -54,6 +64,18 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise FetalFlexError(f"{path} is not written in UTF-8; save it so") from error
+
+
+def read_lines(path: Path, max_bytes: int = MAX_TEXT_BYTES, keepends: bool = False) -> list[str]:
+    """Return the lines of a text file, at most `MAX_ROWS`; see `read_text`.
+
+    Raises:
+        FetalFlexError: If it has more, or as `read_text`.
+    """
+    text = read_text(path, max_bytes)
+    if sum(text.count(end) for end in _LINE_ENDS) > MAX_ROWS:  # before each becomes a text of its own
+        raise FetalFlexError(f"{path} has more than {MAX_ROWS:,} lines; divide it")
+    return text.splitlines(keepends)
 
 
 def read_xml(path: Path, max_bytes: int = MAX_XML_BYTES) -> Element:
@@ -126,46 +148,20 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """SafeLoader that refuses aliases and keys given twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            self._refuse("aliases are not read; write the value out", self.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            name = key.value if isinstance(key, yaml.ScalarNode) else ""
-            if name in seen:
-                self._refuse(f"the key {shown(name)} stands twice", key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-    @staticmethod
-    def _refuse(problem: str, mark: Any) -> NoReturn:
-        raise yaml.constructor.ConstructorError(None, None, problem, mark)
-
-
 def read_names_yaml(path: Path) -> Any:
-    """Return the value in a YAML file of at most 100 kB, without aliases.
+    """Return the value in a YAML file of at most 100 kB; see `fetalflex.files.yaml_files`.
 
     Raises:
         FetalFlexError: If it is missing, larger, no YAML, or has a key twice.
     """
+    from fetalflex.files.yaml_files import parse_yaml
+
+    text = read_text(path, MAX_YAML_BYTES)
     try:
-        text = read_text(path, MAX_YAML_BYTES)
         # The parser takes no lone surrogates; a name with a replacement character is no label's.
-        return yaml.load(_SURROGATE.sub("\ufffd", text), _PlainLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise FetalFlexError(f"{path} is no valid YAML{where}: {getattr(error, 'problem', None) or error}") from error
-    except FetalFlexError:
-        raise
-    except (ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise FetalFlexError(f"{path} is no valid YAML: {error}") from error
+        return parse_yaml(_SURROGATE.sub("\ufffd", text))
+    except FetalFlexError as error:
+        raise FetalFlexError(f"{path} {error}") from error
 
 
 def _bytes(path: Path, max_bytes: int) -> bytes:

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from defusedxml.ElementTree import fromstring
+
 from fetalflex.anatomy.box import Box
 from fetalflex.checks import shown
 from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
@@ -190,12 +192,7 @@ def _xlsx_sheets(path: Path) -> Iterator[dict[int, Row]]:
             warnings.simplefilter("ignore")  # about spreadsheet features that do not matter here
             workbook = load_workbook(file, read_only=True, data_only=True)
             try:
-                sheets = workbook.worksheets
-                if len(sheets) > MAX_SHEETS:
-                    raise FetalFlexError(
-                        f"{path} has {len(sheets)} sheets; at most {MAX_SHEETS} are read, so drop the others"
-                    )
-                for sheet in sheets:
+                for sheet in workbook.worksheets:
                     sheet.reset_dimensions()  # what the file states may be any size
                     yield _limited(sheet.iter_rows(values_only=True), path)
             finally:
@@ -223,10 +220,32 @@ def _check_archive(path: Path) -> None:
                             raise FetalFlexError(
                                 f"{path} has more than {MAX_SPREADSHEET_TAGS:,} tags, the most that are read; divide it"
                             )
+            _check_sheets(archive, path)
     except FetalFlexError:
         raise
     except Exception as error:  # archives can be damaged in many ways
         raise FetalFlexError(f"{path} is no readable XLSX file: {error or type(error).__name__}") from error
+
+
+def _check_sheets(archive: zipfile.ZipFile, path: Path) -> None:
+    """Check that a spreadsheet has few sheets, each in a part of its own: the reader looks through all at once."""
+    for name in archive.namelist():
+        if posixpath.basename(name) != "workbook.xml":
+            continue
+        keys = [
+            next((value for key, value in sheet.attrib.items() if key.endswith("}id")), None)
+            for sheet in fromstring(archive.read(name)).iter()
+            if sheet.tag.endswith("}sheet")
+        ]
+        if len(keys) > MAX_SHEETS:
+            raise FetalFlexError(f"{path} has {len(keys)} sheets; at most {MAX_SHEETS} are read, so drop the others")
+        folder, base = posixpath.split(name)
+        relations = posixpath.join(folder, "_rels", f"{base}.rels")
+        entries = fromstring(archive.read(relations)).iter() if relations in archive.namelist() else ()
+        targets = {one.get("Id"): posixpath.basename(one.get("Target", "")) for one in entries}
+        used = [targets.get(key, key) for key in keys]
+        if len(set(used)) < len(used):
+            raise FetalFlexError(f"{path} has several sheets that are one part of it; save it anew")
 
 
 def _limited(rows: Iterable[Row], path: Path) -> dict[int, Row]:

@@ -15,11 +15,11 @@ from fetalflex.checks import positive_number, shown
 from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import count_doubt, decimal_of, number, whole
-from fetalflex.data.importers.reading import read_text
+from fetalflex.data.importers.reading import read_lines
 from fetalflex.data.importers.sources import Source, split_of_folder
 from fetalflex.data.importers.units import doubt_about_form, polygon_box, quad_box, scale_of
 from fetalflex.data.importers.yolo_classes import OTHER_TEXTS, Classes, read_classes
-from fetalflex.data.limits import MAX_BOXES
+from fetalflex.data.limits import MAX_BOXES, MAX_CLASSES
 from fetalflex.errors import FetalFlexError
 
 _SEPARATORS = re.compile(r"[,;\t|:]")
@@ -65,8 +65,10 @@ def _numbers_in(paths: Iterable[Path]) -> set[int]:
     """Return the class numbers that stand in label files; what cannot be read has none."""
     found: set[str] = set()
     for path in paths:
+        if len(found) > MAX_CLASSES:  # these are no class numbers; each is refused where it stands
+            return set()
         with contextlib.suppress(FetalFlexError):
-            found.update(words[0] for line in read_text(path).splitlines() if (words := line.split(maxsplit=1)))
+            found.update(words[0] for line in read_lines(path) if (words := line.split(maxsplit=1)))
     numbers = set()
     for word in found:
         with contextlib.suppress(FetalFlexError):
@@ -77,7 +79,7 @@ def _numbers_in(paths: Iterable[Path]) -> set[int]:
 def _read_labels(
     place: Source, path: Path, match: Match, classes: Classes, options: ImportOptions
 ) -> Iterator[ImportedItem | Finding]:
-    lines = read_text(path).splitlines()
+    lines = read_lines(path)
     builder = place.builder(match, unit="fractions")
     reader = _Lines((builder.width, builder.height), classes, options)
     parsed: list[tuple[str, str, list[float]]] = []

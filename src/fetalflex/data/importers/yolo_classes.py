@@ -8,7 +8,7 @@ from typing import Any
 
 from fetalflex.checks import shown
 from fetalflex.data.importers.numbers import whole
-from fetalflex.data.importers.reading import files_ending, read_names_yaml, read_text
+from fetalflex.data.importers.reading import files_ending, read_lines, read_names_yaml
 from fetalflex.data.limits import MAX_CLASSES, MAX_NAMES_BYTES
 from fetalflex.data.paths import inside
 from fetalflex.errors import FetalFlexError
@@ -97,7 +97,7 @@ def _is_name_list(path: Path) -> bool:
 
 
 def _in_list(path: Path) -> dict[int, str]:
-    lines = read_text(path, MAX_NAMES_BYTES).splitlines()
+    lines = read_lines(path, MAX_NAMES_BYTES)
     if len(lines) > MAX_CLASSES:
         raise FetalFlexError(f"{path} has {len(lines):,} lines; at most {MAX_CLASSES:,} classes are read")
     return {index: line.strip() for index, line in enumerate(lines) if line.strip()}

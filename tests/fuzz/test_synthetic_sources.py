@@ -11,7 +11,7 @@ from importer_seeds import Files, seeds
 from PIL import Image
 
 from fetalflex.anatomy.registry import default_registry
-from fetalflex.data.checking import Findings, check_source
+from fetalflex.data.checking import CheckedSource, check_source
 from fetalflex.data.image_files import encode_png
 from fetalflex.data.importers import ImportOptions, get_importer
 from fetalflex.provenance import NOTICE, SyntheticList, SyntheticMark
@@ -31,7 +31,7 @@ def pictures(files: Files) -> dict[str, np.ndarray]:
     return found
 
 
-def findings(name: str, folder: Path) -> Findings:
+def findings(name: str, folder: Path) -> CheckedSource:
     format_name = IMPORTERS[name][0]
     columns = (
         {key: key for key in ("file", "label", "x0", "y0", "x1", "y1")} if format_name == "fetus_framework" else {}

@@ -23,6 +23,7 @@ install: $(INSTALLED) ## Make and fill .venv
 
 demo: $(INSTALLED) ## Generate the gallery: one sheet per plane and index.html, in ./demo
 	@$(BIN)/fetalflex demo --out $(DEMO) --force
+	@echo "edit images in the browser: $(BIN)/fetalflex studio"
 
 test: $(INSTALLED) ## Run the fast tests
 	@$(BIN)/python -m pytest -m 'not slow'

@@ -12,7 +12,7 @@ export function chooseVariant(results) {
     commit({ shown: one.id }, { wipe: 0, hidden: keepsOthers ? state.hidden : [...state.hidden, ...others] });
   };
   dialog.replaceChildren(
-    el("h1", {}, "Choose a variant"),
+    el("h1", {}, "Choose a variant ", el("span", { class: "quiet" }, "synthetic images")),
     el("div", { class: "variants" }, results.map((one, index) => {
       const image = el("img", { alt: `variant ${index + 1}, seed ${one.seed}` });
       picture(`/api/results/${one.id}/pixels`).then((found) => { image.src = found.src; }, () => {});

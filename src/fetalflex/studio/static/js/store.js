@@ -24,7 +24,7 @@ export const state = {
   useMask: false,       // the brush mask is the region to draw
   results: [],          // oldest first
   hidden: [],           // ids of discarded results
-  layers: { result: 1, boxes: 1, region: 0.6, mask: 0.5, difference: 0 },
+  layers: { result: 1, boxes: 1, region: 0.8, mask: 0.5, difference: 0 },
   wipe: 0,
   job: null,            // what runs
   look: null,           // what the server says of the edit

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from cli_helpers import RunCommand
 from PIL import Image
 
+from fetalflex.study.answers import AnswerStore
 from fetalflex.study.folder import Study
+from other_processes import held_elsewhere
 
 
 @pytest.fixture
@@ -76,3 +79,21 @@ def test_a_report_is_made_even_before_anybody_answered(run: RunCommand, folders:
 def test_folders_that_are_no_study_are_told(run: RunCommand, folders: Path) -> None:
     for command in (("run", "clinic"), ("report", "clinic", "--out", "report")):
         assert "clinic is no reader study" in run("study", *command, code=2).stderr
+
+
+def test_one_server_at_a_time_serves_a_study(run: RunCommand, folders: Path) -> None:
+    run("study", "create", "clinic=clinic", "--real", "clinic", "--out", "study")
+    with held_elsewhere(Study(Path("study")).answers_path):
+        assert "answers.sqlite is in use by process" in run("study", "run", "study", code=2).stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "give another --port" in run("study", "run", "study", "--port", port, code=2).stderr
+
+
+def test_answers_of_another_study_are_not_added_to(run: RunCommand, folders: Path) -> None:
+    run("study", "create", "clinic=clinic", "--real", "clinic", "--out", "study")
+    AnswerStore(Path("study/answers.sqlite"), "0" * 32).close()
+    for command in (("run", "study"), ("report", "study", "--out", "report")):
+        assert "holds the answers to another study" in run("study", *command, code=2).stderr

@@ -15,7 +15,7 @@ _COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 
 _STYLES = ("-", "--", "-.", ":")
 _COLUMNS = 3
-_PANEL = 4.2
+_WIDTH, _HEIGHT = 4.2, 3.7
 _RANDOM = "Random answers: nobody has given them"
 
 
@@ -38,7 +38,7 @@ def draw_radar(
     columns = min(_COLUMNS, len(planes))
     rows = math.ceil(len(planes) / columns)
     with matplotlib.rc_context({"svg.hashsalt": "fetalflex", "font.size": 9}):
-        figure = Figure(figsize=(_PANEL * columns, _PANEL * rows + 0.7), layout="constrained")
+        figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows + 0.7), layout="constrained")
         for place, plane in enumerate(planes):
             axes = figure.add_subplot(rows, columns, place + 1, projection="polar")
             _draw_panel(axes, results, criteria, points, plane)
@@ -63,7 +63,7 @@ def _draw_panel(axes: Any, results: Results, criteria: Mapping[str, str], points
         axes.fill(angles, means, color=line[0].get_color(), alpha=0.07)
     axes.set_theta_offset(math.pi / 2)
     axes.set_theta_direction(-1)
-    axes.set_xticks(angles, [title.replace(" and ", "\nand ") for title in criteria.values()])
+    axes.set_xticks(angles, [_in_two_lines(title) for title in criteria.values()])
     for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
         side = round(math.sin(angle), 6)  # beside the circle, not across it
         label.set_horizontalalignment("center" if side == 0 else "left" if side > 0 else "right")
@@ -74,6 +74,15 @@ def _draw_panel(axes: Any, results: Results, criteria: Mapping[str, str], points
     axes.set_rlabel_position(180 / len(criteria))
     axes.grid(color="#cccccc", linewidth=0.7)
     axes.spines["polar"].set_color("#cccccc")
+
+
+def _in_two_lines(title: str) -> str:
+    """Break a title at the space that is nearest to its middle."""
+    spaces = [place for place, letter in enumerate(title) if letter == " "]
+    if not spaces:
+        return title
+    middle = min(spaces, key=lambda place: abs(place - len(title) / 2))
+    return f"{title[:middle]}\n{title[middle + 1 :]}"
 
 
 def _metadata(path: Path) -> dict[str, str | None]:

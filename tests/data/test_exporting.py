@@ -170,7 +170,7 @@ class TestFolder:
     def test_progress_is_told_after_each_image(self, tmp_path):
         told: list[int] = []
         records = [replace(SCAN, file_name=f"{number}.png") for number in range(3)]
-        export(items_of(records), "voc", tmp_path / "out", progress=told.append)
+        export(items_of(records), "voc", tmp_path / "out", on_progress=told.append)
         assert told == [1, 2, 3]
 
     @pytest.mark.parametrize("format", FORMATS)
@@ -184,7 +184,7 @@ class TestFolder:
                 yield record, pixels_of(record)
 
         told: list[int] = []
-        export(items(), format, tmp_path / "out", progress=lambda done: told.append(len(alive) - done))
+        export(items(), format, tmp_path / "out", on_progress=lambda done: told.append(len(alive) - done))
         assert told == [0, 0, 0, 0]
 
 

@@ -5,7 +5,8 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fetalflex.data.preparation import prepare
 from fetalflex.data.report import PrepareReport
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import MARKER
+from fetalflex.progress import OnProgress, Show
 
 HEADER = "file,label,x0,y0,x1,y1,plane,patient,split"
 TABLE = "boxes.csv"
@@ -349,28 +351,38 @@ class TestSplits:
         assert "No image fell into" in prepare_table(source).remarks[0]
 
 
+def telling(step: Callable[[str, float, int | None], None]) -> Show:
+    """Return a display that hands on what is done, how many images and of how many."""
+
+    @contextmanager
+    def show(what: str, total: int | None) -> Iterator[OnProgress]:
+        yield lambda done: step(what, done, total)
+
+    return show
+
+
 class TestWriting:
     @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
     @pytest.mark.parametrize("step", ["checking", "writing"])
     def test_an_interruption_leaves_nothing_behind(self, source, error, step):
-        def interrupt(what: str, done: int, total: int | None) -> None:
+        def interrupt(what: str, done: float, total: int | None) -> None:
             if (what, done) == (step, 6):
                 raise error
 
         with pytest.raises(error):
-            prepare_table(source, progress=interrupt)
+            prepare_table(source, show=telling(interrupt))
         assert [path.name for path in source.parent.iterdir()] == ["scans"]
 
     def test_an_interruption_leaves_the_old_folder(self, source):
         prepare_table(source)
         before = files_in(source.parent / "out")
 
-        def interrupt(what: str, done: int, total: int | None) -> None:
+        def interrupt(what: str, done: float, total: int | None) -> None:
             if what == "writing":
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            prepare_table(source, force=True, seed=5, progress=interrupt)
+            prepare_table(source, force=True, seed=5, show=telling(interrupt))
         assert files_in(source.parent / "out") == before
         assert len(list(source.parent.iterdir())) == 2
 
@@ -397,7 +409,7 @@ class TestWriting:
             raise AssertionError("the source was read")
 
         with pytest.raises(FetalFlexError, match="already there"):
-            prepare_table(source, progress=fail)
+            prepare_table(source, show=telling(fail))
 
     @pytest.mark.parametrize("out", ["scans", "scans/out", ".", "scans/../scans/deep/er"])
     def test_source_and_folder_must_be_apart(self, source, out):
@@ -407,17 +419,17 @@ class TestWriting:
         assert files_in(source) == before
 
     def test_an_image_that_changes_meanwhile_is_noticed(self, source):
-        def change(what: str, done: int, total: int | None) -> None:
+        def change(what: str, done: float, total: int | None) -> None:
             if (what, done) == ("writing", 1):
                 noise(source / "11.png", 1234)
 
         with pytest.raises(FetalFlexError, match=r"11\.png has changed while the data set was being made"):
-            prepare_table(source, progress=change)
+            prepare_table(source, show=telling(change))
         assert not (source.parent / "out").exists()
 
     def test_progress_counts_every_image_twice(self, source):
         told: list[tuple[str, int, int | None]] = []
-        prepare_table(source, progress=lambda *step: told.append(step))
+        prepare_table(source, show=telling(lambda *step: told.append(step)))
         assert told == [("checking", n, None) for n in range(1, 13)] + [("writing", n, 12) for n in range(1, 13)]
 
 

@@ -32,7 +32,7 @@ def scans(tmp_path: Path) -> Path:
 def test_what_was_found_is_a_data_set_with_layouts_and_scores(detector: Detector, scans: Path, tmp_path: Path) -> None:
     out, told = tmp_path / "out", []
     sources = image_sources([scans], detector.registry)
-    found = detect_into_folder(detector, sources, out, DetectionSettings(batch_size=2), progress=told.append)
+    found = detect_into_folder(detector, sources, out, DetectionSettings(batch_size=2), on_progress=told.append)
     dataset = DatasetFolder(out)
     assert [record.file_name for record in dataset] == ["images/a.png", "images/a_2.png", "images/b.png"]
     assert told == [2, 3]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,15 +34,13 @@ from fetalflex.augment.shards import (
     write_round,
     write_shard,
 )
-from fetalflex.augment.synthesising import Synthesiser, Tell, after
+from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.checks import whole_number
 from fetalflex.compute.processes import Processes, joined
 from fetalflex.data import Dataset
 from fetalflex.files import locked
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-
-Show = Callable[[str, int], AbstractContextManager[Tell]]
-"""Opens a progress bar: label and number of things to do give a function that takes how many are done."""
+from fetalflex.progress import OnProgress, Show, counting_from, show_nothing, tell_nobody
 
 
 def augment(
@@ -56,7 +54,7 @@ def augment(
     allow_synthetic: bool = False,
     batch_size: int = 4,
     processes: Processes | None = None,
-    show: Show = lambda _label, _total: nullcontext(lambda _done: None),
+    show: Show = show_nothing,
 ) -> Report:
     """Make the data set that a plan describes, or finish one that was interrupted.
 
@@ -156,14 +154,14 @@ class _Run:
         with self._bar(is_shown=self.processes.main and bool(mine)) as bar:
             for shard in mine:
                 started = time.monotonic()
-                attempts = self.maker.make(shard, rounds, after(self._done(missing, stamps), bar))
+                attempts = self.maker.make(shard, rounds, counting_from(self._done(missing, stamps), bar))
                 round_ = last_round(rounds, [image.number for image in shard.images])
                 seconds = seconds_of(self.root, shard) + time.monotonic() - started
                 write_shard(self.root, shard, attempts, round_, seconds)
 
-    def _bar(self, is_shown: bool) -> AbstractContextManager[Tell]:
+    def _bar(self, is_shown: bool) -> AbstractContextManager[OnProgress]:
         if not is_shown:
-            return nullcontext(lambda _: None)
+            return nullcontext(tell_nobody)
         return self.show("synthesising", sum(len(shard.images) for shard in self.shards))
 
     def _done(self, missing: Sequence[Shard], stamps: Sequence[int]) -> int:

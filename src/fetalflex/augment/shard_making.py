@@ -10,9 +10,10 @@ from fetalflex.augment.checking import DUPLICATE, Checker
 from fetalflex.augment.copies import Kept
 from fetalflex.augment.outcomes import Attempts, Finished
 from fetalflex.augment.shards import Duplicates, Shard, read_shard
-from fetalflex.augment.synthesising import Draft, Synthesiser, Tell, after
+from fetalflex.augment.synthesising import Draft, Synthesiser
 from fetalflex.data.image_files import decode_image, encode_png
 from fetalflex.evaluation.copies.grey_vectors import grey_vector
+from fetalflex.progress import OnProgress, counting_from
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ShardMaker:
     checker: Checker
     root: Path
 
-    def make(self, shard: Shard, rounds: list[Duplicates], tell: Tell) -> list[Attempts]:
+    def make(self, shard: Shard, rounds: list[Duplicates], tell: OnProgress) -> list[Attempts]:
         """Return the attempts at all images of a shard, with every round of decisions carried out.
 
         What the shard on disk has already is taken from there.
@@ -56,14 +57,14 @@ class ShardMaker:
         attempts, _ = self._before(shard)
         return [kept for one in attempts if (kept := one.kept) is not None]
 
-    def _fill(self, attempts: list[Attempts], tell: Tell) -> None:
+    def _fill(self, attempts: list[Attempts], tell: OnProgress) -> None:
         """Try all images that are missing, in batches by their order; then those that failed again, and so on."""
         size = self.synthesiser.batch_size
         while waiting := [one for one in attempts if one.is_waiting]:
             for start in range(0, len(waiting), size):
                 batch = waiting[start : start + size]
                 done = sum(one.finished is not None for one in attempts)
-                drafts = self.synthesiser.drafts([(one.tried, one.number) for one in batch], after(done, tell))
+                drafts = self.synthesiser.drafts([(one.tried, one.number) for one in batch], counting_from(done, tell))
                 for one, draft in zip(batch, drafts, strict=True):
                     self._judge(one, draft, attempts)
         tell(len(attempts))

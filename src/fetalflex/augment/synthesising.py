@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,14 +15,7 @@ from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import Synthesis
-
-Tell = Callable[[float], None]
-"""Takes how many images are done, parts of them included."""
-
-
-def after(done: int, tell: Tell) -> Tell:
-    """Return what tells of images that begin when so many others are done."""
-    return lambda part: tell(done + part)
+from fetalflex.progress import OnProgress
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ class Synthesiser:
             region |= candidate.organ_mask(self.pipeline.registry, entry.refine.margin)
         return region
 
-    def drafts(self, batch: Sequence[tuple[Candidate, int]], tell: Tell) -> list[Draft]:
+    def drafts(self, batch: Sequence[tuple[Candidate, int]], tell: OnProgress) -> list[Draft]:
         """Synthesise candidates of one entry together.
 
         Args:

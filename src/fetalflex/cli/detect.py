@@ -54,7 +54,7 @@ def detect(
         detector = load_detector(model, device)
         sources = image_sources(images, detector.registry, leave_out=out)
         with progress_bar("detecting", len(sources)) as show:
-            found = detect_into_folder(detector, sources, out, settings, force=force, progress=show)
+            found = detect_into_folder(detector, sources, out, settings, force=force, on_progress=show)
     for where, why in found.refused[:_SHOWN_REFUSALS]:
         typer.echo(f"left out {where}: {why}", err=True)
     if len(found.refused) > _SHOWN_REFUSALS:

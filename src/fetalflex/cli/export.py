@@ -79,7 +79,7 @@ def export(
         raise FetalFlexError(f"{dataset} holds no such image; it has {len(opened)} in all")
     with progress_bar("exporting", len(chosen)) as show:
         items = ((chosen.marked(record), chosen.image(record)) for record in chosen)
-        result = export_dataset(items, format, out, export_options, force=force, progress=show)
+        result = export_dataset(items, format, out, export_options, force=force, on_progress=show)
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:

@@ -185,7 +185,7 @@ def _make(
         For each image its files, its origin, seed and prompt, whether it was there, and whether it shows nothing.
     """
     from fetalflex.cli.generated import prompt_of
-    from fetalflex.pipeline.progress import counting_from
+    from fetalflex.progress import counting_from
 
     begun = {job.path for job in jobs if known.knows(job)}
     finished = set() if force else _finished(jobs, known, pipeline, wanted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +10,9 @@ import typer
 from fetalflex.cli import options
 from fetalflex.cli.show import progress_console
 from fetalflex.errors import FetalFlexError
+from fetalflex.progress import bar_on
 
 if TYPE_CHECKING:
-    from fetalflex.data.preparation import Progress
     from fetalflex.data.report import PrepareReport
 
 FORMATS = "coco, yolo, voc, labelme, cvat, table, masks, fetus_framework, head_biometry, hc18, fetal_planes"
@@ -128,19 +126,18 @@ def prepare(
         exif=exif,
     )
     out = out or Path(f"{source.resolve().stem}_dataset")
-    with _progress_bar() as progress:
-        report = prepare_dataset(
-            source,
-            format,
-            out,
-            import_options,
-            seed=seed,
-            fractions=parsed_split(split),
-            keep_splits=keep_splits,
-            strict=strict,
-            force=force,
-            progress=progress,
-        )
+    report = prepare_dataset(
+        source,
+        format,
+        out,
+        import_options,
+        seed=seed,
+        fractions=parsed_split(split),
+        keep_splits=keep_splits,
+        strict=strict,
+        force=force,
+        show=bar_on(progress_console(), transient=True),
+    )
     typer.echo(report.to_json().rstrip() if as_json else _text(report, out))
 
 
@@ -174,23 +171,6 @@ def parsed_split(text: str) -> tuple[float, float, float]:
     if not (min(train, val, test) >= 0 and abs(train + val + test - 100) < 1e-6):
         raise FetalFlexError(f"--split {text!r} must be three percentages of at least 0 that sum to 100")
     return train / 100, val / 100, test / 100
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    console = progress_console()
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield tell
 
 
 def _text(report: PrepareReport, out: Path) -> str:

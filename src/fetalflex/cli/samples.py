@@ -13,8 +13,8 @@ from fetalflex.cli.jobs import SEEDS_PER_SAMPLE, check_count, check_seeds
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import check_outputs
-from fetalflex.pipeline.progress import OnProgress, counting_from
 from fetalflex.pipeline.synthesis import says_already
+from fetalflex.progress import OnProgress, counting_from
 
 if TYPE_CHECKING:
     from fetalflex.pipeline.synthesis import Synthesis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from fetalflex.data.picture_kind import PLAIN, PictureKind, picture_kind
 from fetalflex.data.plain_files import plain_suffix
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.progress import OnProgress
 from fetalflex.provenance import SYNTHETIC_LIST, KnownSynthetic, SyntheticMark, mark_in_bytes, mark_of_fields
 from fetalflex.provenance.fingerprints import Look, look_of, pixel_digest
 
@@ -63,7 +64,7 @@ class CheckedSource:
 
 
 def check_source(
-    results: Iterable[ImportedItem | Finding], root: Path, options: ImportOptions, tell: Callable[[int], None]
+    results: Iterable[ImportedItem | Finding], root: Path, options: ImportOptions, tell: OnProgress
 ) -> CheckedSource:
     """Check everything that an importer yields.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from fetalflex.data.records import SPLITS, Record, check_size
 from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
+from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.provenance import NOTICE, SYNTHETIC_LIST, mark_of_fields
 
 README = "README.md"
 
-Progress = Callable[[int], None]
 """Told how many images are written."""
 
 
@@ -98,7 +98,7 @@ def export(
     options: ExportOptions | None = None,
     *,
     force: bool = False,
-    progress: Progress | None = None,
+    on_progress: OnProgress = tell_nobody,
 ) -> ExportResult:
     """Write records and images as a folder in one of the export formats, wholly or not at all.
 
@@ -114,7 +114,7 @@ def export(
         out: Folder to make; it may exist if it is empty.
         options: What the user says about the export.
         force: Replace an export in the same format that is at `out`.
-        progress: Called after each image.
+        on_progress: Called after each image, with how many are done.
 
     Raises:
         FetalFlexError: If the format is unknown, something is in the way at `out`, there is no record, or one has no
@@ -127,7 +127,7 @@ def export(
     out = Path(out)
     exporter = get_exporter(format)
     options = options or ExportOptions()
-    counted = _Counted(items, options, progress)
+    counted = _Counted(items, options, on_progress)
     with new_folder(out, export_kind(exporter.name), force) as folder:
         notes = exporter.write(folder, counted, options)
         if not counted.splits:
@@ -149,10 +149,10 @@ def _license_text(license: Mapping[str, Any]) -> str:
 class _Counted:
     """Hand on items after a check of each, and count what was handed on."""
 
-    def __init__(self, items: Iterable[Item], options: ExportOptions, progress: Progress | None) -> None:
+    def __init__(self, items: Iterable[Item], options: ExportOptions, on_progress: OnProgress) -> None:
         self._items = items
         self._registry = options.registry
-        self._progress = progress
+        self._on_progress = on_progress
         self._names: set[str] = set()
         self.splits: Counter[str] = Counter()
         self.boxes = 0
@@ -165,8 +165,7 @@ class _Counted:
             self.splits[split_name(record)] += 1
             self.boxes += len(record.layout.structures)
             self.synthetic += mark_of_fields(record.extra) is not None
-            if self._progress is not None:
-                self._progress(number)
+            self._on_progress(number)
 
     def _check(self, record: Record, pixels: Any) -> None:
         where = record.file_name

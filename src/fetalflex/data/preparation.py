@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from fetalflex.data.report import PrepareReport
 from fetalflex.data.splits import split_by_patient
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, reserved, write_bytes, write_text
+from fetalflex.progress import Show, show_nothing
 from fetalflex.provenance import SyntheticList, picture_text
 
 REPORT_JSON, REPORT_MARKDOWN, CONTACT_SHEET = "report.json", "report.md", "contact_sheet.png"
 _SHOWN_REFUSALS = 5
 _STATED_IF_GIVEN = ("box_unit", "box_form", "first_pixel", "first_frame", "exif")
 
-Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how many images are done, and of how many (None if not known)."""
 
 
@@ -44,7 +44,7 @@ def prepare(
     keep_splits: bool = False,
     strict: bool = False,
     force: bool = False,
-    progress: Progress | None = None,
+    show: Show = show_nothing,
 ) -> PrepareReport:
     """Read a source, check every image and box, split by patient, and write a data set folder wholly or not at all.
 
@@ -65,7 +65,7 @@ def prepare(
         strict: Raise instead of leaving anything out, save for boxes that the label map ignores. Notes, such as on a
             clipped box, are no refusals.
         force: Replace a data set folder that is at `out`.
-        progress: Called after each image.
+        show: Shows how many images are checked, and then written.
 
     Returns:
         The report that is also in the folder.
@@ -80,7 +80,8 @@ def prepare(
     _check_apart(source, out)
     with reserved(out, DATA_SET, force):
         root = source.parent if source.is_file() else source
-        findings = check_source(importer.read(source, options), root, options, _step("checking", None, progress))
+        with show("checking", None) as tell:
+            findings = check_source(importer.read(source, options), root, options, tell)
         if strict and findings.refused:
             raise FetalFlexError(
                 f"{source}: nothing is written, since strict allows no refusal: {_first_few(findings)}"
@@ -99,7 +100,7 @@ def prepare(
             remarks=[*_remarks(findings.images, records, options, fractions, keep_splits), *_not_read(root)],
         )
         with new_folder(out, DATA_SET, force) as folder:
-            _write(folder, findings.images, report, options, progress)
+            _write(folder, findings.images, report, options, show)
         return report
 
 
@@ -108,13 +109,13 @@ def _write(
     images: Sequence[CheckedImage],
     report: PrepareReport,
     options: ImportOptions,
-    progress: Progress | None,
+    show: Show,
 ) -> None:
-    tell = _step("writing", len(images), progress)
     listed = SyntheticList()
-    for number, image in enumerate(images, start=1):
-        _write_image(folder, image, listed)
-        tell(number)
+    with show("writing", len(images)) as tell:
+        for number, image in enumerate(images, start=1):
+            _write_image(folder, image, listed)
+            tell(number)
     listed.write(folder)
     info = {"description": f"{report.source}, read as {report.importer} by FetalFlex {__version__}"}
     coco = coco_from_records(report.records, options.registry, info)
@@ -220,11 +221,3 @@ def _not_read(root: Path) -> list[str]:
     if not count:
         return []
     return [f"{count} DICOM files lie in the source; they are not read, so export those that belong to it as PNG."]
-
-
-def _step(what: str, total: int | None, progress: Progress | None) -> Callable[[int], None]:
-    def tell(done: int) -> None:
-        if progress is not None:
-            progress(what, done, total)
-
-    return tell

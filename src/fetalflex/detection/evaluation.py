@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -18,9 +17,7 @@ from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import Detector, patients_seen
 from fetalflex.errors import FetalFlexError
-
-Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
-"""Opens a progress bar: label and number of things to do give a function that takes how many are done."""
+from fetalflex.progress import Show, show_nothing
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def evaluate_detector(
     detector: Detector,
     datasets: Sequence[Dataset],
     settings: DetectorEvaluationSettings | None = None,
-    show: Show = lambda _label, _total: nullcontext(lambda _done: None),
+    show: Show = show_nothing,
 ) -> DetectorResults:
     """Run a detector on a split, and compare planes and boxes with the annotations.
 

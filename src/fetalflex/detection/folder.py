@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +23,7 @@ from fetalflex.detection.sources import ImageSource
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
 from fetalflex.files.json_files import json_text
+from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.provenance import SyntheticMark, mark_of_fields, picture_text
 
 DETECTIONS = "detections.json"
@@ -129,7 +130,7 @@ def detect_into_folder(
     settings: DetectionSettings | None = None,
     *,
     force: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
 ) -> FoundFolder:
     """Detect in images and write a data set folder, wholly or not at all.
 
@@ -142,12 +143,12 @@ def detect_into_folder(
         out: Folder to make.
         settings: How to detect.
         force: Replace a folder of detections that is at `out`.
-        progress: Told how many images are done.
+        on_progress: Told how many images are done.
 
     Raises:
         FetalFlexError: If the plane is unknown, something is in the way at `out`, or no image can be read.
     """
-    work = _Detecting(detector, settings or DetectionSettings(), progress)
+    work = _Detecting(detector, settings or DetectionSettings(), on_progress)
     info = {"description": f"boxes found by {detector.identity}, not drawn by people; FetalFlex {__version__}"}
     with new_folder(out, DETECTED_SET, force) as folder:
         dataset = DatasetFolder.write_into(folder, work.items(sources), detector.registry, info)
@@ -165,13 +166,13 @@ def detect_into_folder(
 class _Detecting:
     """Detect batch by batch, and remember what was found and what could not be read."""
 
-    def __init__(self, detector: Detector, settings: DetectionSettings, progress: Callable[[int], None]) -> None:
+    def __init__(self, detector: Detector, settings: DetectionSettings, on_progress: OnProgress) -> None:
         self.settings = settings
         self.found: list[FoundImage] = []
         self.refused: list[tuple[str, str]] = []
         self._plane = None if settings.plane is None else detector.plane(settings.plane)
         self._detector = detector
-        self._progress = progress
+        self._on_progress = on_progress
         self._names = FileNames()
 
     def items(self, sources: Iterable[ImageSource]) -> Iterator[tuple[Record, NDArray[np.uint8]]]:
@@ -186,9 +187,9 @@ class _Detecting:
             if len(batch) == self.settings.batch_size:
                 yield from self._detected(batch)
                 batch = []
-                self._progress(number)
+                self._on_progress(number)
         yield from self._detected(batch)
-        self._progress(number)
+        self._on_progress(number)
 
     def _read(self, source: ImageSource) -> NDArray[np.uint8]:
         """Return an image; raise FetalFlexError if it cannot be read, or is too long for a layout."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ from fetalflex.detection import Detector
 from fetalflex.evaluation.blur_control import EQUAL_BLUR
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.layout_fidelity import LayoutFidelity, check_planes, looks, measure_layout_fidelity
-from fetalflex.evaluation.measuring import Measuring, Show
+from fetalflex.evaluation.measuring import Measuring
 from fetalflex.evaluation.metrics.extractors import FeatureExtractor, Lite0Features
 from fetalflex.evaluation.metrics.frechet import few_images_warning
 from fetalflex.evaluation.metrics.published_metrics import Published
@@ -27,6 +26,7 @@ from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
+from fetalflex.progress import Show, show_nothing
 
 _FEW_HELD_OUT = 100
 _ROI_MODES = ("auto", "box", "structures", "full")
@@ -82,7 +82,7 @@ def evaluate(
     extractor: FeatureExtractor | None = None,
     detector: Detector | None = None,
     baseline: Mapping[str, Any] | None = None,
-    show: Show = lambda _label, _total: nullcontext(lambda _done: None),
+    show: Show = show_nothing,
 ) -> Results:
     """Synthesise every image of a split from its own layout, its background kept, and measure what came out.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from fetalflex.evaluation.intervals import Estimate, patient_draws, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task
+from fetalflex.progress import OnProgress, tell_nobody
 
 REAL = "real"
 UNEDITED = "unedited"
@@ -95,7 +96,7 @@ def measure_layout_fidelity(
     tasks: Sequence[Task],
     kept: KeptSyntheses,
     batch_size: int = 16,
-    on_progress: Callable[[float], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
 ) -> LayoutFidelity:
     """Compare the boxes found in syntheses with those that their layouts ask for, and in real images with their own.
 
@@ -151,7 +152,7 @@ class _Looking:
     annotated: AnnotatedStructures
     kept: KeptSyntheses
     batch_size: int
-    on_progress: Callable[[float], None]
+    on_progress: OnProgress
     done: int = 0
 
     def at(self, tasks: Sequence[Task], real: bool = False) -> list[_Seen]:

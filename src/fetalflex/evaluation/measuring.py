@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,11 +30,10 @@ from fetalflex.evaluation.results import AdherenceResult, PlaneResult, Side
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED, Task
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.progress import Show
 from fetalflex.rulers import RULER_NAMES
 
 Image = NDArray[np.uint8]
-Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
-"""Opens a progress bar: label and number of things to do give a function that takes how many are done."""
 
 
 @dataclass(frozen=True)

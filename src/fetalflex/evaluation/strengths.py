@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
+from fetalflex.progress import OnProgress, tell_nobody
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -122,7 +123,7 @@ def synthesise_strengths(
     sampling: Sampling,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
-    on_progress: Callable[[float], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
 ) -> None:
     """Synthesise what is not finished yet, each edit in every strength with the same seed.
 

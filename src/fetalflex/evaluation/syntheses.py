@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fetalflex.anatomy import CHANGED, Layout, Registry
@@ -11,9 +11,9 @@ from fetalflex.evaluation.adherence.tests import adherence_test
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.progress import counting_from
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import Sampling
+from fetalflex.progress import OnProgress, counting_from, tell_nobody
 
 ENLARGED = "enlarged"
 REMOVED = "removed"
@@ -72,7 +72,7 @@ def synthesise_missing(
     roi: str = "auto",
     seed: int = 0,
     batch_size: int = 4,
-    on_progress: Callable[[float], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
 ) -> None:
     """Synthesise what is not finished yet; each batch is written before the next begins.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +20,9 @@ from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
+from fetalflex.progress import Show, show_nothing
 
 Image = NDArray[np.uint8]
-Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
 
 _TRIES = 200
 _INNER = 0.8
@@ -121,7 +120,7 @@ def measure_abilities(
     variants: int = 5,
     images: int = 8,
     seed: int = 0,
-    show: Show = lambda _label, _total: nullcontext(lambda _done: None),
+    show: Show = show_nothing,
 ) -> Abilities:
     """Synthesise variants and unedited layouts of held-out images, and test what is seen in them.
 

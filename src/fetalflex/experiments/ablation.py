@@ -15,13 +15,13 @@ from fetalflex.data import Dataset
 from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.evaluate import EvaluationSettings, evaluate
-from fetalflex.evaluation.measuring import Show
 from fetalflex.evaluation.report.contents import report_values
 from fetalflex.evaluation.report.writing import write_report
 from fetalflex.experiments.ablation_table import ablation_table
 from fetalflex.files import FolderKind, claim, write_text
 from fetalflex.files.json_files import json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.progress import Show
 from fetalflex.training.config import RunConfig
 from fetalflex.training.log import best_validation
 from fetalflex.training.run import train

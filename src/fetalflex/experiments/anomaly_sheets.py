@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,9 @@ from fetalflex.experiments.anomaly_page import anomaly_page
 from fetalflex.experiments.anomaly_plan import PAGE, SheetPlan
 from fetalflex.experiments.gallery import origin_of
 from fetalflex.files import write_text
-from fetalflex.pipeline.progress import counting_from
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.pipeline.synthesis import NOTICE
+from fetalflex.progress import OnProgress, counting_from, tell_nobody
 
 if TYPE_CHECKING:
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -37,7 +37,7 @@ def make_sheets(
     seed: int = 0,
     steps: int = 20,
     force: bool = False,
-    on_progress: Callable[[float], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
     abilities: Abilities | None = None,
 ) -> Path:
     """Synthesise what the plans say, and write sheets and the page that shows them.

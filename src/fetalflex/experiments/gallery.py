@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,9 @@ from fetalflex.experiments.shown_edits import SHOWN_EDITS
 from fetalflex.figures.panels import PanelPainter
 from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
 from fetalflex.files import FolderKind, claim, write_text
-from fetalflex.pipeline.progress import counting_from
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import Sampling
+from fetalflex.progress import OnProgress, counting_from, tell_nobody
 
 if TYPE_CHECKING:
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -148,7 +148,7 @@ def make_gallery(
     seed: int = 0,
     steps: int = 20,
     force: bool = False,
-    on_progress: Callable[[float], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
 ) -> Path:
     """Synthesise the images of all scenes, and write sheets, images, layouts, recipes and a web page.
 
@@ -188,7 +188,7 @@ def make_gallery(
 
 
 def _synthesise(
-    pipeline: FetalFlexPipeline, scene: Scene, seed: int, steps: int, on_progress: Callable[[float], None]
+    pipeline: FetalFlexPipeline, scene: Scene, seed: int, steps: int, on_progress: OnProgress
 ) -> list[Synthesis]:
     """Return one synthesis per variant; each is what `pipeline.edit` gives for it."""
     syntheses: list[Synthesis] = []

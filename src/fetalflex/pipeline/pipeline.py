@@ -25,7 +25,6 @@ from fetalflex.pipeline.canvas_sampling import CanvasSampler
 from fetalflex.pipeline.checked_request import CheckedRequest, check_requests
 from fetalflex.pipeline.option_names import explain_options
 from fetalflex.pipeline.pictures import Image, ImageLike, Mask, MaskLike
-from fetalflex.pipeline.progress import OnProgress
 from fetalflex.pipeline.region import (
     Roi,
     edit_region,
@@ -36,6 +35,7 @@ from fetalflex.pipeline.region import (
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
 from fetalflex.pipeline.synthesis import Synthesis
+from fetalflex.progress import OnProgress
 
 
 class FetalFlexPipeline:

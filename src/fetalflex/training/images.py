@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from fetalflex.data import Dataset, Record, open_dataset
 from fetalflex.data.real_only import check_real
 from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.errors import FetalFlexError
+from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.training.config import DataConfig, View
 from fetalflex.training.exchange import Pair, draw_exchange, exchange_contents, exchange_names
 from fetalflex.training.wording import draw_wording
@@ -220,7 +221,7 @@ class ImageBank:
         on_progress: Called with the number of images loaded so far.
     """
 
-    def __init__(self, samples: list[Sample], size: int, on_progress: Callable[[int], None] | None = None) -> None:
+    def __init__(self, samples: list[Sample], size: int, on_progress: OnProgress = tell_nobody) -> None:
         self.size = size
         self.images = torch.empty((len(samples), size, size), dtype=torch.uint8)
         self.layouts: list[Layout] = []
@@ -228,8 +229,7 @@ class ImageBank:
             for number, (image, layout) in enumerate(pool.map(self._load, samples)):
                 self.images[number] = torch.from_numpy(image)
                 self.layouts.append(layout)
-                if on_progress:
-                    on_progress(number + 1)
+                on_progress(number + 1)
 
     def __len__(self) -> int:
         return len(self.layouts)

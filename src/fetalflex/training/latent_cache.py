@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from fetalflex.files import locked, remove_leftovers, replacing_file
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.pipeline.conditioning import with_labels
+from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import Sample
@@ -139,7 +140,7 @@ class LatentCache:
     def load(
         self,
         samples: list[Sample],
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: OnProgress = tell_nobody,
         processes: Processes | None = None,
     ) -> Latents:
         """Return the latents of all variants of all samples, computing what is missing.
@@ -148,7 +149,7 @@ class LatentCache:
 
         Args:
             samples: Views of images.
-            on_progress: Called with the number of samples done, by all processes about as many, and the total.
+            on_progress: Called with how many samples are done, by all processes together as far as this one can tell.
             processes: Those that call this together; by default this one alone.
         """
         processes = processes or Processes()
@@ -162,7 +163,7 @@ class LatentCache:
     def _load(
         self,
         samples: list[Sample],
-        on_progress: Callable[[int, int], None] | None,
+        on_progress: OnProgress,
         processes: Processes,
         lock: ExitStack,
     ) -> Latents:
@@ -176,8 +177,7 @@ class LatentCache:
                     images = list(pool.map(lambda sample: sample.image(), parts[number]))
                     shards[number] = self._shard(parts[number], images, pool, lock if processes.count == 1 else None)
                     done += len(parts[number])
-                    if on_progress:
-                        on_progress(min(done * processes.count, len(samples)), len(samples))
+                    on_progress(min(done * processes.count, len(samples)))
                 processes.wait()
         return _concatenate([shards[number] for number in range(len(parts))])
 

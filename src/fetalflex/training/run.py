@@ -17,8 +17,6 @@ import torch
 import yaml
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from fetalflex.anatomy import Registry, default_registry, model_registry, prompt_corpus
 from fetalflex.compute.processes import Processes, joined
@@ -29,6 +27,7 @@ from fetalflex.files.yaml_files import read_yaml
 from fetalflex.models.build import build_components, renew_control, show_names
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.configs import get_preset
+from fetalflex.progress import bar_on
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.autoencoder import AutoencoderTraining
 from fetalflex.training.config import AugmentationConfig, ControlStage, RunConfig
@@ -200,10 +199,8 @@ def build_stage(
 
 
 def _load_latents(cache: LatentCache, samples: list[Sample], console: Console, processes: Processes) -> Latents:
-    columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=len(samples))
-        return cache.load(samples, lambda done, _: bar.update(task, completed=done), processes)
+    with bar_on(console)("encoding images", len(samples)) as tell:
+        return cache.load(samples, tell, processes)
 
 
 def _components(config: RunConfig, registry: Registry) -> Components:

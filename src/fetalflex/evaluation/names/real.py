@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Layout, Registry, draw_roi_mask
 from fetalflex.evaluation.names.pairs import NamePair, pairs_of
 from fetalflex.evaluation.samples import Sample
+from fetalflex.progress import OnProgress, tell_nobody
 
 DIFFERENCE = 0.3
 SAME_SIGN = 0.75
@@ -55,7 +56,7 @@ def region_of(layout: Layout, registry: Registry) -> NDArray[np.bool_]:
 
 
 def real_contrasts(
-    samples: Sequence[Sample], registry: Registry, on_progress: Callable[[float], None] = lambda _: None
+    samples: Sequence[Sample], registry: Registry, on_progress: OnProgress = tell_nobody
 ) -> dict[NamePair, RealContrast]:
     """Measure all pairs of structures that real images show together.
 

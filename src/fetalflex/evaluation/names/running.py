@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ from fetalflex.files import write_text
 from fetalflex.files.json_files import json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
-
-Show = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
+from fetalflex.progress import Show, show_nothing
 
 REPORT_JSON, REPORT_MARKDOWN, SHEET = "names.json", "names.md", "names.png"
 
@@ -37,7 +35,7 @@ def exchange_names(
     roi: str = "auto",
     seed: int = 0,
     batch_size: int = 4,
-    show: Show = lambda _label, _total: nullcontext(lambda _done: None),
+    show: Show = show_nothing,
 ) -> NameResults:
     """Exchange the names of all pairs of structures, on some images of each, and judge what comes out.
 

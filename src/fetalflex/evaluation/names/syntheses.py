@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import Sampling
+from fetalflex.progress import OnProgress, tell_nobody
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def synthesise_exchanges(
     roi: str = "auto",
     seed: int = 0,
     batch_size: int = 4,
-    on_progress: Callable[[float], None] = lambda _: None,
+    on_progress: OnProgress = tell_nobody,
 ) -> None:
     """Synthesise what is not finished yet.
 

@@ -161,14 +161,14 @@ def test_syntheses_that_are_training_images_are_warned_of(
     with torch.no_grad():
         numbers = made.validate().numbers
         syntheses, _ = made._syntheses()
-    assert not any("by heart" in concern for concern in made.concerns(numbers, 1.0))
+    assert not any("memorises images" in concern for concern in made.concerns(numbers, 1.0))
     learnt = copy.copy(latents[0])
     learnt.image = torch.cat([syntheses.half(), learnt.image[len(syntheses) :]])
     made = stage(random_model, (learnt, latents[1]))
     with torch.no_grad():
         numbers = made.validate().numbers
     assert numbers["nearest_synthetic"] < 0.1 * numbers["nearest_real"]
-    assert any("by heart" in concern for concern in made.concerns(numbers, 0.0))
+    assert any("memorises images" in concern for concern in made.concerns(numbers, 0.0))
 
 
 def test_a_layout_that_is_ignored_is_warned_of_once_the_run_has_gone_on(

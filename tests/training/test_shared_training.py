@@ -95,8 +95,8 @@ def test_all_processes_hold_the_same_weights_and_only_the_main_one_writes_and_sh
 ) -> None:
     results = run_together(run_config(tmp_path), random_model)
     trainers = [trainer for _, trainer in results]
-    assert same_weights(*(weights(trainer.networks) for trainer in trainers))
-    assert all(torch.equal(a, b) for a, b in zip(*(trainer.average.average for trainer in trainers), strict=True))
+    assert same_weights(*(weights(trainer.steps.networks) for trainer in trainers))
+    assert all(torch.equal(a, b) for a, b in zip(*(trainer.steps.average.average for trainer in trainers), strict=True))
     assert [trainer.stage.finished for trainer in trainers] == [1, 0]
     assert trainers[0].console.file.getvalue().count("wrote") == 1
     assert trainers[1].console.quiet

@@ -19,7 +19,8 @@ from training_helpers import AlignmentStage, log_lines, run_config, same_weights
 from fetalflex.models.components import Components
 from fetalflex.training.config import RunConfig
 from fetalflex.training.stage import Validation
-from fetalflex.training.trainer import Trainer, learning_rate_at
+from fetalflex.training.steps import learning_rate_at
+from fetalflex.training.trainer import Trainer
 
 
 def trained(config: RunConfig, components: Components, **options: Any) -> tuple[bool, AlignmentStage, Trainer]:
@@ -93,7 +94,9 @@ def test_every_epoch_shows_every_sample_once(tmp_path: Path, random_model: Compo
 def test_the_model_holds_the_averaged_weights(tmp_path: Path, random_model: Components) -> None:
     trainer = trained(run_config(tmp_path), random_model)[2]
     model = Components.load(tmp_path / "model").prealignment
-    for parameter, average, raw in zip(model.parameters(), trainer.average.average, trainer.parameters, strict=True):
+    for parameter, average, raw in zip(
+        model.parameters(), trainer.steps.average.average, trainer.steps.parameters, strict=True
+    ):
         assert torch.equal(parameter, average)
         assert not torch.equal(average, raw)
 
@@ -305,7 +308,7 @@ def test_validation_sees_the_averaged_weights_and_training_goes_on_with_its_own(
     trainer.run()
     training, seen, grad = stage.validated
     assert (training, grad) == (False, False)
-    assert all(torch.equal(a, b) for a, b in zip(seen.values(), trainer.average.average, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(seen.values(), trainer.steps.average.average, strict=True))
     assert not (tmp_path / "samples").exists()
 
 
@@ -330,7 +333,7 @@ def test_bfloat16_trains_too_and_keeps_weights_in_single_precision(tmp_path: Pat
     trainer = trained(run_config(tmp_path, precision="bf16"), random_model)[2]
     losses = [line["loss"] for line in log_lines(tmp_path) if "loss" in line]
     assert losses[-1] < 0.3 * losses[0]
-    assert all(parameter.dtype == torch.float32 for parameter in trainer.parameters)
+    assert all(parameter.dtype == torch.float32 for parameter in trainer.steps.parameters)
 
 
 class ScriptedStage(AlignmentStage):

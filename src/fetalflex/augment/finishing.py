@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from fetalflex.figures.table import PictureRow, draw_picture_table
 from fetalflex.files import write_text
 from fetalflex.files.json_files import json_text
 from fetalflex.provenance import NOTICE, SYNTHETIC, SyntheticList, mark_of_fields, picture_text
+from fetalflex.spreading import spread
 
 SAMPLES = "samples.jsonl"
 CONTACT_SHEET, SOURCE_SHEET = "contact_sheet.png", "sheet.png"
@@ -125,7 +126,7 @@ def _record(outcome: Outcome, made: Made, file: str, model: str) -> Record:
 
 def _draw_sheets(root: Path, dataset: Dataset, images: Sequence[_Image], registry: Registry) -> None:
     written = _Written(root, [image.record for image in images])
-    rows = [_row(dataset, written, images[index], registry) for index in _spread(images)]
+    rows = [_row(dataset, written, image, registry) for image in _shown(images)]
     fields = picture_text("")
     sheet = draw_picture_table("Synthetic images beside their sources", _COLUMNS, rows)
     write_png(root / SOURCE_SHEET, sheet, fields, force=True)
@@ -152,15 +153,13 @@ class _Written(Dataset):
         return read_image(self._root / record.file_name)
 
 
-def _spread(images: Sequence[_Image]) -> Iterator[int]:
-    """Yield positions of images to show: some of each entry, spread over it."""
-    entries: dict[int, list[int]] = {}
-    for index, image in enumerate(images):
-        entries.setdefault(image.outcome.image.entry, []).append(index)
+def _shown(images: Sequence[_Image]) -> list[_Image]:
+    """Return images to show: some of each entry, spread over it."""
+    entries: dict[int, list[_Image]] = {}
+    for image in images:
+        entries.setdefault(image.outcome.image.entry, []).append(image)
     each = max(1, _MOST_ROWS // len(entries))
-    for positions in list(entries.values())[:_MOST_ROWS]:
-        count = min(each, len(positions))
-        yield from (positions[place * len(positions) // count] for place in range(count))
+    return [image for of_entry in list(entries.values())[:_MOST_ROWS] for image in spread(of_entry, each)]
 
 
 def _row(dataset: Dataset, written: _Written, image: _Image, registry: Registry) -> PictureRow:

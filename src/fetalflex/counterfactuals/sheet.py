@@ -14,7 +14,8 @@ from fetalflex.counterfactuals import CounterfactualPair, draw_difference
 from fetalflex.counterfactuals.difference import BRIGHTER, DARKER, LARGEST_SHOWN
 from fetalflex.data import write_png
 from fetalflex.figures.panels import EDGE, PanelPainter
-from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
+from fetalflex.figures.sheet import Column, Sheet, draw_sheet
+from fetalflex.figures.style import NOTICE
 from fetalflex.pipeline.synthesis import picture_metadata
 
 Picture = NDArray[np.uint8]

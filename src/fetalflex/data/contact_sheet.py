@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from fetalflex.anatomy.drawing import draw_overlay
 from fetalflex.anatomy.registry import Registry
 from fetalflex.data.records import Dataset, Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.figures.style import FAINT_INK, GAP, INK, cut_text, fitting_scale, font, new_paper, scaled_size
+from fetalflex.spreading import spread
 
 MAX_ITEMS = 48
 _FEWEST_COLUMNS, _MOST_COLUMNS = 3, 6
 _PICTURE = 400, 280
-_GAP = 12
 _CAPTION_HEIGHT = 24
 _HEADING_HEIGHT = 44
 _HEADING_SIZE, _CAPTION_SIZE = 26, 15
-_PAPER, _INK, _FAINT_INK = (24, 24, 28), (240, 240, 240), (170, 170, 178)
 
 
 class _Section(NamedTuple):
@@ -36,7 +36,7 @@ class _Section(NamedTuple):
         return math.ceil(len(self.shown) / columns)
 
     def height(self, columns: int) -> int:
-        return _HEADING_HEIGHT + self.rows(columns) * (_PICTURE[1] + _CAPTION_HEIGHT + _GAP)
+        return _HEADING_HEIGHT + self.rows(columns) * (_PICTURE[1] + _CAPTION_HEIGHT + GAP)
 
     def heading(self, registry: Registry) -> str:
         parts = [registry.plane(self.plane).title, f"{self.total} image" + "s" * (self.total > 1)]
@@ -67,8 +67,8 @@ def draw_contact_sheet(dataset: Dataset, registry: Registry) -> NDArray[np.uint8
         raise FetalFlexError("a data set without images has no contact sheet")
     sections = _sections(dataset, registry)
     columns = _columns(sections)
-    width = columns * (_PICTURE[0] + _GAP) + _GAP
-    sheet = Image.new("RGB", (width, sum(section.height(columns) for section in sections) + _GAP), _PAPER)
+    width = columns * (_PICTURE[0] + GAP) + GAP
+    sheet = new_paper(width, sum(section.height(columns) for section in sections) + GAP)
     top = 0
     for section in sections:
         _draw_section(sheet, top, section, columns, dataset, registry)
@@ -82,7 +82,7 @@ def _sections(dataset: Dataset, registry: Registry) -> list[_Section]:
         by_plane[record.layout.plane].append(record)
     filled = {plane: records for plane, records in by_plane.items() if records}
     places = _shared({plane: len(records) for plane, records in filled.items()}, MAX_ITEMS)
-    return [_Section(plane, _spread(records, places[plane]), len(records)) for plane, records in filled.items()]
+    return [_Section(plane, spread(records, places[plane]), len(records)) for plane, records in filled.items()]
 
 
 def _columns(sections: Sequence[_Section]) -> int:
@@ -104,20 +104,16 @@ def _shared(wanted: dict[str, int], places: int) -> dict[str, int]:
     return given
 
 
-def _spread(records: Sequence[Record], count: int) -> list[Record]:
-    return [records[index * len(records) // count] for index in range(count)]
-
-
 def _draw_section(
     sheet: Image.Image, top: int, section: _Section, columns: int, dataset: Dataset, registry: Registry
 ) -> None:
     pen = ImageDraw.Draw(sheet)
-    heading_font = ImageFont.load_default(_HEADING_SIZE)
-    pen.text((_GAP, top + _GAP), section.heading(registry), fill=_INK, font=heading_font)
+    heading_font = font(_HEADING_SIZE)
+    pen.text((GAP, top + GAP), section.heading(registry), fill=INK, font=heading_font)
     for index, record in enumerate(section.shown):
         row, column = divmod(index, columns)
-        x = _GAP + column * (_PICTURE[0] + _GAP)
-        y = top + _HEADING_HEIGHT + row * (_PICTURE[1] + _CAPTION_HEIGHT + _GAP)
+        x = GAP + column * (_PICTURE[0] + GAP)
+        y = top + _HEADING_HEIGHT + row * (_PICTURE[1] + _CAPTION_HEIGHT + GAP)
         picture = _picture(dataset.image(record), record, registry)
         sheet.paste(picture, (x + (_PICTURE[0] - picture.width) // 2, y + (_PICTURE[1] - picture.height) // 2))
         _draw_caption(pen, (x, y + _PICTURE[1] + 3), record)
@@ -126,20 +122,16 @@ def _draw_section(
 def _picture(pixels: NDArray[np.uint8], record: Record, registry: Registry) -> Image.Image:
     """Return the image `(H, W)` with its boxes, scaled to fit a cell."""
     layout = record.layout
-    scale = min(_PICTURE[0] / layout.width, _PICTURE[1] / layout.height)
-    size = max(1, round(layout.width * scale)), max(1, round(layout.height * scale))
+    scale = fitting_scale((layout.width, layout.height), _PICTURE)
+    size = scaled_size((layout.width, layout.height), scale)
     small = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
     return draw_overlay(np.asarray(small), layout.rescaled(scale, width=size[0], height=size[1]), registry)
 
 
 def _draw_caption(pen: ImageDraw.ImageDraw, place: tuple[int, int], record: Record) -> None:
-    font = ImageFont.load_default(_CAPTION_SIZE)
+    used = font(_CAPTION_SIZE)
     rest = "  ".join(part for part in (record.patient, record.split) if part)
-    room = _PICTURE[0] - pen.textlength(rest, font=font) - 2 * _GAP
-    name = record.file_name.rpartition("/")[2]
-    if pen.textlength(name, font=font) > room:
-        while name and pen.textlength(f"{name}…", font=font) > room:
-            name = name[:-1]
-        name += "…"
-    pen.text(place, name, fill=_INK, font=font)
-    pen.text((place[0] + _PICTURE[0], place[1]), rest, fill=_FAINT_INK, font=font, anchor="ra")
+    room = _PICTURE[0] - pen.textlength(rest, font=used) - 2 * GAP
+    name = cut_text(record.file_name.rpartition("/")[2], used, room)
+    pen.text(place, name, fill=INK, font=used)
+    pen.text((place[0] + _PICTURE[0], place[1]), rest, fill=FAINT_INK, font=used, anchor="ra")

@@ -16,6 +16,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
 from fetalflex.files.json_files import json_text, read_json
 from fetalflex.provenance import picture_text
+from fetalflex.spreading import spread
 
 FORMAT = "fetalflex/detector-report"
 VERSION = 1
@@ -118,9 +119,7 @@ def write_report(results: DetectorResults, out: Path, registry: Registry) -> Non
     for name, content in texts.items():
         write_text(out / name, content)
     annotated = [one for one in results.images if one.judged.looked_for]
-    count = min(SHEET_IMAGES, len(annotated))
-    shown = [annotated[number * len(annotated) // count] for number in range(count)]
-    items = []
+    shown, items = spread(annotated, SHEET_IMAGES), []
     for one in shown:
         found = one.judged.found.at_least(MIN_SCORE)
         items.append(

@@ -15,6 +15,7 @@ from fetalflex.data.fingerprint import records_fingerprint
 from fetalflex.data.real_only import check_real
 from fetalflex.data.records import SPLITS
 from fetalflex.errors import FetalFlexError
+from fetalflex.spreading import spread
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,7 @@ def _limited_by_plane(samples: Sequence[Sample], registry: Registry, limit: int 
     limited: list[Sample] = []
     for plane in registry.planes:
         of_plane = [sample for sample in samples if sample.plane == plane.name]
-        count = len(of_plane) if limit is None else min(limit, len(of_plane))
-        limited += [of_plane[index * len(of_plane) // count] for index in range(count)]
+        limited += of_plane if limit is None else spread(of_plane, limit)
     return limited
 
 

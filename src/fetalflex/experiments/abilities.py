@@ -21,6 +21,7 @@ from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import Show, show_nothing
+from fetalflex.spreading import spread
 
 Image = NDArray[np.uint8]
 
@@ -284,7 +285,5 @@ def _prompt_ability(maker: _Maker, samples: Sequence[Sample]) -> PromptAbility |
 def _spread_by_plane(selection: Selection, count: int) -> list[Sample]:
     chosen: list[Sample] = []
     for plane in selection.planes:
-        samples = [sample for sample in selection.evaluated if sample.plane == plane]
-        number = min(count, len(samples))
-        chosen += [samples[index * len(samples) // number] for index in range(number)]
+        chosen += spread([sample for sample in selection.evaluated if sample.plane == plane], count)
     return chosen

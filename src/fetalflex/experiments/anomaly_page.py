@@ -9,7 +9,7 @@ from fetalflex.abilities import Abilities
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.anomalies import Anomaly, AnomalyLibrary
 from fetalflex.experiments.anomaly_plan import SheetPlan
-from fetalflex.figures.sheet import NOTICE
+from fetalflex.figures.style import NOTICE
 
 _WIDTH = 140
 _INTRODUCTION = (

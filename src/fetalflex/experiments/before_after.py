@@ -13,7 +13,8 @@ from fetalflex.anatomy import Layout, Registry
 from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.figures.panels import PanelPainter
-from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
+from fetalflex.figures.sheet import Column, Sheet, draw_sheet
+from fetalflex.figures.style import NOTICE
 from fetalflex.files import replacing
 from fetalflex.pipeline.synthesis import Synthesis, picture_metadata
 

@@ -17,11 +17,13 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.experiments.page import Row, Section, gallery_page
 from fetalflex.experiments.shown_edits import SHOWN_EDITS
 from fetalflex.figures.panels import PanelPainter
-from fetalflex.figures.sheet import NOTICE, Column, Sheet, draw_sheet
+from fetalflex.figures.sheet import Column, Sheet, draw_sheet
+from fetalflex.figures.style import NOTICE
 from fetalflex.files import FolderKind, claim, write_text
 from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import OnProgress, counting_from, tell_nobody
+from fetalflex.provenance import picture_text
 
 if TYPE_CHECKING:
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -180,7 +182,7 @@ def make_gallery(
             if variant.recipe.edits:
                 variant.recipe.save(out / "images" / f"{variant.name}.recipe.json")
         sheet = _sheet(scene, syntheses, pipeline.registry)
-        text = {"Synthetic": "true", "Description": f"{NOTICE}; real: the source image", "Software": "FetalFlex"}
+        text = picture_text("real: the source image")
         write_png(out / f"{scene.name}.png", draw_sheet(sheet), text, force=force)
         sections.append(_section(scene, sheet))
     write_text(page, gallery_page(_TITLE, NOTICE, _INTRODUCTION, sections))

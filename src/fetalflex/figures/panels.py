@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,10 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from fetalflex.anatomy import Layout, Registry, draw_layout_map, draw_overlay
+from fetalflex.figures.style import Colour, draw_dashed
 
 EDGE = (140, 140, 140)
 """Colour of a region's edge."""
-
-_DASH = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,22 +67,13 @@ class PanelPainter:
         for placed in () if before is None else before.structures:
             if placed not in layout.structures:
                 corners = placed.box.transformed(scale, 0.0, 0.0).polygon() - 0.5
-                _draw_dashed(pen, corners, _pale(self.registry.structure(placed.name).colour))
+                draw_dashed(pen, corners, _pale(self.registry.structure(placed.name).colour))
 
     def _size(self, layout: Layout) -> tuple[int, int]:
         return self.width, max(1, round(self.width * layout.height / layout.width))
 
 
-def _draw_dashed(pen: ImageDraw.ImageDraw, corners: NDArray[np.float64], colour: tuple[int, int, int]) -> None:
-    """Draw the outline of a polygon, (N, 2), in dashes."""
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        pieces = max(1, math.ceil(float(np.hypot(*(end - start))) / _DASH))
-        points = start + (end - start) * np.linspace(0.0, 1.0, pieces + 1)[:, None]
-        for first, second in zip(points[:-1:2], points[1::2], strict=False):
-            pen.line([*map(float, first), *map(float, second)], fill=colour, width=1)
-
-
-def _pale(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+def _pale(colour: Colour) -> Colour:
     """Mix a colour with as much white, so that it shows on dark images."""
     red, green, blue = ((value + 255) // 2 for value in colour)
     return red, green, blue

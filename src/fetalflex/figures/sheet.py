@@ -7,20 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-Colour = tuple[int, int, int]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
-NOTICE = "Synthetic images, research and education only, not for diagnosis"
-"""What nobody may miss; at the bottom of every sheet."""
-
-_GAP = 10
-_PAPER: Colour = (22, 24, 28)
-_FRAME: Colour = (44, 48, 56)
-_INK: Colour = (236, 238, 242)
-_PALE: Colour = (160, 168, 180)
-_WARNING: Colour = (255, 196, 92)
+from fetalflex.figures.style import (
+    FAINT_INK,
+    FRAME,
+    GAP,
+    INK,
+    WARNING,
+    Colour,
+    Font,
+    broken_lines,
+    draw_lines,
+    font,
+    line_height,
+    new_paper,
+)
 
 
 @dataclass(frozen=True)
@@ -63,35 +65,35 @@ class Sheet:
 def draw_sheet(sheet: Sheet) -> NDArray[np.uint8]:
     """Return the sheet as a picture, (H, W, 3) uint8."""
     height, width = next(p.shape[:2] for column in sheet.columns for p in column.pictures if p is not None)
-    large, middle, small = (ImageFont.load_default(size=size) for size in (30, 19, 16))
-    titles = [_lines(column.title, middle, width) for column in sheet.columns]
-    left = 2 * _GAP + _line_height(small)
-    right = left + len(sheet.columns) * (width + _GAP)
-    title_end = _GAP + _line_height(large) + _line_height(small)
-    top = title_end + max(map(len, titles)) * _line_height(middle) + 2 * _GAP
-    bottom = top + len(sheet.row_labels) * (height + _GAP)
-    notes = _lines(sheet.note, small, right - left - _GAP)
-    end = bottom + _line_height(middle) + len(notes) * _line_height(small) + _GAP
+    large, middle, small = (font(size) for size in (30, 19, 16))
+    titles = [broken_lines(column.title, middle, width) for column in sheet.columns]
+    left = 2 * GAP + line_height(small)
+    right = left + len(sheet.columns) * (width + GAP)
+    title_end = GAP + line_height(large) + line_height(small)
+    top = title_end + max(map(len, titles)) * line_height(middle) + 2 * GAP
+    bottom = top + len(sheet.row_labels) * (height + GAP)
+    notes = broken_lines(sheet.note, small, right - left - GAP)
+    end = bottom + line_height(middle) + len(notes) * line_height(small) + GAP
 
-    paper = Image.new("RGB", (right, end), _PAPER)
+    paper = new_paper(right, end)
     pen = ImageDraw.Draw(paper)
-    pen.text((left, _GAP), sheet.title, fill=_INK, font=large)
-    pen.text((left, _GAP + _line_height(large)), sheet.subtitle, fill=_PALE, font=small)
+    pen.text((left, GAP), sheet.title, fill=INK, font=large)
+    pen.text((left, GAP + line_height(large)), sheet.subtitle, fill=FAINT_INK, font=small)
     for row, label in enumerate(sheet.row_labels):
-        _write_upwards(paper, label, small, (_GAP, top + row * (height + _GAP)), height)
+        _write_upwards(paper, label, small, (GAP, top + row * (height + GAP)), height)
     legend = sheet.legend
     for number, (column, lines) in enumerate(zip(sheet.columns, titles, strict=True)):
-        x = left + number * (width + _GAP)
-        _write_lines(pen, lines, middle, (x, top - _GAP // 2 - len(lines) * _line_height(middle)), _INK)
+        x = left + number * (width + GAP)
+        draw_lines(pen, lines, middle, (x, top - GAP // 2 - len(lines) * line_height(middle)), INK)
         for row, picture in enumerate(column.pictures):
-            place = x, top + row * (height + _GAP)
+            place = x, top + row * (height + GAP)
             if picture is None:
                 _write_legend(pen, legend, place, height)
                 legend = ()
             else:
                 paper.paste(Image.fromarray(picture), place)
-    pen.text((left, bottom), sheet.footer, fill=_WARNING, font=middle)
-    _write_lines(pen, notes, small, (left, bottom + _line_height(middle)), _PALE)
+    pen.text((left, bottom), sheet.footer, fill=WARNING, font=middle)
+    draw_lines(pen, notes, small, (left, bottom + line_height(middle)), FAINT_INK)
     return np.asarray(paper)
 
 
@@ -99,39 +101,16 @@ def _write_legend(
     pen: ImageDraw.ImageDraw, entries: Sequence[tuple[Colour, str]], place: tuple[int, int], height: int
 ) -> None:
     step = min(24, height // max(1, len(entries)))
-    font = ImageFont.load_default(size=max(8, min(17, int(step / 1.3))))
+    used = font(max(8, min(17, int(step / 1.3))))
     for number, (colour, name) in enumerate(entries):
         x, middle = place[0], place[1] + number * step + step // 2
         half = min(5, step // 3)
-        pen.rectangle((x + 2, middle - half, x + 18, middle + half), fill=colour, outline=_FRAME)
-        pen.text((x + 28, middle), name, fill=_INK, font=font, anchor="lm")
+        pen.rectangle((x + 2, middle - half, x + 18, middle + half), fill=colour, outline=FRAME)
+        pen.text((x + 28, middle), name, fill=INK, font=used, anchor="lm")
 
 
-def _write_upwards(paper: Image.Image, text: str, font: Font, place: tuple[int, int], length: int) -> None:
+def _write_upwards(paper: Image.Image, text: str, used: Font, place: tuple[int, int], length: int) -> None:
     """Write text that is read from below, in the middle of `length` pixels below `place`."""
-    strip = Image.new("RGB", (length, _line_height(font)), _PAPER)
-    ImageDraw.Draw(strip).text((length / 2, 0), text, fill=_PALE, font=font, anchor="ma")
+    strip = new_paper(length, line_height(used))
+    ImageDraw.Draw(strip).text((length / 2, 0), text, fill=FAINT_INK, font=used, anchor="ma")
     paper.paste(strip.rotate(90, expand=True), place)
-
-
-def _write_lines(
-    pen: ImageDraw.ImageDraw, lines: Sequence[str], font: Font, place: tuple[int, int], colour: Colour
-) -> None:
-    for number, line in enumerate(lines):
-        pen.text((place[0], place[1] + number * _line_height(font)), line, fill=colour, font=font)
-
-
-def _lines(text: str, font: Font, width: float) -> list[str]:
-    """Break text between words so that no line is wider than `width` pixels, unless a single word is."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
-            lines[-1] = f"{lines[-1]} {word}"
-        else:
-            lines.append(word)
-    return lines
-
-
-def _line_height(font: Font) -> int:
-    box = font.getbbox("Ág")
-    return int((box[3] - min(0, box[1])) * 1.25)

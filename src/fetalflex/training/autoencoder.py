@@ -12,6 +12,7 @@ from fetalflex.anatomy import Registry, draw_layout_map
 from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays, rgb_from_pixels
+from fetalflex.spreading import spread_positions
 from fetalflex.training.colour_recovery import colour_recovery
 from fetalflex.training.config import AutoencoderStage
 from fetalflex.training.images import ImageBank
@@ -95,7 +96,7 @@ class AutoencoderTraining(Stage[Components]):
             `loss`, the mean squared error of grey values in [0, 1]; PSNR (dB); SSIM; `layout_colours`, see
             `colour_recovery`, if the images have layouts; and a sheet of originals over reconstructions.
         """
-        chosen = np.linspace(0, len(self.validation) - 1, min(_VALIDATION_IMAGES, len(self.validation))).astype(int)
+        chosen = spread_positions(len(self.validation), _VALIDATION_IMAGES)
         errors: list[float] = []
         similarity, pairs = [], []
         for start in range(0, len(chosen), _CHUNK):
@@ -125,12 +126,11 @@ class AutoencoderTraining(Stage[Components]):
         """Give the latents of training images zero mean and unit variance in every channel, if they were trained."""
         if self.settings.decoder_only:
             return
-        count = min(_STATISTICS_IMAGES, len(self.training))
-        chosen = np.linspace(0, len(self.training) - 1, count).astype(int)
+        chosen = spread_positions(len(self.training), _STATISTICS_IMAGES)
         latents = torch.cat(
             [
                 encode(self.vae, pixels_from_arrays(list(self.training.images[part].numpy())).to(self.device))
-                for part in np.array_split(chosen, max(1, count // _CHUNK))
+                for part in np.array_split(chosen, max(1, len(chosen) // _CHUNK))
             ]
         )
         # The layers make latents that are not scaled yet; what the denoiser sees is to have unit variance.

@@ -17,6 +17,7 @@ from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.models.parts import denoiser_values, parts_of
 from fetalflex.models.text import tokenize
+from fetalflex.spreading import spread_positions
 from fetalflex.training.config import DenoiserStage
 from fetalflex.training.latent_cache import Latents
 from fetalflex.training.noise_draws import noise_for
@@ -84,7 +85,7 @@ class DenoiserTraining(Stage[Components]):
 
     def validate(self) -> Validation:
         """Return the loss at fixed noise levels, and images sampled from validation prompts."""
-        chosen = np.linspace(0, len(self.validation) - 1, min(_VALIDATION_SAMPLES, len(self.validation))).astype(int)
+        chosen = spread_positions(len(self.validation), _VALIDATION_SAMPLES)
         clean = self.validation.image[chosen].float()
         noise, timesteps = validation_noise(clean, self.schedule)
         text = self._encode([self.validation.prompts[i] for i in chosen])

@@ -91,7 +91,7 @@ def _estimate(config: RunConfig, registry: Registry | None, console: Console, pr
     limit = float("inf") if config.max_minutes is None else 60 * config.max_minutes
     seconds = min(config.images / rate, limit)
     count = len(parts.training) * config.augmentation.variants + len(parts.validation)
-    trained = sum(parameter.numel() for parameter in trainer.parameters)
+    trained = sum(parameter.numel() for parameter in trainer.steps.parameters)
     model = sum(p.numel() for network in components.networks().values() for p in network.parameters())
     return Estimate(
         training_images=image_count(parts.training),

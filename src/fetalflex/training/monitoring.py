@@ -1,4 +1,4 @@
-"""What a falling loss does not tell: whether the layout is obeyed, and whether images are learnt by heart."""
+"""What a falling loss does not show: whether the layout is followed, and whether images are memorised."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from fetalflex.files.json_files import json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import Show, show_nothing
+from fetalflex.provenance import picture_text
 
 REPORT_JSON, REPORT_MARKDOWN, SHEET = "names.json", "names.md", "names.png"
 
@@ -96,7 +97,5 @@ def write_names(results: NameResults, kept: KeptSyntheses, registry: Registry, f
         write_text(kept.root / name, text)
     sheet = draw_names_sheet(results, kept, registry)
     if sheet is not None:
-        notice = "Real and synthetic images side by side; research and education only, not for diagnosis"
-        fields = {"Synthetic": "true", "Description": notice, "Software": "FetalFlex"}
-        write_png(kept.root / SHEET, sheet, fields, force=True)
+        write_png(kept.root / SHEET, sheet, picture_text("real and synthetic images side by side"), force=True)
     return kept.root / REPORT_MARKDOWN

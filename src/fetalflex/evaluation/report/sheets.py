@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +13,9 @@ from fetalflex.evaluation.results import PlaneResult, Results
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.syntheses import ENLARGED, REMOVED
 from fetalflex.figures.table import PictureRow, draw_picture_table
+from fetalflex.spreading import spread
 
 Picture = NDArray[np.uint8]
-_Item = TypeVar("_Item")
 
 ROWS_PER_PLANE = 3
 _ROWS_PER_STRUCTURE = 6
@@ -29,7 +26,7 @@ def draw_sample_sheet(results: Results, registry: Registry) -> Picture:
     """Return real image, layout, synthesis and difference of some images of each plane, spread over it."""
     rows = []
     for result in results.planes.values():
-        for index in _spread(range(len(result.samples)), ROWS_PER_PLANE):
+        for index in spread(range(len(result.samples)), ROWS_PER_PLANE):
             sample = result.samples[index]
             real, synthetic = sample.image(), _synthesis(results.kept, sample)
             difference = np.abs(real.astype(np.int16) - synthetic).astype(np.uint8)
@@ -45,7 +42,7 @@ def draw_edit_sheet(results: Results, registry: Registry) -> Picture | None:
     rows = []
     for structure, result in results.adherence.items():
         test = next(test for test in ADHERENCE_TESTS if test.structure == structure)
-        for sample, verdict in _spread(list(zip(result.samples, result.verdicts, strict=True)), _ROWS_PER_STRUCTURE):
+        for sample, verdict in spread(list(zip(result.samples, result.verdicts, strict=True)), _ROWS_PER_STRUCTURE):
             rows.append(_edit_row(sample, verdict, test, results.kept, registry))
     columns = ("synthesis, layout as it is", f"{ENLARGED}", f"{REMOVED}", f"{ENLARGED}, without boxes")
     return draw_picture_table(f"Model {results.facts['model']}: obedience", columns, rows) if rows else None
@@ -79,7 +76,7 @@ def draw_fidelity_sheet(results: Results, registry: Registry) -> Picture | None:
     rows = []
     for plane in results.planes:
         pairs = [pair for pair in results.fidelity.pairs if pair[0].plane == plane]
-        for sample, *judged in _spread(pairs, ROWS_PER_PLANE):
+        for sample, *judged in spread(pairs, ROWS_PER_PLANE):
             real, synthetic = sample.image(), _synthesis(results.kept, sample)
             layouts = (sample.layout, *(one.found.at_least(MIN_SCORE).layout for one in judged))
             pictures = [
@@ -129,8 +126,3 @@ def _metric_notes(result: PlaneResult, index: int) -> tuple[str, str]:
 
 def _caption(sample: Sample) -> str:
     return f"{sample.plane}, {sample.record.file_name}"
-
-
-def _spread(items: Sequence[_Item], count: int) -> list[_Item]:
-    count = min(count, len(items))
-    return [items[index * len(items) // count] for index in range(count)]

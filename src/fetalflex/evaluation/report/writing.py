@@ -18,9 +18,10 @@ from fetalflex.evaluation.report.sheets import (
 from fetalflex.evaluation.results import Results
 from fetalflex.files import write_text
 from fetalflex.files.json_files import json_text
+from fetalflex.provenance import picture_text
 
 REPORT = "report.json"
-_NOTICE = "Real and synthetic images side by side; research and education only, not for diagnosis"
+_SIDE_BY_SIDE = "real and synthetic images side by side"
 
 
 def write_report(results: Results, registry: Registry) -> Path:
@@ -55,6 +56,5 @@ def write_report(results: Results, registry: Registry) -> Path:
         if picture is None:
             (root / name).unlink(missing_ok=True)  # one of an earlier run, of which the new report does not tell
         else:
-            fields = {"Synthetic": "true", "Description": _NOTICE, "Software": "FetalFlex"}
-            write_png(root / name, picture, fields, force=True)
+            write_png(root / name, picture, picture_text(_SIDE_BY_SIDE), force=True)
     return root

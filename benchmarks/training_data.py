@@ -21,7 +21,7 @@ from fetalflex.models.configs import get_preset
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig, DataConfig
-from fetalflex.training.images import Sample, select_samples
+from fetalflex.training.images import TrainingView, select_samples
 from fetalflex.training.latent_cache import LatentCache
 from fetalflex.training.roi import draw_training_roi
 
@@ -69,7 +69,7 @@ def comparison(preset: str, folder: Path) -> Comparison:
 
 
 def _arrays(
-    sample: Sample, registry: Registry, size: int, rng: np.random.Generator
+    sample: TrainingView, registry: Registry, size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return image, layout map and background of a sample, augmented."""
     change = Augmentation.draw(AUGMENTATION, size, rng)

@@ -9,7 +9,7 @@ from augment_helpers import ABDOMEN, abdomens, plan_of, planned
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Box, PlacedStructure, default_registry, draw_organ_mask, draw_roi_mask
-from fetalflex.augment.checking import Checker, Verdict
+from fetalflex.augment.checking import Checker, QualityVerdict
 from fetalflex.augment.copies import Kept, RealRegions
 from fetalflex.augment.plan import Checks
 from fetalflex.augment.planned import Candidate
@@ -36,7 +36,7 @@ def fresh(seed: int = 9) -> NDArray[np.uint8]:
 
 def judged(
     dataset: DatasetFolder, sample: Candidate, image: NDArray[np.uint8], kept: list[Kept] | None = None, **checks: Any
-) -> Verdict:
+) -> QualityVerdict:
     real = RealRegions(dataset, {"train"}, REGISTRY)
     checker = Checker(Checks(**({"layout": False} | checks)), REGISTRY, real)
     mask = draw_roi_mask(sample.after, REGISTRY)

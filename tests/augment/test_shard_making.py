@@ -9,7 +9,7 @@ import pytest
 from augment_helpers import NOT_CHECKED, planned, planned_images, small_plan
 
 from fetalflex.anatomy import default_registry
-from fetalflex.augment.checking import Checker, Verdict
+from fetalflex.augment.checking import Checker, QualityVerdict
 from fetalflex.augment.copies import RealRegions
 from fetalflex.augment.finishing import finish, read_outcomes
 from fetalflex.augment.outcomes import Attempts
@@ -71,7 +71,7 @@ def test_what_fails_is_tried_from_other_seeds_and_then_given_up(
 ) -> None:
     judge, judged = Checker.judge, []
 
-    def noting(self: Checker, sample: Any, image: Any, *others: Any) -> Verdict:
+    def noting(self: Checker, sample: Any, image: Any, *others: Any) -> QualityVerdict:
         judged.append(image.tobytes())
         return judge(self, sample, image, *others)
 
@@ -96,9 +96,9 @@ def test_what_fails_from_one_source_is_tried_from_others(
     first, second = shard.images[0].candidates[:2]
     judge = Checker.judge
 
-    def strict(self: Checker, sample: Any, *others: Any) -> Verdict:
+    def strict(self: Checker, sample: Any, *others: Any) -> QualityVerdict:
         bad = sample.number == first.number and sample.record == first.record
-        return Verdict("flat", "as a test wants it", {}, None) if bad else judge(self, sample, *others)
+        return QualityVerdict("flat", "as a test wants it", {}, None) if bad else judge(self, sample, *others)
 
     monkeypatch.setattr(Checker, "judge", strict)
     maker = maker_of(heads, plan, pipeline, tmp_path)

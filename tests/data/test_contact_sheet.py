@@ -11,10 +11,10 @@ from fetalflex.data import contact_sheet
 from fetalflex.data.contact_sheet import MAX_ITEMS, draw_contact_sheet
 from fetalflex.data.records import Dataset, Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.figures.style import GAP
 
 REGISTRY = default_registry()
 WIDTH, HEIGHT = contact_sheet._PICTURE
-GAP = contact_sheet._GAP
 
 
 class InMemory(Dataset):

@@ -193,10 +193,10 @@ def _write_detector(folder: Path) -> None:
 
 
 def _write_checkpoint(folder: Path) -> None:
-    from fetalflex.training.checkpoints import CheckpointStore, Progress
+    from fetalflex.training.checkpoints import CheckpointStore, RunProgress
 
     networks, average, optimizer = _training()
-    CheckpointStore(folder).save(Progress(8, 1, 0.5), networks, average, optimizer)
+    CheckpointStore(folder).save(RunProgress(8, 1, 0.5), networks, average, optimizer)
 
 
 def _write_abilities(folder: Path) -> None:

@@ -15,7 +15,7 @@ from fetalflex.models.build import build_components
 from fetalflex.models.components import Components, weights_digest
 from fetalflex.models.configs import get_preset
 from fetalflex.pipeline.conditioning import ConditionedDenoiser, LatentConditions
-from fetalflex.training.checkpoints import Progress
+from fetalflex.training.checkpoints import RunProgress
 from fetalflex.training.config import ControlStage, DataConfig, RunConfig
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.latent_cache import Latents
@@ -71,7 +71,7 @@ def test_gradient_checkpointing_changes_no_gradient(random_model: Components, ss
 def test_the_optimiser_keeps_no_state_for_what_is_frozen(random_model: Components, tmp_path: Path) -> None:
     stage = control_training(random_model, 2)
     trainer = Trainer(stage, one_image_at_a_time(tmp_path, stage))
-    trainer._step(Progress())
+    trainer._step(RunProgress())
     kept = {id(weight) for weight in trainer.optimizer.state}
     assert kept == {id(weight) for weight in stage.networks().parameters()}
     frozen = [random_model.unet, random_model.vae, random_model.text_encoder]
@@ -100,7 +100,7 @@ def test_a_full_size_model_denoises_and_takes_a_training_step(tmp_path: Path) ->
     assert torch.isfinite(noise).all()
 
     before = {name: weights_digest(getattr(components, name)) for name in ("unet", "controlnet")}
-    numbers = Trainer(stage, one_image_at_a_time(tmp_path, stage))._step(Progress())
+    numbers = Trainer(stage, one_image_at_a_time(tmp_path, stage))._step(RunProgress())
     assert torch.isfinite(numbers["loss"])
     assert numbers["gradient_norm"] > 0
     assert weights_digest(components.unet) == before["unet"]

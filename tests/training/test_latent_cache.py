@@ -20,7 +20,7 @@ from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode, pixels_from_arrays
 from fetalflex.training.config import AugmentationConfig, DataConfig
-from fetalflex.training.images import Sample, select_samples
+from fetalflex.training.images import TrainingView, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.roi import draw_inner_mask
 from other_processes import held_elsewhere, leave_file
@@ -38,7 +38,7 @@ def folder(phantom_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(phantom_folder, tmp_path / "data"))
 
 
-def samples(folder: Path) -> list[Sample]:
+def samples(folder: Path) -> list[TrainingView]:
     return select_samples(DataConfig(paths=(folder,), views={"whole": 1.0}), "train", REGISTRY)
 
 
@@ -207,7 +207,7 @@ def test_what_is_kept_back_is_not_shown_but_named(folder: Path, random_model: Co
     others = [one for number, one in enumerate(sample.record.layout.structures) if number != 1]
     lesser = replace(sample.record, layout=sample.record.layout.with_structures(others))
 
-    def cached(one: Sample) -> Latents:
+    def cached(one: TrainingView) -> Latents:
         fixed = AugmentationConfig(variants=1)
         return LatentCache(folder / "cache", random_model, REGISTRY, fixed, 0, torch.device("cpu"), True).load([one])
 

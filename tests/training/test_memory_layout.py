@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fetalflex.training.checkpoints import CheckpointStore, Progress
+from fetalflex.training.checkpoints import CheckpointStore, RunProgress
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.memory_layout import in_layout_of
 
@@ -56,7 +56,7 @@ def test_a_restored_optimiser_goes_on_with_weights_that_lie_channels_last(
     optimizer = adamw(whole)
     for gradient in gradients[:3]:
         step(whole, optimizer, gradient)
-    store.save(Progress(3), nn.ModuleDict({"a": whole}), MovingAverage([whole.weight], 10), optimizer)
+    store.save(RunProgress(3), nn.ModuleDict({"a": whole}), MovingAverage([whole.weight], 10), optimizer)
     for gradient in gradients[3:]:
         step(whole, optimizer, gradient)
 

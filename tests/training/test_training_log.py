@@ -6,14 +6,14 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_helpers import log_lines
 
-from fetalflex.training.checkpoints import Progress
+from fetalflex.training.checkpoints import RunProgress
 from fetalflex.training.log import RunLog, best_validation
 
 
 def write(folder: Path, images: list[int], resumed_at: int = 0) -> None:
     log = RunLog(folder, resumed_at)
     for count in images:
-        log.add(Progress(count, count // 8, count / 100), {"loss": 1 / count})
+        log.add(RunProgress(count, count // 8, count / 100), {"loss": 1 / count})
     log.close()
 
 
@@ -52,8 +52,8 @@ def test_tensorboard_shows_the_same_numbers_once(tmp_path: Path) -> None:
 def test_a_validation_is_found_by_its_place(tmp_path: Path) -> None:
     log = RunLog(tmp_path, 0)
     assert not log.validated(8)
-    log.add(Progress(8), {"loss": 1.0})
-    log.add(Progress(16), {"validation/loss": 1.0})
+    log.add(RunProgress(8), {"loss": 1.0})
+    log.add(RunProgress(16), {"validation/loss": 1.0})
     assert not log.validated(8)
     assert log.validated(16)
     log.close()
@@ -63,8 +63,8 @@ def test_the_best_validation_is_the_one_with_the_lowest_loss(tmp_path: Path) -> 
     assert best_validation(tmp_path) == {}
     log = RunLog(tmp_path, 0)
     for count, loss in ((8, 3.0), (16, 1.0), (24, 2.0)):
-        log.add(Progress(count, count // 8, 0.0), {"loss": -count})
-        log.add(Progress(count, count // 8, 0.0), {"validation/loss": loss, "validation/adherence": count / 100})
+        log.add(RunProgress(count, count // 8, 0.0), {"loss": -count})
+        log.add(RunProgress(count, count // 8, 0.0), {"validation/loss": loss, "validation/adherence": count / 100})
     log.close()
     best = best_validation(tmp_path)
     assert (best["images"], best["validation/adherence"]) == (16, 0.16)

@@ -34,7 +34,7 @@ _MOST_KEPT = 0.1
 
 
 @dataclass(frozen=True)
-class Verdict:
+class QualityVerdict:
     """Say what the checks found.
 
     Args:
@@ -71,7 +71,7 @@ class Checker:
         source: NDArray[np.uint8],
         roi_mask: NDArray[np.bool_],
         kept: Sequence[Kept],
-    ) -> Verdict:
+    ) -> QualityVerdict:
         """Return the verdict on an image.
 
         Args:
@@ -98,7 +98,7 @@ class Checker:
             or self._by_duplicate(candidate, vector, kept, numbers)
         )
         reason, detail = found or (None, "")
-        return Verdict(reason, detail, numbers, vector)
+        return QualityVerdict(reason, detail, numbers, vector)
 
     def _is_local(self, candidate: Candidate, roi_mask: NDArray[np.bool_]) -> bool:
         """Say whether less was synthesised than the whole region of the layouts."""

@@ -20,7 +20,7 @@ from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SetCost:
     """What a set will take, if no image is rejected.
 
     Args:
@@ -56,7 +56,7 @@ def estimate(
     images: Sequence[PlannedImage],
     batch_size: int = 4,
     processes: int = 1,
-) -> Estimate:
+) -> SetCost:
     """Time a batch of each kind of synthesis that the plan asks for; see `augment` for the arguments.
 
     Raises:
@@ -82,7 +82,7 @@ def estimate(
     costs = [measured[_kind(plan, plan.entries[image.entry])] for image in images]
     missing_entries = [measured[_kind(plan, plan.entries[image.entry])] for image in missing]
     seconds = sum(seconds for seconds, _ in missing_entries)
-    return Estimate(
+    return SetCost(
         images=len(images),
         missing=len(missing),
         seconds=seconds / processes,

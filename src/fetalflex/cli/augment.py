@@ -16,17 +16,15 @@ from fetalflex.errors import FetalFlexError
 if TYPE_CHECKING:
     from fetalflex.anatomy import Registry
     from fetalflex.anatomy.anomalies import AnomalyLibrary
-    from fetalflex.augment import Plan, PlannedImage
-    from fetalflex.augment.estimate import Estimate
+    from fetalflex.augment import Plan, PlannedImage, Report
+    from fetalflex.augment.estimate import SetCost
     from fetalflex.compute.processes import Processes
     from fetalflex.data import Dataset
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
 def augment(
-    dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Data set folder, packed file, or WebDataset shards.")
-    ],
+    dataset: options.DatasetArgument,
     plan_file: Annotated[Path, typer.Option("--plan", metavar="PLAN.yaml", help="What to make.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new data set.")],
     model: options.Model = "mini",
@@ -86,14 +84,18 @@ def augment(
             show=progress_bar,
         )
         if processes.main:
-            text = f"{report.summary()}\nwrote {out}, see {out / 'report.md'} and {out / 'sheet.png'}"
-            typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else text)
-            if report.failed:
-                typer.echo(
-                    f"{len(report.failed)} of {len(images)} images are missing; see {out / 'report.md'}", err=True
-                )
+            _tell(report, as_json)
     if report.failed:
         raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    out = report.folder
+    text = f"{report.summary()}\nwrote {out}, see {out / 'report.md'} and {out / 'sheet.png'}"
+    typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else text)
+    if report.failed:
+        missing = f"{len(report.failed)} of {len(report.outcomes)} images are missing"
+        typer.echo(f"{missing}; see {out / 'report.md'}", err=True)
 
 
 def _library(anomalies: Path | None, registry: Registry) -> AnomalyLibrary:
@@ -126,7 +128,7 @@ def _pipeline(model: str, registry: Registry, device: str, processes: Processes)
     return load_pipeline(model, registry, device if processes.count == 1 else str(processes.take_device(device)))
 
 
-def _described(cost: Estimate, images: list[PlannedImage]) -> str:
+def _described(cost: SetCost, images: list[PlannedImage]) -> str:
     counts: dict[tuple[str, str, str], int] = {}
     for image in images:
         key = (image.plane, image.labels["anomaly"], image.labels["severity"])

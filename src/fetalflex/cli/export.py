@@ -12,6 +12,7 @@ from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
+    from fetalflex.data import Dataset
     from fetalflex.data.exporters import ExportOptions
 
 FORMATS = "coco, yolo, yolo_obb, voc, class_folders, webdataset"
@@ -21,9 +22,7 @@ _MIB = 2**20
 
 
 def export(
-    dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Data set folder, packed file, or WebDataset shards.")
-    ],
+    dataset: options.DatasetArgument,
     format: Annotated[
         str,
         typer.Option(
@@ -74,9 +73,7 @@ def export(
         shard_images=("webdataset", "--shard-images", shard_images),
         shard_bytes=("webdataset", "--shard-mib", shard_mib and shard_mib * _MIB),
     )
-    chosen = opened.subset(split, None if plane is None else {planes_and_structures.plane(plane).name})
-    if not chosen:
-        raise FetalFlexError(f"{dataset} holds no such image; it has {len(opened)} in all")
+    chosen = _chosen(opened, dataset, split, None if plane is None else planes_and_structures.plane(plane).name)
     with progress_bar("exporting", len(chosen)) as show:
         items = ((chosen.marked(record), chosen.image(record)) for record in chosen)
         result = export_dataset(items, format, out, export_options, force=force, on_progress=show)
@@ -84,6 +81,13 @@ def export(
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:
         typer.echo("\n".join([result.summary(), *result.notes, f"It is in {out}. {result.reads_back}"]))
+
+
+def _chosen(opened: Dataset, source: Path, split: str | None, plane: str | None) -> Dataset:
+    chosen = opened.subset(split, None if plane is None else {plane})
+    if not chosen:
+        raise FetalFlexError(f"{source} holds no such image; it has {len(opened)} in all")
+    return chosen
 
 
 def _options(format: str, values: dict[str, Any], **of_formats: tuple[str, str, str | int | None]) -> ExportOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.options import AsJson, RegistryFile
 from fetalflex.cli.show import progress_console
 from fetalflex.errors import FetalFlexError
+
+if TYPE_CHECKING:
+    from fetalflex.models.assemble import Assembly
 
 
 class Preset(StrEnum):
@@ -67,7 +70,6 @@ def init(
     from fetalflex.cli.inputs import load_registry
     from fetalflex.files import check_replaceable
     from fetalflex.models.assemble import assemble
-    from fetalflex.models.components import model_identity
     from fetalflex.models.configs import get_preset
     from fetalflex.models.folder_kind import MODEL
     from fetalflex.models.sources import ModelSources
@@ -84,7 +86,14 @@ def init(
         made.components.save(folder)
     for warning in made.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    facts = {
+    facts = _facts(folder, made)
+    typer.echo(json.dumps(facts, indent=2) if as_json else _as_text(facts))
+
+
+def _facts(folder: Path, made: Assembly) -> dict[str, Any]:
+    from fetalflex.models.components import model_identity
+
+    return {
         "folder": str(folder),
         "identity": model_identity(made.components),
         "image_size": made.components.config.image_size,
@@ -92,7 +101,6 @@ def init(
         "origins": {part: str(path) for part, path in made.origins.items()},
         "warnings": list(made.warnings),
     }
-    typer.echo(json.dumps(facts, indent=2) if as_json else _as_text(facts))
 
 
 def _as_text(facts: dict[str, Any]) -> str:

@@ -36,6 +36,9 @@ ModelArgument = Annotated[
 Data = Annotated[
     list[Path], typer.Argument(metavar="DATA...", help="Data set folders or packed files.", show_default=False)
 ]
+DatasetArgument = Annotated[
+    Path, typer.Argument(metavar="DATASET", help="Data set folder, packed file, or WebDataset shards.")
+]
 Split = Annotated[str, typer.Option("--split", help="Split to take images from: train, val or test.")]
 Planes = Annotated[
     str | None,

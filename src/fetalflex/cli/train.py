@@ -16,7 +16,7 @@ from fetalflex.errors import FetalFlexError
 if TYPE_CHECKING:
     from fetalflex.anatomy import Registry
     from fetalflex.training.config import RunConfig
-    from fetalflex.training.estimate import Estimate
+    from fetalflex.training.estimate import TrainingCost
 
 
 class Stage(StrEnum):
@@ -120,7 +120,7 @@ def _read_run(config: Path, overrides: dict[str, Any], registry_file: Path | Non
     return load_run_config(config, {name: value for name, value in overrides.items() if value is not None}), registry
 
 
-def _described(estimate: Estimate) -> str:
+def _described(estimate: TrainingCost) -> str:
     lines = {
         "training images": f"{estimate.training_images}",
         "images to show": f"{estimate.shown_images}, at {estimate.images_per_second:.1f} a second",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import draw_roi_mask
 from fetalflex.errors import FetalFlexError
-from fetalflex.evaluation.adherence.tests import ADHERENCE_TESTS, AdherenceTest, Verdict, adherence_test
+from fetalflex.evaluation.adherence.tests import ADHERENCE_TESTS, AdherenceTest, AdherenceVerdict, adherence_test
 from fetalflex.evaluation.blur_control import EQUAL_BLUR, measure_blur, sigma_of_contrast
 from fetalflex.evaluation.canvas_images import canvas_pair
 from fetalflex.evaluation.copies import roi_vectors
@@ -226,7 +226,7 @@ class Measuring:
             return None
         return roi_vectors.roi_vectors(regions(), self.extractor, mirrored, self.batch_size)
 
-    def _verdict(self, test: AdherenceTest, sample: Sample) -> Verdict:
+    def _verdict(self, test: AdherenceTest, sample: Sample) -> AdherenceVerdict:
         outline = sample.layout.outline(self.pipeline.registry)
         names = (sample.name, f"{sample.name}.{ENLARGED}", f"{sample.name}.{REMOVED}")
         source, enlarged, removed = (self.kept.image(name, _shape(sample)) for name in names)

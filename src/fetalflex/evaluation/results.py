@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fetalflex.evaluation.adherence.tests import Verdict
+from fetalflex.evaluation.adherence.tests import AdherenceVerdict
 from fetalflex.evaluation.copies.memorisation import Audit
 from fetalflex.evaluation.intervals import Estimate, Sampled, mean_of, share_estimate
 from fetalflex.evaluation.kept import KeptSyntheses
@@ -78,7 +78,7 @@ class AdherenceResult:
     """
 
     samples: tuple[Sample, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[AdherenceVerdict, ...]
 
     def shares(self) -> dict[str, Estimate | None]:
         """Return the share of images that obey, by question; None where no image could tell."""

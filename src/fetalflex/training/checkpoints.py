@@ -48,7 +48,7 @@ CHECKPOINT = FolderKind("checkpoint", written_before=_names)
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """Count what a run has done.
 
     Args:
@@ -78,7 +78,7 @@ class CheckpointStore:
         self.keep = keep
 
     def save(
-        self, progress: Progress, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
+        self, progress: RunProgress, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
     ) -> Path:
         """Write a checkpoint and remove those that are too old."""
         target = self.folder / f"images-{progress.images:010d}"
@@ -97,7 +97,7 @@ class CheckpointStore:
                 shutil.rmtree(old, ignore_errors=True)
         return target
 
-    def save_best(self, progress: Progress, average: MovingAverage, loss: float) -> None:
+    def save_best(self, progress: RunProgress, average: MovingAverage, loss: float) -> None:
         """Keep the averaged weights as the best so far, in the place of those kept before."""
         tensors = {str(i): tensor.contiguous() for i, tensor in enumerate(average.average)}
         with replacing_file(self.folder / _BEST) as partial:
@@ -151,7 +151,7 @@ class CheckpointStore:
 
     def restore(
         self, networks: nn.ModuleDict, average: MovingAverage, optimizer: torch.optim.Optimizer
-    ) -> tuple[Progress, list[str]]:
+    ) -> tuple[RunProgress, list[str]]:
         """Load the newest whole checkpoint in place.
 
         Returns:
@@ -171,10 +171,10 @@ class CheckpointStore:
             self._load(path, networks, average, optimizer)
             self._forget_best_after(progress)
             return progress, passed_over
-        self._forget_best_after(Progress())
-        return Progress(), passed_over
+        self._forget_best_after(RunProgress())
+        return RunProgress(), passed_over
 
-    def _forget_best_after(self, progress: Progress) -> None:
+    def _forget_best_after(self, progress: RunProgress) -> None:
         """Remove the best weights if they are from beyond the checkpoint, from a run that died."""
         best = self.best()
         if best is not None and best[0] > progress.images:
@@ -195,7 +195,7 @@ class CheckpointStore:
         _load_optimizer(optimizer, load_file(path / "optimizer.safetensors"))
 
 
-def _progress(folder: Path) -> Progress:
+def _progress(folder: Path) -> RunProgress:
     """Return what a checkpoint says of itself, all of it checked.
 
     Raises:
@@ -203,11 +203,11 @@ def _progress(folder: Path) -> Progress:
     """
     state = mapping_with_keys(read_json(folder / _STATE), _STATE, ("progress", "sha256"), ("digest",))
     digests = mapping_with_keys(state["sha256"], "sha256", _FILES)
-    counts = mapping_with_keys(state["progress"], "progress", [one.name for one in fields(Progress)])
+    counts = mapping_with_keys(state["progress"], "progress", [one.name for one in fields(RunProgress)])
     seconds = finite_number(counts["seconds"], "seconds")
     if seconds < 0:
         raise FetalFlexError(f"seconds is {seconds:g}")
-    progress = Progress(
+    progress = RunProgress(
         whole_number(counts["images"], "images", 0, MOST_IMAGES),
         whole_number(counts["steps"], "steps", 0, MOST_IMAGES),
         seconds,

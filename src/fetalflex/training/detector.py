@@ -20,7 +20,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig, DetectorStage
 from fetalflex.training.detector_loss import DetectorTargets, detector_loss, detector_targets
-from fetalflex.training.images import ImageBank, Sample, image_count
+from fetalflex.training.images import ImageBank, TrainingView, image_count
 from fetalflex.training.stage import Stage, Validation
 
 _SHOWN_IMAGES = 8
@@ -47,8 +47,8 @@ class DetectorTraining(Stage[Detector]):
         self,
         detector: Detector,
         device: torch.device,
-        training: tuple[Sequence[Sample], ImageBank],
-        validation: tuple[Sequence[Sample], ImageBank],
+        training: tuple[Sequence[TrainingView], ImageBank],
+        validation: tuple[Sequence[TrainingView], ImageBank],
         augmentation: AugmentationConfig,
         settings: DetectorStage,
     ) -> None:
@@ -118,7 +118,7 @@ class DetectorTraining(Stage[Detector]):
         ]
         return Validation(numbers, np.concatenate(pictures, axis=1))
 
-    def _absence(self, sample: Sample, annotated: AnnotatedStructures) -> Tensor:
+    def _absence(self, sample: TrainingView, annotated: AnnotatedStructures) -> Tensor:
         """Return what it costs to find each structure without a box in an image, (K,)."""
         usual = annotated.looked_for(sample.record, self.detector.registry)
         present = sample.record.layout.names()  # what a view or a shift has lost is not absent
@@ -144,7 +144,7 @@ class DetectorTraining(Stage[Detector]):
 
 
 def new_detector(
-    settings: DetectorStage, samples: Sequence[Sample], registry: Registry, fingerprint: str, seed: int
+    settings: DetectorStage, samples: Sequence[TrainingView], registry: Registry, fingerprint: str, seed: int
 ) -> Detector:
     """Return an untrained detector for the planes and structures of the samples.
 
@@ -187,13 +187,13 @@ def new_detector(
         return Detector(config, registry=registry)
 
 
-def training_facts(samples: Sequence[Sample], fingerprint: str) -> TrainingFacts:
+def training_facts(samples: Sequence[TrainingView], fingerprint: str) -> TrainingFacts:
     """Return what a detector's config says of the samples that it was trained on."""
     patients = {patient_digest(sample.record) for sample in samples}
     return TrainingFacts(data_fingerprint=fingerprint, images=image_count(samples), patients=tuple(sorted(patients)))
 
 
-def with_training(detector: Detector, samples: Sequence[Sample], fingerprint: str) -> Detector:
+def with_training(detector: Detector, samples: Sequence[TrainingView], fingerprint: str) -> Detector:
     """Return a detector that is trained further, its config telling of the new samples beside the old ones.
 
     Raises:

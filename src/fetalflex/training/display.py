@@ -11,10 +11,10 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from fetalflex.progress import rate_text
-from fetalflex.training.checkpoints import Progress
+from fetalflex.training.checkpoints import RunProgress
 
 
-def share_done(progress: Progress, images: int, seconds: float | None) -> float:
+def share_done(progress: RunProgress, images: int, seconds: float | None) -> float:
     """Return the share of a run that is done: of its images or, if that is more, of its time; 1 ends it.
 
     Args:
@@ -30,8 +30,8 @@ def share_done(progress: Progress, images: int, seconds: float | None) -> float:
 
 @contextmanager
 def training_bar(
-    console: Console, stage: str, progress: Progress, images: int, seconds: float | None
-) -> Iterator[Callable[[Progress], None]]:
+    console: Console, stage: str, progress: RunProgress, images: int, seconds: float | None
+) -> Iterator[Callable[[RunProgress], None]]:
     """Show a bar while the block runs, if the console is a terminal.
 
     Args:
@@ -48,7 +48,7 @@ def training_bar(
     started, before = time.monotonic(), progress.images
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
 
-        def text(now: Progress) -> str:
+        def text(now: RunProgress) -> str:
             return budget_text(now, images, seconds, (now.images - before) / max(time.monotonic() - started, 1e-9))
 
         done = share_done(progress, images, seconds)
@@ -57,7 +57,7 @@ def training_bar(
         yield lambda now: bar.update(task, completed=share_done(now, images, seconds), text=text(now))
 
 
-def budget_text(progress: Progress, images: int, seconds: float | None, images_per_second: float) -> str:
+def budget_text(progress: RunProgress, images: int, seconds: float | None, images_per_second: float) -> str:
     """Return how far a run is of the budget that ends it, and how fast it is, for people."""
     rate = f", {rate_text(images_per_second)}" if images_per_second > 0 else ""
     if seconds is None or share_done(progress, images, seconds) == progress.images / images:

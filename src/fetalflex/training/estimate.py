@@ -17,7 +17,7 @@ from fetalflex.detection.detector import Detector
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode
 from fetalflex.training.config import AugmentationConfig, RunConfig
-from fetalflex.training.images import Sample, image_count
+from fetalflex.training.images import TrainingView, image_count
 from fetalflex.training.latent_cache import Latents
 from fetalflex.training.run import build_stage, gather
 from fetalflex.training.trainer import Trainer
@@ -29,7 +29,7 @@ _LATENT_KINDS = {"autoencoder": 0, "denoiser": 1, "control": 3, "detector": 0}
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TrainingCost:
     """Hold what a run will take.
 
     Args:
@@ -61,8 +61,8 @@ def estimate_run(
     registry: Registry | None = None,
     console: Console | None = None,
     processes: Processes | None = None,
-) -> Estimate:
-    """Estimate what `train` would take, by a few steps on latents of noise; writes nothing.
+) -> TrainingCost:
+    """TrainingCost what `train` would take, by a few steps on latents of noise; writes nothing.
 
     The arguments and errors are those of `train`.
     """
@@ -70,7 +70,7 @@ def estimate_run(
         return _estimate(config, registry, processes.console(console), processes)
 
 
-def _estimate(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> Estimate:
+def _estimate(config: RunConfig, registry: Registry | None, console: Console, processes: Processes) -> TrainingCost:
     parts = gather(config, registry, processes)
     few = replace(parts, training=parts.training[: max(64, config.batch_size)], validation=parts.validation[:8])
     components, kinds = parts.components, _LATENT_KINDS[config.stage]
@@ -78,7 +78,7 @@ def _estimate(config: RunConfig, registry: Registry | None, console: Console, pr
     if config.stage == "control":
         per_sample += _label_bytes(components)
 
-    def noise_latents(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
+    def noise_latents(samples: list[TrainingView], augmentation: AugmentationConfig) -> Latents:
         assert isinstance(components, Components)
         return _noise_latents(len(samples) * augmentation.variants, components, config.stage == "control")
 
@@ -93,7 +93,7 @@ def _estimate(config: RunConfig, registry: Registry | None, console: Console, pr
     count = len(parts.training) * config.augmentation.variants + len(parts.validation)
     trained = sum(parameter.numel() for parameter in trainer.steps.parameters)
     model = sum(p.numel() for network in components.networks().values() for p in network.parameters())
-    return Estimate(
+    return TrainingCost(
         training_images=image_count(parts.training),
         shown_images=round(seconds * rate),
         images_per_second=rate,

@@ -32,7 +32,7 @@ _KEPT_BACK = 0.5
 
 
 @dataclass(frozen=True)
-class Sample:
+class TrainingView:
     """Hold one view of an image of a data set.
 
     Args:
@@ -78,7 +78,7 @@ class Sample:
 
 def select_samples(
     config: DataConfig, split: str, registry: Registry, annotated: bool = False, views: Iterable[str] | None = None
-) -> list[Sample]:
+) -> list[TrainingView]:
     """Return the images of one split of all configured data sets, view by view, in their stored order.
 
     Args:
@@ -111,7 +111,7 @@ def select_samples(
             raise FetalFlexError(f"data.paths: of split {split}, {error}") from error
     annotated_structures = AnnotatedStructures.of(record for _, record in records)
     factors = _repeat_factors([record for _, record in records], config.rare_structures)
-    samples: list[Sample] = []
+    samples: list[TrainingView] = []
     for view, weight in config.views.items():
         if views is not None and view not in views:
             continue
@@ -120,7 +120,7 @@ def select_samples(
             if part is not None:
                 share = weight * plane_weights.get(record.layout.plane, 1.0)
                 share *= max((factors[name] for name in record.layout.names()), default=1.0)
-                sample = Sample(dataset, record, view, part, share)
+                sample = TrainingView(dataset, record, view, part, share)
                 samples.extend(_special(sample, registry, annotated_structures))
     if not samples:
         raise FetalFlexError(_nothing_found(config, split, registry, annotated))
@@ -146,7 +146,7 @@ def _nothing_found(config: DataConfig, split: str, registry: Registry, annotated
     )
 
 
-def image_count(samples: Sequence[Sample]) -> int:
+def image_count(samples: Sequence[TrainingView]) -> int:
     """Return of how many images the samples are views."""
     return len({(id(sample.dataset), sample.record.file_name) for sample in samples})
 
@@ -180,7 +180,7 @@ def _part(record: Record, registry: Registry, view: View) -> CloseUp | None:
     return CloseUp.around(region, record.layout, float(rng.uniform(*_CONTEXT)), off_centre)
 
 
-def _special(sample: Sample, registry: Registry, annotated: AnnotatedStructures) -> Iterator[Sample]:
+def _special(sample: TrainingView, registry: Registry, annotated: AnnotatedStructures) -> Iterator[TrainingView]:
     """Yield the sample as its view wants it, unless the image does not allow that view."""
     rng, layout = _rng_of(sample.view, sample.record), sample.layout
     if sample.view == "exchanged":
@@ -221,7 +221,7 @@ class ImageBank:
         on_progress: Called with the number of images loaded so far.
     """
 
-    def __init__(self, samples: list[Sample], size: int, on_progress: OnProgress = tell_nobody) -> None:
+    def __init__(self, samples: list[TrainingView], size: int, on_progress: OnProgress = tell_nobody) -> None:
         self.size = size
         self.images = torch.empty((len(samples), size, size), dtype=torch.uint8)
         self.layouts: list[Layout] = []
@@ -234,7 +234,7 @@ class ImageBank:
     def __len__(self) -> int:
         return len(self.layouts)
 
-    def _load(self, sample: Sample) -> tuple[np.ndarray, Layout]:
+    def _load(self, sample: TrainingView) -> tuple[np.ndarray, Layout]:
         layout = sample.layout
         canvas = Canvas(layout.width, layout.height, self.size)
         return canvas.image_to_canvas(sample.image()), canvas.layout_to_canvas(layout)

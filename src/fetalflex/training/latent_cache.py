@@ -30,7 +30,7 @@ from fetalflex.pipeline.conditioning import with_labels
 from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
-from fetalflex.training.images import Sample
+from fetalflex.training.images import TrainingView
 from fetalflex.training.roi import draw_inner_mask, draw_training_roi
 
 _FORMAT = "fetalflex/latents/3"
@@ -139,7 +139,7 @@ class LatentCache:
 
     def load(
         self,
-        samples: list[Sample],
+        samples: list[TrainingView],
         on_progress: OnProgress = tell_nobody,
         processes: Processes | None = None,
     ) -> Latents:
@@ -162,7 +162,7 @@ class LatentCache:
 
     def _load(
         self,
-        samples: list[Sample],
+        samples: list[TrainingView],
         on_progress: OnProgress,
         processes: Processes,
         lock: ExitStack,
@@ -182,7 +182,7 @@ class LatentCache:
         return _concatenate([shards[number] for number in range(len(parts))])
 
     def _shard(
-        self, samples: list[Sample], images: list[np.ndarray], pool: ThreadPoolExecutor, lock: ExitStack | None
+        self, samples: list[TrainingView], images: list[np.ndarray], pool: ThreadPoolExecutor, lock: ExitStack | None
     ) -> Latents:
         digest = hashlib.sha256(self._common_key.encode())
         for sample, image in zip(samples, images, strict=True):
@@ -213,7 +213,7 @@ class LatentCache:
         """Return the key of a file of a shard: conditions depend on how names are shown too."""
         return hashlib.sha256((key + self._code_key).encode()).hexdigest()[:32] if kind == "conditions" else key
 
-    def _variants(self, sample: Sample, image: np.ndarray) -> list[Variant]:
+    def _variants(self, sample: TrainingView, image: np.ndarray) -> list[Variant]:
         size = self.config.image_size
         content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
         variants = []
@@ -256,7 +256,7 @@ class LatentCache:
         return torch.cat(parts)
 
 
-def _shards(samples: list[Sample]) -> Iterator[list[Sample]]:
+def _shards(samples: list[TrainingView]) -> Iterator[list[TrainingView]]:
     """Return the samples in parts of one view each, so that shards are found again whatever other views are used."""
     for _, group in groupby(samples, key=lambda sample: sample.view):
         of_view = list(group)

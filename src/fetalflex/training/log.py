@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetalflex.files import naming_failures, write_text
-from fetalflex.training.checkpoints import Progress
+from fetalflex.training.checkpoints import RunProgress
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -33,7 +33,7 @@ class RunLog:
         self._cut_after(images)
         self._writer = _tensorboard_writer(folder / _CURVES, images)
 
-    def add(self, progress: Progress, values: dict[str, Any]) -> None:
+    def add(self, progress: RunProgress, values: dict[str, Any]) -> None:
         """Write one line; numbers also go to TensorBoard, over images."""
         entry = {"images": progress.images, "steps": progress.steps, "seconds": round(progress.seconds, 2)} | values
         with naming_failures(self.path), self.path.open("a", encoding="utf-8") as handle:

@@ -34,7 +34,7 @@ from fetalflex.training.config import AugmentationConfig, ControlStage, RunConfi
 from fetalflex.training.control import ControlTraining
 from fetalflex.training.denoiser import DenoiserTraining
 from fetalflex.training.detector import DetectorTraining, new_detector, with_training
-from fetalflex.training.images import ImageBank, Sample, image_count, select_samples
+from fetalflex.training.images import ImageBank, TrainingView, image_count, select_samples
 from fetalflex.training.latent_cache import LatentCache, Latents
 from fetalflex.training.palette import Colour, choose_palette
 from fetalflex.training.run_folder import CONFIG_COPY, RUN, run_folder
@@ -102,7 +102,7 @@ def _train(
         f"images, {len(parts.training)} and {len(parts.validation)} views of them, on {parts.device}"
     )
 
-    def latents_of(samples: list[Sample], augmentation: AugmentationConfig) -> Latents:
+    def latents_of(samples: list[TrainingView], augmentation: AugmentationConfig) -> Latents:
         return _load_latents(latent_cache(config, parts, augmentation), samples, console, processes)
 
     stage = build_stage(config, parts, latents_of)
@@ -126,8 +126,8 @@ class RunParts:
 
     registry: Registry
     device: torch.device
-    training: list[Sample]
-    validation: list[Sample]
+    training: list[TrainingView]
+    validation: list[TrainingView]
     components: Components | Detector
 
     def sample_weights(self, sample_count: int) -> NDArray[np.float64]:
@@ -171,7 +171,7 @@ def latent_cache(config: RunConfig, parts: RunParts, augmentation: AugmentationC
 
 
 def build_stage(
-    config: RunConfig, parts: RunParts, latents_of: Callable[[list[Sample], AugmentationConfig], Latents]
+    config: RunConfig, parts: RunParts, latents_of: Callable[[list[TrainingView], AugmentationConfig], Latents]
 ) -> Stage[Any]:
     """Return the stage that a run trains.
 
@@ -198,7 +198,7 @@ def build_stage(
     return ControlTraining(components, parts.device, *latents, layouts, parts.registry, config.control)
 
 
-def _load_latents(cache: LatentCache, samples: list[Sample], console: Console, processes: Processes) -> Latents:
+def _load_latents(cache: LatentCache, samples: list[TrainingView], console: Console, processes: Processes) -> Latents:
     with bar_on(console)("encoding images", len(samples)) as tell:
         return cache.load(samples, tell, processes)
 
@@ -212,7 +212,9 @@ def _components(config: RunConfig, registry: Registry) -> Components:
     return components
 
 
-def _show_names(components: Components, settings: ControlStage, training: list[Sample], registry: Registry) -> None:
+def _show_names(
+    components: Components, settings: ControlStage, training: list[TrainingView], registry: Registry
+) -> None:
     """Give the structures that are trained on colours and channels, as the settings say."""
     if settings.start_anew:
         renew_control(components)
@@ -229,7 +231,7 @@ def _show_names(components: Components, settings: ControlStage, training: list[S
     show_names(components, colours, channels if settings.label_channels else ())
 
 
-def _detector(config: RunConfig, training: list[Sample], registry: Registry) -> Detector:
+def _detector(config: RunConfig, training: list[TrainingView], registry: Registry) -> Detector:
     fingerprint = data_fingerprint(training)
     if config.init is None:
         return new_detector(config.detector, training, registry, fingerprint, config.seed)
@@ -264,7 +266,7 @@ def _write_record(record: dict[str, Any], path: Path) -> None:
     write_text(path, yaml.safe_dump(record, sort_keys=False))
 
 
-def data_fingerprint(samples: list[Sample]) -> str:
+def data_fingerprint(samples: list[TrainingView]) -> str:
     """Return a digest of the records that are trained on: names, layouts and sizes, in order."""
     digest = hashlib.sha256()
     for sample in samples:

@@ -16,7 +16,7 @@ from torch import Tensor
 from fetalflex.compute.precision import computing_in
 from fetalflex.compute.processes import Processes
 from fetalflex.errors import FetalFlexError
-from fetalflex.training.checkpoints import Progress
+from fetalflex.training.checkpoints import RunProgress
 from fetalflex.training.config import RunConfig
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.memory_layout import in_layout_of
@@ -78,7 +78,7 @@ class Steps:
         """That of the last step, for parts that take the run's own."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def take(self, progress: Progress, done: float) -> dict[str, Tensor]:
+    def take(self, progress: RunProgress, done: float) -> dict[str, Tensor]:
         """Take a step, and count its images in `progress`.
 
         Args:

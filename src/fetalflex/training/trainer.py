@@ -21,7 +21,7 @@ from fetalflex.compute.processes import Processes
 from fetalflex.data import write_png
 from fetalflex.files import write_text
 from fetalflex.provenance import picture_text
-from fetalflex.training.checkpoints import CheckpointStore, Progress
+from fetalflex.training.checkpoints import CheckpointStore, RunProgress
 from fetalflex.training.config import RunConfig
 from fetalflex.training.display import share_done, training_bar
 from fetalflex.training.log import RunLog
@@ -109,7 +109,7 @@ class Trainer:
             if log:
                 log.close()
 
-    def _train(self, progress: Progress, log: RunLog | None) -> None:
+    def _train(self, progress: RunProgress, log: RunLog | None) -> None:
         """Take steps until the run is done or is to stop; only the main process has a log, validates and saves."""
         saved, self._last_snapshot = progress.images, time.monotonic()
         with (
@@ -135,22 +135,22 @@ class Trainer:
                 self._save(progress)
         self.processes.wait()
 
-    def _goes_on(self, progress: Progress) -> bool:
+    def _goes_on(self, progress: RunProgress) -> bool:
         """Return whether another step is to follow; all processes find the same."""
         stop, progress.seconds = self.processes.agree(self._stop, progress.seconds)
         return self._done(progress) < 1 and not stop
 
-    def _done(self, progress: Progress) -> float:
+    def _done(self, progress: RunProgress) -> float:
         return share_done(progress, self.config.images, self._budget)
 
-    def _log(self, progress: Progress, log: RunLog | None) -> None:
+    def _log(self, progress: RunProgress, log: RunLog | None) -> None:
         values = self._recent.means()
         if log:
             check_growth(log.first("loss"), values.get("loss", 0.0))
             log.add(progress, values | {"learning_rate": self.steps.learning_rate})
         self._recent.clear()
 
-    def _validate(self, progress: Progress, log: RunLog) -> None:
+    def _validate(self, progress: RunProgress, log: RunLog) -> None:
         with self.steps.averaged():
             result = self.stage.validate()
         log.add(progress, {f"validation/{name}": value for name, value in result.numbers.items()})
@@ -165,7 +165,7 @@ class Trainer:
             self.console.print(f"[yellow]warning: {escape(concern)}")
             log.add(progress, {"warning": concern})
 
-    def _compare_with_best(self, loss: float, progress: Progress) -> list[str]:
+    def _compare_with_best(self, loss: float, progress: RunProgress) -> list[str]:
         """Keep the weights if they are the best so far; warn if they are clearly worse than those."""
         best = self.store.best()
         if best is None or loss < best[1]:
@@ -177,7 +177,7 @@ class Trainer:
             ]
         return []
 
-    def _save(self, progress: Progress) -> int:
+    def _save(self, progress: RunProgress) -> int:
         """Write a checkpoint; return its number of images."""
         self._recent.means()  # a checkpoint is always one to go on from
         if self.processes.main:
@@ -190,7 +190,7 @@ class Trainer:
                 self._snapshot(self.stage)
             self._last_snapshot = time.monotonic()
 
-    def _restore(self) -> Progress:
+    def _restore(self) -> RunProgress:
         with self.processes.main_first():  # it also removes what a run that died has left
             progress, passed_over = self.store.restore(self.steps.networks, self.steps.average, self.steps.optimizer)
         self.processes.check_same("the newest checkpoint", str(progress.images))
@@ -200,7 +200,7 @@ class Trainer:
             self.console.print(f"resuming at {progress.images} images")
         return progress
 
-    def _finish(self, progress: Progress, log: RunLog) -> None:
+    def _finish(self, progress: RunProgress, log: RunLog) -> None:
         if not log.validated(progress.images):
             self._validate(progress, log)
         summary = {"images": progress.images, "steps": progress.steps, "minutes": round(progress.seconds / 60, 2)}
@@ -216,7 +216,7 @@ class Trainer:
 
     def seconds_per_step(self, steps: int = 3) -> tuple[float, float]:
         """Take a few steps without keeping anything on disk; return the seconds and the images that one takes."""
-        progress = Progress()
+        progress = RunProgress()
         with self.steps.workers():
             self.steps.take(progress, self._done(progress))  # the first one also allocates
             before, started = progress.images, time.monotonic()
@@ -242,7 +242,7 @@ class Trainer:
                 signal.signal(number, handler)
 
     @contextmanager
-    def _naming_divergence(self, progress: Progress) -> Iterator[None]:
+    def _naming_divergence(self, progress: RunProgress) -> Iterator[None]:
         """Add to the error of a run that diverges how far it was, and what to do."""
         try:
             yield

@@ -21,7 +21,7 @@ REMAINING_RING_CONTRAST = 0.5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AdherenceVerdict:
     """Hold whether three syntheses of one scene obey their layouts, and the numbers that tell.
 
     Args:
@@ -51,7 +51,7 @@ class AdherenceTest:
 
     structure: str
     enlarge: Callable[[Layout], Layout]
-    judge: Callable[[Image, Image, Image, Layout, Box | None], Verdict]
+    judge: Callable[[Image, Image, Image, Layout, Box | None], AdherenceVerdict]
     rule: str
 
     def remove(self, layout: Layout) -> Layout:
@@ -63,7 +63,7 @@ _STOMACH_FACTOR = 1.5
 _SKULL_FACTOR = 1.15
 
 
-def judge_stomach(source: Image, enlarged: Image, removed: Image, layout: Layout, body: Box | None) -> Verdict:
+def judge_stomach(source: Image, enlarged: Image, removed: Image, layout: Layout, body: Box | None) -> AdherenceVerdict:
     """Judge by the dark area in the stomach's box, see `dark_area`.
 
     - present: at least 0.3 of the box is dark in `source`.
@@ -85,7 +85,7 @@ def judge_stomach(source: Image, enlarged: Image, removed: Image, layout: Layout
     before, after = (dark_area.dark_area(image, large, body) for image in (source, enlarged))
     area, left = (dark_area.dark_area(image, box, body) for image in (source, removed))
     present = share >= dark_area.PRESENT
-    return Verdict(
+    return AdherenceVerdict(
         present=present,
         enlarged=large_share >= dark_area.PRESENT and after >= GROWTH * before,
         removed=present and left < REMAINING_DARK_AREA * area,
@@ -97,7 +97,7 @@ def judge_stomach(source: Image, enlarged: Image, removed: Image, layout: Layout
     )
 
 
-def judge_skull(source: Image, enlarged: Image, removed: Image, layout: Layout, body: Box | None) -> Verdict:
+def judge_skull(source: Image, enlarged: Image, removed: Image, layout: Layout, body: Box | None) -> AdherenceVerdict:
     """Judge by the contrast of the ring inscribed in the skull's box, see `ring_contrast`.
 
     - present: the contrast is at least 0.15 in `source`; untold where more than half of the ellipse lies outside the
@@ -122,7 +122,7 @@ def judge_skull(source: Image, enlarged: Image, removed: Image, layout: Layout, 
     at_new = bright_ring.ring_contrast(enlarged, box.scaled(_SKULL_FACTOR))
     present = None if math.isnan(before) else before >= bright_ring.PRESENT
     can_tell = not math.isnan(at_new) and not math.isnan(at_old)
-    return Verdict(
+    return AdherenceVerdict(
         present=present,
         enlarged=(at_new >= bright_ring.PRESENT and at_new > at_old) if can_tell else None,
         removed=present and left < REMAINING_RING_CONTRAST * before,  # None stays None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, draw_layout_map, draw_overlay, draw_roi_mask
 from fetalflex.detection.detector import MIN_SCORE
-from fetalflex.evaluation.adherence.tests import ADHERENCE_TESTS, AdherenceTest, Verdict
+from fetalflex.evaluation.adherence.tests import ADHERENCE_TESTS, AdherenceTest, AdherenceVerdict
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.results import PlaneResult, Results
 from fetalflex.evaluation.samples import Sample
@@ -89,7 +89,7 @@ def draw_fidelity_sheet(results: Results, registry: Registry) -> Picture | None:
 
 
 def _edit_row(
-    sample: Sample, verdict: Verdict, test: AdherenceTest, kept: KeptSyntheses, registry: Registry
+    sample: Sample, verdict: AdherenceVerdict, test: AdherenceTest, kept: KeptSyntheses, registry: Registry
 ) -> PictureRow:
     layouts = {"": sample.layout, ENLARGED: test.enlarge(sample.layout), REMOVED: sample.layout}
     images = {kind: _synthesis(kept, sample, kind) for kind in layouts}

@@ -9,7 +9,8 @@ import pytest
 from cli_helpers import RunCommand
 from PIL import Image
 
-from fetalflex.cli.prepare import FORMATS, parsed_pairs, parsed_split
+from fetalflex.cli.import_options import parsed_pairs
+from fetalflex.cli.prepare import FORMATS, parsed_split
 from fetalflex.data import DatasetFolder, contact_sheet
 from fetalflex.data.importers import IMPORTERS
 from fetalflex.errors import FetalFlexError

@@ -5,9 +5,9 @@ import numpy as np
 from fetalflex.anatomy import Box, Layout, PlacedStructure, default_registry
 from fetalflex.detection import Detection
 from fetalflex.detection.review_sheet import ReviewItem, draw_review_sheet
+from fetalflex.figures.style import WARNING
 
 REGISTRY = default_registry()
-ORANGE = (255, 170, 40)
 
 
 def item(score: float) -> ReviewItem:
@@ -21,8 +21,8 @@ def has_colour(sheet: np.ndarray, colour: tuple[int, int, int]) -> bool:
 
 
 def test_doubtful_images_are_framed() -> None:
-    assert has_colour(draw_review_sheet([item(0.2)], REGISTRY), ORANGE)
-    assert not has_colour(draw_review_sheet([item(0.9)], REGISTRY), ORANGE)
+    assert has_colour(draw_review_sheet([item(0.2)], REGISTRY), WARNING)
+    assert not has_colour(draw_review_sheet([item(0.9)], REGISTRY), WARNING)
 
 
 def test_doubtful_boxes_are_dashed() -> None:

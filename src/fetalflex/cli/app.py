@@ -18,7 +18,7 @@ from fetalflex.cli.augment import augment
 from fetalflex.cli.counterfactual import counterfactual
 from fetalflex.cli.demo import demo
 from fetalflex.cli.detect import detect
-from fetalflex.cli.edit import EditCommand, edit
+from fetalflex.cli.edit import edit
 from fetalflex.cli.evaluate import evaluate
 from fetalflex.cli.evaluate_detector import evaluate_detector
 from fetalflex.cli.exit_codes import ExitCode
@@ -38,6 +38,7 @@ from fetalflex.cli.stopping import terminated_as_interrupted
 from fetalflex.cli.studio import studio
 from fetalflex.cli.study import study
 from fetalflex.cli.train import train
+from fetalflex.cli.typed_edits import EditCommand
 from fetalflex.errors import FetalFlexError, OtherProcessFailed
 
 _SURROUNDINGS = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
+
+if TYPE_CHECKING:
+    from fetalflex.anatomy.anomalies import Variant
 
 MARGIN = 0.03
 """That of `draw_change_mask`, named again because importing it there takes time."""
@@ -132,6 +135,12 @@ def counterfactual(
     if as_json:
         typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))
         return
+    _tell(story, variant, seed)
+    typer.echo(f"wrote {out}")
+
+
+def _tell(story: dict[str, Any], variant: Variant, seed: int) -> None:
+    """Say what was made, and what of it is not seen."""
     inside, outside = story["measures"]["inside"], story["measures"]["outside"]
     typer.echo(f"{variant.anomaly}, {variant.severity}, seed {seed}")
     for sentence in variant.repairs:
@@ -143,4 +152,3 @@ def counterfactual(
     for demand in story["demands"]:
         if demand["met"] is False:
             typer.echo(f"NOT SEEN: {demand['demand']} ({demand['value']:.2f}, limit {demand['limit']:g})")
-    typer.echo(f"wrote {out}")

@@ -14,15 +14,17 @@ from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.pipeline.sampling import Sampling
 
+_IntoModel = Annotated[
+    bool, typer.Option("--into-model", help="Write abilities.json into the model's folder too, for other commands.")
+]
+
 
 @with_sampling_options("guidance_edit")
 def abilities(
     model: options.ModelArgument,
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for page, sheet and syntheses.")],
-    into_model: Annotated[
-        bool, typer.Option("--into-model", help="Write abilities.json into the model's folder too, for other commands.")
-    ] = False,
+    into_model: _IntoModel = False,
     split: Annotated[str, typer.Option("--split", help="Split to take images from: val or test.")] = "val",
     variants: Annotated[int, typer.Option("--variants", min=1, max=100_000, help="Of each grade of each anomaly.")] = 5,
     images: Annotated[int, typer.Option("--images", min=1, max=100_000, help="Unedited images of each plane.")] = 8,

@@ -12,26 +12,29 @@ from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.show import progress_bar, progress_console
 
+_Config = Annotated[
+    Path, typer.Option("--config", metavar="RUN.yaml", help="Control run of the whole method, with its budget.")
+]
+_Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.", show_default=False),
+]
+_Edits = Annotated[bool, typer.Option("--edits/--no-edits", help="Test adherence to edited layouts too; takes longer.")]
+_Device = Annotated[
+    str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
+]
+
 
 def ablation(
-    config: Annotated[
-        Path, typer.Option("--config", metavar="RUN.yaml", help="Control run of the whole method, with its budget.")
-    ],
+    config: _Config,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for runs, evaluations and the table.")],
     split: options.Split = "val",
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.", show_default=False),
-    ] = None,
-    edits: Annotated[
-        bool, typer.Option("--edits/--no-edits", help="Test adherence to edited layouts too; takes longer.")
-    ] = True,
+    limit: _Limit = None,
+    edits: _Edits = True,
     steps: options.Steps = 50,
     guidance_layout: options.GuidanceLayout = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the syntheses.")] = 0,
-    device: Annotated[
-        str | None, typer.Option("--device", help="auto, cpu or cuda in place of the file's.", show_default=False)
-    ] = None,
+    device: _Device = None,
     allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
     as_json: options.AsJson = False,

@@ -23,25 +23,28 @@ if TYPE_CHECKING:
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
+_BatchSize = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")]
+_Anomalies = Annotated[
+    Path | None,
+    typer.Option("--anomalies", help="YAML file with anomalies beside the built-in ones.", show_default=False),
+]
+_DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Make a batch of each kind, estimate time and disk, and write nothing."),
+]
+
+
 def augment(
     dataset: options.DatasetArgument,
     plan_file: Annotated[Path, typer.Option("--plan", metavar="PLAN.yaml", help="What to make.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the new data set.")],
     model: options.Model = "mini",
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, max=4096, help="Images that are computed together.")
-    ] = 4,
+    batch_size: _BatchSize = 4,
     device: options.Device = "auto",
-    anomalies: Annotated[
-        Path | None,
-        typer.Option("--anomalies", help="YAML file with anomalies beside the built-in ones.", show_default=False),
-    ] = None,
+    anomalies: _Anomalies = None,
     allow_synthetic: options.AllowSynthetic = False,
     registry_file: options.RegistryFile = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Make a batch of each kind, estimate time and disk, and write nothing."),
-    ] = False,
+    dry_run: _DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Make a labelled data set of normal and abnormal synthetic images.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,60 +18,70 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
+    from fetalflex.anatomy import Registry
     from fetalflex.anatomy.anomalies import Variant
+    from fetalflex.cli.scans import Scan
+    from fetalflex.counterfactuals import CounterfactualPair
 
 MARGIN = 0.03
 """That of `draw_change_mask`, named again because importing it there takes time."""
 
 
+_Image = Annotated[
+    str, typer.Argument(metavar="IMAGE", help="Normal image; with --dataset, the name of an image in it.")
+]
+_Layout = Annotated[
+    Path | None, typer.Option("--layout", help="Layout file: what the image shows.", show_default=False)
+]
+_Dataset = Annotated[
+    Path | None,
+    typer.Option("--dataset", help="Data set folder or packed file to take image and layout from.", show_default=False),
+]
+_Severity = Annotated[
+    str | None,
+    typer.Option("--severity", help="Grade of the anomaly; drawn at random by default.", show_default=False),
+]
+_Structure = Annotated[
+    str | None,
+    typer.Option(
+        "--structure",
+        help="Structure of displacement, size_change and absence; drawn at random by default.",
+        show_default=False,
+    ),
+]
+_Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the variant and of the noise.")]
+_Margin = Annotated[
+    float,
+    typer.Option(
+        "--margin",
+        min=0,
+        max=1,
+        help="How far around the structures that the anomaly changes the images may differ, as a fraction of the "
+        "longer image side; all else is the source's, unless --roi says otherwise.",
+    ),
+]
+_WholeRegion = Annotated[
+    bool, typer.Option("--whole-region", help="Synthesise the whole body, and let the images differ there.")
+]
+_PlainPrompt = Annotated[
+    bool, typer.Option("--plain-prompt", help="Omit the anomaly's words from the abnormal image's prompt.")
+]
+
+
 @with_sampling_options("guidance_edit")
 def counterfactual(
     context: typer.Context,
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE", help="Normal image; with --dataset, the name of an image in it.")
-    ],
+    image: _Image,
     anomaly: Annotated[str, typer.Option("--anomaly", metavar="NAME", help="Name or title of an anomaly.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
-    layout: Annotated[
-        Path | None, typer.Option("--layout", help="Layout file: what the image shows.", show_default=False)
-    ] = None,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(
-            "--dataset", help="Data set folder or packed file to take image and layout from.", show_default=False
-        ),
-    ] = None,
-    severity: Annotated[
-        str | None,
-        typer.Option("--severity", help="Grade of the anomaly; drawn at random by default.", show_default=False),
-    ] = None,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            "--structure",
-            help="Structure of displacement, size_change and absence; drawn at random by default.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the variant and of the noise.")
-    ] = 0,
-    margin: Annotated[
-        float,
-        typer.Option(
-            "--margin",
-            min=0,
-            max=1,
-            help="How far around the structures that the anomaly changes the images may differ, as a fraction of the "
-            "longer image side; all else is the source's, unless --roi says otherwise.",
-        ),
-    ] = MARGIN,
-    whole_region: Annotated[
-        bool, typer.Option("--whole-region", help="Synthesise the whole body, and let the images differ there.")
-    ] = False,
-    plain_prompt: Annotated[
-        bool, typer.Option("--plain-prompt", help="Omit the anomaly's words from the abnormal image's prompt.")
-    ] = False,
+    layout: _Layout = None,
+    dataset: _Dataset = None,
+    severity: _Severity = None,
+    structure: _Structure = None,
+    seed: _Seed = 0,
+    margin: _Margin = MARGIN,
+    whole_region: _WholeRegion = False,
+    plain_prompt: _PlainPrompt = False,
     model: options.Model = "mini",
     roi: options.EditRoiMode = None,
     mask: options.Mask = None,
@@ -93,9 +104,8 @@ def counterfactual(
     from fetalflex.cli import inputs
     from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.cli.scans import read_scan
-    from fetalflex.counterfactuals import PAIR_FOLDER, synthesise_pairs, write_pair
-    from fetalflex.counterfactuals.sheet import write_pair_sheet
-    from fetalflex.files import check_not_inside, new_folder, reserved
+    from fetalflex.counterfactuals import PAIR_FOLDER, synthesise_pairs
+    from fetalflex.files import check_not_inside, reserved
 
     if whole_region and options.was_given(context, "margin"):
         raise FetalFlexError("--margin and --whole-region both say where the images may differ; give one of them")
@@ -104,43 +114,44 @@ def counterfactual(
     library = default_library() if anomalies is None else default_library().extended_with(anomalies, registry)
     scan = read_scan(image, layout, dataset, registry)
     variant = library.anomaly(anomaly).sample(scan.layout, severity, seed, structure, registry)
-    default = options.EditRoi.AUTO if whole_region else options.EditRoi.CHANGED
-    region = inputs.read_region(mask, roi, default)
-    if not isinstance(region, str):
-        inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
+    region = scan.region(mask, roi, options.EditRoi.AUTO if whole_region else options.EditRoi.CHANGED)
     check_not_inside([*scan.files, *([] if mask is None else [mask])], out)
     with reserved(out, PAIR_FOLDER, force):
         pipeline = inputs.load_pipeline(model, registry, device)
         tell_of_prompts(pipeline, model, negative_prompt)
         tell_of_layouts(pipeline, model, [scan.layout, variant.after])
         with progress_bar("synthesising", 2) as show:
-            [pair] = synthesise_pairs(
-                pipeline,
-                scan.image,
-                [variant],
-                None if whole_region else margin,
-                prompt_words=not plain_prompt,
-                seed=seed,
-                roi=region,
-                negative_prompt=negative_prompt,
-                sampling=sampling,
-                on_progress=show,
+            synthesise = partial(synthesise_pairs, roi=region, negative_prompt=negative_prompt, sampling=sampling)
+            around = None if whole_region else margin
+            words = not plain_prompt
+            [pair] = synthesise(
+                pipeline, scan.image, [variant], around, prompt_words=words, seed=seed, on_progress=show
             )
-        with new_folder(out, PAIR_FOLDER, force) as folder:
-            story = write_pair(pair, folder, scan.name, registry, scan.is_synthetic)
-            title = library.anomaly(anomaly).title
-            write_pair_sheet(folder / "sheet.png", [pair], registry, title, scan.name, scan.is_synthetic)
+        story = _write(pair, out, scan, registry, library.anomaly(anomaly).title, force)
+    _tell(story, variant, seed, out, as_json)
+
+
+def _write(
+    pair: CounterfactualPair, out: Path, scan: Scan, registry: Registry, title: str, force: bool
+) -> dict[str, Any]:
+    """Write the folder of a pair; return what was measured."""
+    from fetalflex.counterfactuals import PAIR_FOLDER, write_pair
+    from fetalflex.counterfactuals.sheet import write_pair_sheet
+    from fetalflex.files import new_folder
+
+    with new_folder(out, PAIR_FOLDER, force) as folder:
+        story = write_pair(pair, folder, scan.name, registry, scan.is_synthetic)
+        write_pair_sheet(folder / "sheet.png", [pair], registry, title, scan.name, scan.is_synthetic)
     made = {"normal.png": pair.normal, "abnormal.png": pair.abnormal}
     tell_of_black(len(made), [out / name for name, synthesis in made.items() if synthesis.is_black])
+    return story
+
+
+def _tell(story: dict[str, Any], variant: Variant, seed: int, out: Path, as_json: bool) -> None:
+    """Say what was made, and what of it is not seen."""
     if as_json:
         typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))
         return
-    _tell(story, variant, seed)
-    typer.echo(f"wrote {out}")
-
-
-def _tell(story: dict[str, Any], variant: Variant, seed: int) -> None:
-    """Say what was made, and what of it is not seen."""
     inside, outside = story["measures"]["inside"], story["measures"]["outside"]
     typer.echo(f"{variant.anomaly}, {variant.severity}, seed {seed}")
     for sentence in variant.repairs:
@@ -152,3 +163,4 @@ def _tell(story: dict[str, Any], variant: Variant, seed: int) -> None:
     for demand in story["demands"]:
         if demand["met"] is False:
             typer.echo(f"NOT SEEN: {demand['demand']} ({demand['value']:.2f}, limit {demand['limit']:g})")
+    typer.echo(f"wrote {out}")

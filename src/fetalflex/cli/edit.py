@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,24 +14,40 @@ from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.typed_edits import TypedEdits, typed_edits
 from fetalflex.pipeline.sampling import Sampling
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fetalflex.anatomy import Layout
+    from fetalflex.pipeline.pipeline import FetalFlexPipeline
+    from fetalflex.pipeline.requests import Request
+    from fetalflex.pipeline.synthesis import Synthesis
+    from fetalflex.progress import OnProgress
+
+_Image = Annotated[
+    str, typer.Argument(metavar="IMAGE", help="Image to edit; with --dataset, the name of an image in it.")
+]
+_Layout = Annotated[
+    Path | None, typer.Option("--layout", help="Layout file: what the image shows.", show_default=False)
+]
+_SaveRecipe = Annotated[
+    Path | None, typer.Option("--save-recipe", help="Write all edits to a recipe file.", show_default=False)
+]
+
 
 @with_sampling_options("guidance_edit", "strength")
 @with_group("edits", typed_edits)
 def edit(
     context: typer.Context,
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE", help="Image to edit; with --dataset, the name of an image in it.")
-    ],
+    image: _Image,
     out: Annotated[Path, typer.Option("--out", metavar="OUT.png", help="Image file to write.")],
-    layout: Annotated[
-        Path | None, typer.Option("--layout", help="Layout file: what the image shows.", show_default=False)
-    ] = None,
+    layout: _Layout = None,
     dataset: options.FromDataset = None,
     *,
     edits: TypedEdits,
-    save_recipe: Annotated[
-        Path | None, typer.Option("--save-recipe", help="Write all edits to a recipe file.", show_default=False)
-    ] = None,
+    save_recipe: _SaveRecipe = None,
     compare: options.Compare = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
@@ -52,7 +68,6 @@ def edit(
     structure, where it was and where it is, and a margin; every pixel outside stays as it was. The edited layout is
     written beside the image, as OUT.layout.json.
     """
-    from fetalflex.anatomy import changed_structures
     from fetalflex.cli import inputs
     from fetalflex.cli.prompt_notes import tell_of_layouts, tell_of_prompts
     from fetalflex.cli.samples import check_sample_outputs, make_samples, plan_samples
@@ -61,35 +76,44 @@ def edit(
     from fetalflex.pipeline.requests import Request
 
     planned = plan_samples(out, seed, samples)
-    if compare is not None:
-        check_comparison_file(compare)
+    check_comparison_file(compare)
     inputs.check_roi_options(True, roi, mask, sampling.finishing.feather)
     registry = inputs.load_registry(registry_file, model)
     scan = read_scan(image, layout, dataset, registry)
     recipe = edits.recipe_in_order(context)
     after = recipe.apply(scan.layout, registry)
-    region = inputs.read_region(mask, roi, options.EditRoi.CHANGED)
-    if not isinstance(region, str):
-        inputs.check_shape(region, str(mask), scan.layout, scan.layout_origin)
-    elif region == options.EditRoi.CHANGED and not changed_structures(scan.layout, after):
-        typer.echo("the edits change no structure, so the whole region of the layout is synthesised", err=True)
+    region = scan.region(mask, roi, options.EditRoi.CHANGED)
+    _tell_of_nothing_changed(region, scan.layout, after)
     others = [path for path in (save_recipe, compare) if path is not None]
-    read = [*scan.files, *(path for path in (edits.recipe, mask) if path is not None)]
-    outputs = check_sample_outputs(planned, after, others, read, force)
+    read = [path for path in (edits.recipe, mask) if path is not None]
+    outputs = check_sample_outputs(planned, after, others, [*scan.files, *read], force)
 
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
     tell_of_layouts(pipeline, model, [after])
     roi_mask = pipeline.edit_region(scan.image, scan.layout, after, region)
     wanted = Request.edit(scan.image, scan.layout, after, roi_mask, prompt, negative_prompt=negative_prompt)
-    made = make_samples(
-        planned,
-        lambda seeds, tell: pipeline.batch([replace(wanted, seed=seed) for seed in seeds], sampling, on_progress=tell),
-        force,
-        "synthesising",
-    )
+    made = make_samples(planned, _making(pipeline, wanted, sampling), force, "synthesising")
     if save_recipe is not None:
         recipe.save(save_recipe)
     if compare is not None:
         write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force, scan.is_synthetic)
     typer.echo(f"wrote {', '.join(map(str, outputs))}")
+
+
+def _tell_of_nothing_changed(region: str | NDArray[np.bool_], before: Layout, after: Layout) -> None:
+    from fetalflex.anatomy import changed_structures
+
+    if isinstance(region, str) and region == options.EditRoi.CHANGED and not changed_structures(before, after):
+        typer.echo("the edits change no structure, so the whole region of the layout is synthesised", err=True)
+
+
+def _making(
+    pipeline: FetalFlexPipeline, wanted: Request, sampling: Sampling
+) -> Callable[[list[int], OnProgress], list[Synthesis]]:
+    """Return what makes images from seeds."""
+
+    def make(seeds: list[int], tell: OnProgress) -> list[Synthesis]:
+        return pipeline.batch([replace(wanted, seed=seed) for seed in seeds], sampling, on_progress=tell)
+
+    return make

@@ -24,6 +24,25 @@ if TYPE_CHECKING:
 _DEFAULTS = Sampling(steps=50)
 
 
+_WithoutLayout = Annotated[
+    bool,
+    typer.Option("--without-layout", help="Hide the layout from the model, for a baseline; the prompt stays."),
+]
+_Baseline = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="REPORT.json", help="Compare with an earlier report.", show_default=False),
+]
+_LayoutFidelity = Annotated[
+    str | None,
+    typer.Option(
+        "--layout-fidelity",
+        metavar="DETECTOR",
+        help="Detector's folder, or its name in weights/, that looks for the requested boxes in the syntheses.",
+        show_default=False,
+    ),
+]
+
+
 @with_sampling_options("guidance_edit")
 @with_group("settings", evaluation_options)
 def evaluate(
@@ -33,23 +52,9 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheets and syntheses.")],
     *,
     settings: EvaluationSettings,
-    without_layout: Annotated[
-        bool,
-        typer.Option("--without-layout", help="Hide the layout from the model, for a baseline; the prompt stays."),
-    ] = False,
-    baseline: Annotated[
-        Path | None,
-        typer.Option("--baseline", metavar="REPORT.json", help="Compare with an earlier report.", show_default=False),
-    ] = None,
-    layout_fidelity: Annotated[
-        str | None,
-        typer.Option(
-            "--layout-fidelity",
-            metavar="DETECTOR",
-            help="Detector's folder, or its name in weights/, that looks for the requested boxes in the syntheses.",
-            show_default=False,
-        ),
-    ] = None,
+    without_layout: _WithoutLayout = False,
+    baseline: _Baseline = None,
+    layout_fidelity: _LayoutFidelity = None,
     sampling: Sampling = _DEFAULTS,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,

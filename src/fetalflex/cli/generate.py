@@ -28,55 +28,62 @@ if TYPE_CHECKING:
 _SHOWN_DIFFERENCES = 5
 
 
+_Layouts = Annotated[list[Path] | None, typer.Argument(metavar="LAYOUT.json", help="Layout files.", show_default=False)]
+_Dataset = Annotated[
+    Path | None,
+    typer.Option(
+        "--dataset", help="Data set folder or packed file to take layouts and images from.", show_default=False
+    ),
+]
+_Split = Annotated[
+    str | None,
+    typer.Option("--split", help="Only this split of the data set: train, val or test.", show_default=False),
+]
+_Plane = Annotated[str | None, typer.Option("--plane", help="Only this plane of the data set.", show_default=False)]
+_Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only the first N images of the data set.", show_default=False)
+]
+_NoSource = Annotated[
+    bool, typer.Option("--no-source", help="Synthesise whole images; keep nothing of those in the data set.")
+]
+_Image = Annotated[
+    Path | None,
+    typer.Option("--image", help="Source image of a single layout; its background is kept.", show_default=False),
+]
+_Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=2**63 - 1,
+        help="Sample k of layout i has the seed SEED + i + 1000000 k, both counted from 0; in a data set, i counts "
+        "all records. So an image does not depend on --limit, --samples, --batch-size or the choice of records.",
+    ),
+]
+_Samples = Annotated[
+    int, typer.Option("--samples", min=1, max=1_000_000, help="Images per layout, named NAME-1, NAME-2, ...")
+]
+
+
 @with_sampling_options()
 def generate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
-    layouts: Annotated[
-        list[Path] | None, typer.Argument(metavar="LAYOUT.json", help="Layout files.", show_default=False)
-    ] = None,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(
-            "--dataset", help="Data set folder or packed file to take layouts and images from.", show_default=False
-        ),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", help="Only this split of the data set: train, val or test.", show_default=False),
-    ] = None,
-    plane: Annotated[
-        str | None, typer.Option("--plane", help="Only this plane of the data set.", show_default=False)
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only the first N images of the data set.", show_default=False)
-    ] = None,
-    no_source: Annotated[
-        bool, typer.Option("--no-source", help="Synthesise whole images; keep nothing of those in the data set.")
-    ] = False,
-    image: Annotated[
-        Path | None,
-        typer.Option("--image", help="Source image of a single layout; its background is kept.", show_default=False),
-    ] = None,
+    layouts: _Layouts = None,
+    dataset: _Dataset = None,
+    split: _Split = None,
+    plane: _Plane = None,
+    limit: _Limit = None,
+    no_source: _NoSource = False,
+    image: _Image = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
     roi: options.RoiMode = None,
     mask: options.Mask = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed",
-            min=0,
-            max=2**63 - 1,
-            help="Sample k of layout i has the seed SEED + i + 1000000 k, both counted from 0; in a data set, i counts "
-            "all records. So an image does not depend on --limit, --samples, --batch-size or the choice of records.",
-        ),
-    ] = 0,
-    samples: Annotated[
-        int, typer.Option("--samples", min=1, max=1_000_000, help="Images per layout, named NAME-1, NAME-2, ...")
-    ] = 1,
+    seed: _Seed = 0,
+    samples: _Samples = 1,
     negative_prompt: options.NegativePrompt = None,
     sampling: Sampling = WITHOUT_EDITS,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")] = 4,
+    batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     force: options.Force = False,
@@ -104,32 +111,32 @@ def generate(
         check_roi_options(not no_source, roi, mask, sampling.finishing.feather)
         items = items_from_dataset(dataset, registry, split, plane, keep_source=not no_source)
     region = read_region(mask, roi)
-    found = len(items)
-    items = items_with_region(items, region, registry, may_leave_out=dataset is not None)
-    jobs = plan_jobs(items[:limit], out, seed, samples)
+    usable = items_with_region(items, region, registry, may_leave_out=dataset is not None)
+    jobs = plan_jobs(usable[:limit], out, seed, samples)
     inputs = [file for job in jobs for file in job.item.files] + ([] if mask is None else [mask])
     with locked(out):
         remove_leftovers(out)
         known = GeneratedImages(out)
         check_outputs([path for job in jobs if not known.knows(job) for path in job.outputs], inputs, force)
         check_not_read([path for job in jobs for path in job.outputs], inputs)
-        if len(items) < found:
-            typer.echo(
-                f"left out {found - len(items)} of {found} records: their layouts give no region to synthesise",
-                err=True,
-            )
+        _tell_of_left_out(len(items) - len(usable), len(items))
         pipeline = load_pipeline(model, registry, device)
         tell_of_prompts(pipeline, model, prompt, negative_prompt)
         tell_of_layouts(pipeline, model, {job.item.origin: job.item.layout for job in jobs}.values())
-        wanted = _Wanted(region, prompt, negative_prompt, sampling)
-        rows = _make(pipeline, jobs, known, batch_size, force, wanted)
+        rows = _make(pipeline, jobs, known, batch_size, force, _Wanted(region, prompt, negative_prompt, sampling))
     tell_of_black(len(rows), [Path(row["image"]) for row in rows if row["black"]])
-    if as_json:
-        typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2))
-    else:
-        there = sum(row["finished_before"] for row in rows)
-        told = f"; {there} of them were finished before" if there else ""
-        typer.echo(f"wrote {len(rows)} {'image' if len(rows) == 1 else 'images'} to {out}{told}")
+    typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2) if as_json else _summary(rows, out))
+
+
+def _summary(rows: list[dict[str, Any]], out: Path) -> str:
+    there = sum(row["finished_before"] for row in rows)
+    told = f"; {there} of them were finished before" if there else ""
+    return f"wrote {len(rows)} {'image' if len(rows) == 1 else 'images'} to {out}{told}"
+
+
+def _tell_of_left_out(count: int, found: int) -> None:
+    if count:
+        typer.echo(f"left out {count} of {found} records: their layouts give no region to synthesise", err=True)
 
 
 def _check_layout_options(layouts: list[Path] | None, dataset_options: dict[str, Any]) -> None:

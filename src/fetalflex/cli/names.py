@@ -14,6 +14,18 @@ from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
 
+_ImagesPerPair = Annotated[
+    int,
+    typer.Option(
+        "--images-per-pair", min=1, max=100_000, help="Images on which a pair is exchanged, of as many patients."
+    ),
+]
+_AllPairs = Annotated[
+    bool,
+    typer.Option("--all-pairs", help="Exchange pairs that do not differ to the eye too; they are not scored."),
+]
+_Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="The image of record i has the seed SEED+i.")]
+
 
 @with_sampling_options()
 def names(
@@ -23,20 +35,10 @@ def names(
     split: options.Split = "test",
     planes: options.Planes = None,
     min_quality: options.MinQuality = None,
-    images_per_pair: Annotated[
-        int,
-        typer.Option(
-            "--images-per-pair", min=1, max=100_000, help="Images on which a pair is exchanged, of as many patients."
-        ),
-    ] = 8,
-    all_pairs: Annotated[
-        bool,
-        typer.Option("--all-pairs", help="Exchange pairs that do not differ to the eye too; they are not scored."),
-    ] = False,
+    images_per_pair: _ImagesPerPair = 8,
+    all_pairs: _AllPairs = False,
     roi: options.RoiOfAll = options.Roi.AUTO,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="The image of record i has the seed SEED+i.")
-    ] = 0,
+    seed: _Seed = 0,
     sampling: Sampling = WITHOUT_EDITS,
     batch_size: options.BatchSize = 4,
     device: options.Device = "auto",
@@ -64,27 +66,18 @@ def names(
     selection = select_samples(datasets, registry, split, chosen, None, min_quality, allow_synthetic)
     pipeline = load_pipeline(model, registry, device)
     kept = kept_names(out, pipeline, selection, sampling, roi.value, seed)
-    results = exchange_names(
-        pipeline,
-        selection.evaluated,
-        kept,
-        sampling,
-        images_per_pair,
-        all_pairs,
-        roi.value,
-        seed,
-        batch_size,
-        progress_bar,
-    )
+    images, region = selection.evaluated, roi.value
+    how = (images_per_pair, all_pairs, region, seed, batch_size, progress_bar)
+    results = exchange_names(pipeline, images, kept, sampling, *how)
     if not results.pairs:
         raise FetalFlexError(
-            f"none of the {len(selection.evaluated)} images shows two structures that differ to the eye, beside the "
+            f"none of the {len(images)} images shows two structures that differ to the eye, beside the "
             "outline; give more images, or --all-pairs"
         )
     facts = {
         "model": pipeline.identity,
         "split": split,
-        "images": len(selection.evaluated),
+        "images": len(images),
         "images_per_pair": images_per_pair,
         "seed": seed,
         "roi": roi.value,

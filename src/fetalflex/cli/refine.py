@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,38 +16,44 @@ from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
 _DEFAULTS = WITHOUT_EDITS.replace(strength=REFINEMENT_STRENGTH)
 
 
+_Draft = Annotated[
+    str,
+    typer.Argument(
+        metavar="DRAFT",
+        help="Image to refine, from this program or any other; with --dataset, the name of an image in it.",
+    ),
+]
+_Layout = Annotated[
+    Path | None, typer.Option("--layout", help="Layout file: what the result shows.", show_default=False)
+]
+_Organs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--organ",
+        metavar="STRUCTURE",
+        help="Refine the region of this structure of the layout; repeatable, all are refined in one pass.",
+        show_default=False,
+    ),
+]
+_Masks = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--mask",
+        metavar="ORGAN.png",
+        help="Region of an organ, as a two-valued image of the draft's size; repeatable, also with --organ.",
+        show_default=False,
+    ),
+]
+
+
 @with_sampling_options("strength")
 def refine(
-    draft: Annotated[
-        str,
-        typer.Argument(
-            metavar="DRAFT",
-            help="Image to refine, from this program or any other; with --dataset, the name of an image in it.",
-        ),
-    ],
+    draft: _Draft,
     out: Annotated[Path, typer.Option("--out", metavar="OUT.png", help="Image file to write.")],
-    layout: Annotated[
-        Path | None, typer.Option("--layout", help="Layout file: what the result shows.", show_default=False)
-    ] = None,
+    layout: _Layout = None,
     dataset: options.FromDataset = None,
-    organs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--organ",
-            metavar="STRUCTURE",
-            help="Refine the region of this structure of the layout; repeatable, all are refined in one pass.",
-            show_default=False,
-        ),
-    ] = None,
-    masks: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--mask",
-            metavar="ORGAN.png",
-            help="Region of an organ, as a two-valued image of the draft's size; repeatable, also with --organ.",
-            show_default=False,
-        ),
-    ] = None,
+    organs: _Organs = None,
+    masks: _Masks = None,
     compare: options.Compare = None,
     model: options.Model = "mini",
     prompt: options.Prompt = None,
@@ -73,15 +80,12 @@ def refine(
     from fetalflex.experiments.before_after import check_comparison_file, write_comparison
 
     planned = plan_samples(out, seed, samples)
-    if compare is not None:
-        check_comparison_file(compare)
+    check_comparison_file(compare)
     if not organs and not masks:
         raise FetalFlexError("there is nothing to refine; give --organ with a structure of the layout, or --mask")
     registry = inputs.load_registry(registry_file, model)
     scan = read_scan(draft, layout, dataset, registry)
-    regions = [inputs.read_mask(path) for path in masks or []]
-    for region, path in zip(regions, masks or [], strict=True):
-        inputs.check_shape(region, str(path), scan.layout, scan.layout_origin)
+    regions = [scan.mask(path) for path in masks or []]
     if organs:
         regions.append(draw_organ_mask(scan.layout, registry, organs))
     others = [] if compare is None else [compare]
@@ -90,24 +94,10 @@ def refine(
     pipeline = inputs.load_pipeline(model, registry, device)
     tell_of_prompts(pipeline, model, prompt, negative_prompt)
     tell_of_layouts(pipeline, model, [scan.layout])
+    again = partial(pipeline.refine, scan.image, scan.layout, np.stack(regions), prompt)
+    again = partial(again, negative_prompt=negative_prompt, sampling=sampling)
     made = make_samples(
-        planned,
-        lambda seeds, tell: [
-            pipeline.refine(
-                scan.image,
-                scan.layout,
-                np.stack(regions),
-                prompt,
-                seed,
-                negative_prompt=negative_prompt,
-                sampling=sampling,
-                on_progress=tell,
-            )
-            for seed in seeds
-        ],
-        force,
-        "refining",
-        together=1,
+        planned, lambda seeds, tell: [again(seed, on_progress=tell) for seed in seeds], force, "refining", together=1
     )
     if compare is not None:
         write_comparison(compare, scan.image, scan.layout, made, registry, scan.name, force, scan.is_synthetic)

@@ -10,7 +10,8 @@ import typer
 from numpy.typing import NDArray
 
 from fetalflex.anatomy import Layout, Registry, changed_structures
-from fetalflex.cli.inputs import check_known, check_shape, load_layout, named_with_turn, tell_of_losses
+from fetalflex.cli.inputs import check_known, check_shape, load_layout, named_with_turn, read_mask, tell_of_losses
+from fetalflex.cli.options import EditRoi
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
 from fetalflex.data.image_files import SUFFIXES
 from fetalflex.data.utf8_text import displayable
@@ -37,6 +38,16 @@ class Scan:
     layout_origin: str
     files: tuple[Path, ...]
     is_synthetic: bool = False
+
+    def mask(self, path: Path) -> NDArray[np.bool_]:
+        """Return the region in an image file of the scan's size, (H, W) bool; see `read_mask`."""
+        found = read_mask(path)
+        check_shape(found, str(path), self.layout, self.layout_origin)
+        return found
+
+    def region(self, mask: Path | None, roi: EditRoi | None, default: EditRoi) -> str | NDArray[np.bool_]:
+        """Return the region to synthesise as the pipeline takes it: a mask if a file is given, else a mode."""
+        return (roi or default).value if mask is None else self.mask(mask)
 
 
 def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:

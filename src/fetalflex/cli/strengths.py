@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,13 @@ from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.sampling import Sampling
+
+if TYPE_CHECKING:
+    from fetalflex.anatomy import Registry
+    from fetalflex.evaluation.samples import Selection
+    from fetalflex.evaluation.strengths import StrengthEdit
+
+_Strengths = Annotated[str, typer.Option("--strengths", metavar="S,S", help="Strengths to try, above 0 and up to 1.")]
 
 
 @with_sampling_options("guidance_edit")
@@ -23,9 +30,7 @@ def strengths(
     split: options.Split = "val",
     planes: options.Planes = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Of each plane, only N images, spread over it.")] = 8,
-    strengths: Annotated[
-        str, typer.Option("--strengths", metavar="S,S", help="Strengths to try, above 0 and up to 1.")
-    ] = "0.6,0.8,0.9,1",
+    strengths: _Strengths = "0.6,0.8,0.9,1",
     seed: Annotated[int, typer.Option("--seed", min=0, help="The image of record i has the seed SEED+i.")] = 0,
     sampling: Sampling = Sampling(),
     allow_synthetic: options.AllowSynthetic = False,
@@ -46,7 +51,6 @@ def strengths(
     from fetalflex.evaluation.samples import select_samples
     from fetalflex.evaluation.strengths import (
         judge_strengths,
-        plan_strength_edits,
         strengths_markdown,
         strengths_values,
         synthesise_strengths,
@@ -59,12 +63,7 @@ def strengths(
     selection = select_samples(
         datasets, registry, split, options.names_in(planes), limit, allow_synthetic=allow_synthetic
     )
-    edits = plan_strength_edits(selection.evaluated, registry)
-    if not edits:
-        raise FetalFlexError(
-            f"none of the {len(selection.evaluated)} images shows a structure that differs from its surroundings; "
-            "give more images"
-        )
+    edits = _planned(selection, registry)
     pipeline = load_pipeline(model, registry, device)
     facts = {
         "model": pipeline.identity,
@@ -83,6 +82,18 @@ def strengths(
     write_text(out / "strengths.json", json_text(values))
     text = "\n".join([*lines[2:], f"wrote {out / 'strengths.md'}"])
     typer.echo(json.dumps(values, indent=2) if as_json else text)
+
+
+def _planned(selection: Selection, registry: Registry) -> list[StrengthEdit]:
+    from fetalflex.evaluation.strengths import plan_strength_edits
+
+    edits = plan_strength_edits(selection.evaluated, registry)
+    if not edits:
+        raise FetalFlexError(
+            f"none of the {len(selection.evaluated)} images shows a structure that differs from its surroundings; "
+            "give more images"
+        )
+    return edits
 
 
 def _strengths(text: str) -> tuple[float, ...]:

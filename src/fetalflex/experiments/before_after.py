@@ -27,9 +27,9 @@ _STRIP_INK = 230
 _ROWS = ("Image", "Layout and region")
 
 
-def check_comparison_file(path: Path) -> None:
-    """Raise a FetalFlexError if a comparison cannot be written to a file of that name."""
-    if path.suffix.lower() not in KINDS:
+def check_comparison_file(path: Path | None) -> None:
+    """Raise a FetalFlexError if a comparison cannot be written to a file of that name; None stands for no file."""
+    if path is not None and path.suffix.lower() not in KINDS:
         raise FetalFlexError(f"--compare {path} ends in neither .gif (before and after in turn) nor .png (a sheet)")
 
 

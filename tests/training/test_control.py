@@ -138,8 +138,8 @@ def test_a_validation_in_parts_measures_the_same(
 ) -> None:
     sizes: list[int] = []
     random_model.unet.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
-    monkeypatch.setattr("fetalflex.training.control._SHOWN_STEPS", 3)
-    monkeypatch.setattr("fetalflex.training.control._VALIDATION_SAMPLES", 12)
+    monkeypatch.setattr("fetalflex.training.control_validation._SHOWN_STEPS", 3)
+    monkeypatch.setattr("fetalflex.training.control_validation._VALIDATION_SAMPLES", 12)
     made = stage(random_model, latents)
     with torch.no_grad():
         whole = made.validate()
@@ -160,7 +160,7 @@ def test_syntheses_that_are_training_images_are_warned_of(
     made = stage(random_model, latents)
     with torch.no_grad():
         numbers = made.validate().numbers
-        syntheses, _ = made._syntheses()
+        syntheses, _ = made.validation.syntheses()
     assert not any("memorises images" in concern for concern in made.concerns(numbers, 1.0))
     learnt = copy.copy(latents[0])
     learnt.image = torch.cat([syntheses.half(), learnt.image[len(syntheses) :]])
@@ -239,7 +239,7 @@ def test_layout_and_prompt_are_dropped_independently_with_their_probabilities(
     random_model: Components, latents: tuple[Latents, Latents]
 ) -> None:
     made = stage(random_model, latents, layout_dropout=0.3, prompt_dropout=0.6)
-    null_layout, null_text = made._null_layout, made._null_text
+    null_layout, null_text = made.branch.null_layout, made.branch.null_text
     layouts, texts = [], []
 
     def watch_layout(_: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
@@ -286,8 +286,8 @@ def test_a_control_branch_can_start_anew(random_model: Components, latents: tupl
     renewed = copy.deepcopy(random_model)
     renew_control(renewed)
     again = stage(renewed, latents)
-    assert not has_learnt(made.controlnet)
-    assert same_weights(weights(made.controlnet.down_blocks), weights(random_model.unet.down_blocks))
+    assert not has_learnt(made.branch.controlnet)
+    assert same_weights(weights(made.branch.controlnet.down_blocks), weights(random_model.unet.down_blocks))
     assert same_weights(weights(made.networks()), weights(again.networks()))
 
 

@@ -64,7 +64,7 @@ class ControlTraining(Stage[Components]):
         self.settings = settings
         with torch.no_grad():
             self._text, self._rows = self.branch.embed(training.prompts)
-        self._validation = ControlValidation(self.branch, self.training, validation, validation_layouts, registry)
+        self.validation = ControlValidation(self.branch, self.training, validation, validation_layouts, registry)
 
     @property
     def sample_count(self) -> int:
@@ -118,7 +118,7 @@ class ControlTraining(Stage[Components]):
         """Measure prediction, adherence and memorisation; see `ControlValidation.run`."""
         if self.settings.text_rate > 0:
             self.branch.renew_null_text()
-        return self._validation.run()
+        return self.validation.run()
 
     def concerns(self, numbers: dict[str, float], done: float) -> list[str]:
         """Warn of a layout that is ignored, and of training images that are memorised."""

@@ -78,7 +78,7 @@ class ControlValidation:
         seen = self._losses(self._validation, self._chosen, self._shuffled)
         known = self._losses(self._training, spread_positions(len(self._training), _VALIDATION_SAMPLES), None)
         numbers = seen | {f"train_{name}": value for name, value in known.items()}
-        syntheses, rows = self._syntheses()
+        syntheses, rows = self.syntheses()
         roi_mask, others = self._branch.roi_mask(self._validation, self._shown), self._training.image
         truth = self._validation.image[self._shown].to(self._branch.device)
         numbers["nearest_synthetic"] = nearest_distances(syntheses, roi_mask, others).mean().item()
@@ -118,7 +118,7 @@ class ControlValidation:
             numbers["adherence_null"] = null / true - 1
         return numbers
 
-    def _syntheses(self) -> tuple[Tensor, list[NDArray[np.uint8]]]:
+    def syntheses(self) -> tuple[Tensor, list[NDArray[np.uint8]]]:
         """Return the latents of syntheses from true layouts, and the rows of the sheet that shows them, (N, H, W)."""
         branch = self._branch
         text, rows = branch.embed([self._validation.prompts[i] for i in self._shown])

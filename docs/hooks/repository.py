@@ -24,7 +24,7 @@ CARDS = {
 }
 """Page of the site, and the file that it shows."""
 
-_PAGES = {file: page for page, file in CARDS.items()} | {"README.md": "index.md"}
+_PAGES = {file: page for page, file in CARDS.items()} | {"README.md": "index.md", "docs/tour.ipynb": "tour.md"}
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -42,11 +42,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def replaced(match: re.Match[str]) -> str:
         target = _normal(origin.parent / match[1])
-        if target.startswith("docs/"):
-            if shown not in CARDS:
-                return match[0]
+        if target in _PAGES and shown != "tour.md":
+            place = _PAGES[target]
+        elif target.startswith("docs/"):
             place = target.removeprefix("docs/")
-        elif (place := _PAGES.get(target, "")) == "":
+        else:
             place = f"repository/{target}"
             if (ROOT / target).is_file() and files.get_file_from_path(place) is None:
                 files.append(File.generated(config, place, abs_src_path=str(ROOT / target)))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from fetalflex.anatomy import default_registry, prompt_corpus
 from fetalflex.models.build import build_components
@@ -41,5 +40,7 @@ def test_the_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     names: dict[str, Any] = {}
     shown = [run_cell("".join(cell["source"]), names) for cell in cells]
 
-    assert sum(isinstance(value, Image.Image) or hasattr(value, "_repr_png_") for value in shown) == 4
-    assert "head circumference at the centile 5.0" in capsys.readouterr().out
+    pictures = [value for value in shown if value is not None]
+    assert len(pictures) == 6
+    assert all((value._repr_png_() or b"").startswith(b"\x89PNG") for value in pictures)
+    assert "0 pixels outside the mask differ" in capsys.readouterr().out

@@ -9,15 +9,16 @@ import griffe
 
 _BASES = {"BaseModel", "_Strict"}
 _EXAMPLE = re.compile(r"^(\s*)Example:\n", re.MULTILINE)
+_LARGER = re.compile(r"(?<=: )(?=>=? )")
 
 
 class Adapted(griffe.Extension):
     """Change what griffe reads from the sources, before mkdocstrings shows it."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Let an example count as one; griffe knows the section's name in the plural alone."""
+        """Let `Example:` count as a section, as griffe knows `Examples:`, and a leading `>` as larger, not as a quote."""
         if obj.docstring is not None:
-            obj.docstring.value = _EXAMPLE.sub(r"\1Examples:\n", obj.docstring.value)
+            obj.docstring.value = _LARGER.sub(r"\\", _EXAMPLE.sub(r"\1Examples:\n", obj.docstring.value))
 
     def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
         """Give every model an `__init__` that takes its fields."""

@@ -33,7 +33,7 @@ class Block:
     @property
     def is_marked(self) -> bool:
         """Whether readers are told that the block needs what a test has not."""
-        return self.title.startswith("Needs ")
+        return self.title.startswith(("Needs ", "Serves "))
 
     @property
     def commands(self) -> list[str]:

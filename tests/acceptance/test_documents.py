@@ -20,7 +20,12 @@ WITH_RELEASED_WEIGHTS = {"labelled-data-sets"}
 """What an untrained model draws passes no check."""
 
 SLOW = {"anomalies", "training", "fine-tuning", "evaluation", "detection", "labelled-data-sets", "gallery", "sd15"}
-RUN = sorted(name for name in DOCUMENTS if any(not block.is_marked for block in blocks_of(name)))
+ELSEWHERE = {"reader-study"}
+"""It serves pages between its commands; `test_reader_study_guide` runs it."""
+
+RUN = sorted(
+    name for name in DOCUMENTS if name not in ELSEWHERE and any(not block.is_marked for block in blocks_of(name))
+)
 
 
 @pytest.fixture(scope="module")

@@ -203,6 +203,22 @@ def test_a_reader_rates_by_touch_on_a_tablet(browser: Browser, study: Study, run
     ben.close()
 
 
+def test_enter_saves_after_clicks(browser: Browser, study: Study, running: Running) -> None:
+    anna = Reader(browser, running.link(0))
+    anna.page.click("#go")
+    anna.wait_for_image(1)
+    for row in (0, 5, 2, 1, 4, 3):
+        anna.page.locator(".question").nth(row).locator("button").nth(0).click()
+    anna.enter()
+    anna.wait_for_image(2)
+    anna.page.click("#back")
+    anna.wait_for_image(1)
+    anna.enter()
+    anna.wait_for_image(2)
+    assert len(read_submissions(study.answers_path, study.id)) == 2
+    anna.close()
+
+
 def test_one_link_in_two_windows_goes_on_in_step(browser: Browser, study: Study, running: Running) -> None:
     one, other = (Reader(browser, running.link(0)) for _ in range(2))
     for window in (one, other):

@@ -124,8 +124,9 @@ def create_study(
     if design.repeat_share > 0:
         repeats = max(1, repeats)
     groups = [candidate.group for candidate in shown]
+    cases = [(candidate.plane, candidate.case) for candidate in shown]
     readers = tuple(
-        Reader(name=name, token=secrets.token_urlsafe(24), order=tuple(reading_order(groups, repeats, stream)))
+        Reader(name=name, token=secrets.token_urlsafe(24), order=tuple(reading_order(groups, cases, repeats, stream)))
         for name, stream in zip(design.readers, generator.spawn(len(design.readers)), strict=True)
     )
     key = KeyFile(

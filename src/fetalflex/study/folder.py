@@ -122,6 +122,9 @@ class Study:
         """
         found = _read(self.root / READERS, ReadersFile)
         self._check_study(found.study, READERS)
+        for what in ("name", "token"):
+            if len({getattr(reader, what) for reader in found.readers}) < len(found.readers):
+                raise FetalFlexError(f"{self.root / READERS}: two readers have one {what}; give each their own")
         if bad := [reader.name for reader in found.readers if max(reader.order) >= self.file.images]:
             raise FetalFlexError(f"{self.root / READERS}: the order of {bad[0]!r} names images that are not there")
         return found.readers

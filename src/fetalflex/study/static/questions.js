@@ -80,7 +80,10 @@ export class Questions {
       if (choice.label !== String(number + 1)) button.append(element("kbd", "", String(number + 1)), " ");
       button.append(choice.label);
       button.dataset.value = choice.value;
-      button.addEventListener("click", () => this.#choose(index, choice.value));
+      button.addEventListener("click", (event) => {
+        this.#choose(index, choice.value);
+        if (event.detail > 0) button.blur(); // clicked, not pressed by key: Enter then saves
+      });
       buttons.append(button);
     });
     row.append(buttons);

@@ -140,3 +140,14 @@ def test_a_locked_database_is_told_and_nothing_is_lost(path: Path, monkeypatch: 
 def test_nothing_answered_is_no_error(path: Path) -> None:
     assert read_submissions(path, STUDY) == []
     assert not path.exists()
+
+
+@pytest.mark.parametrize("answers", ["{", "[1]", "3", ""])
+def test_answers_that_cannot_be_read_are_told(path: Path, answers: str) -> None:
+    with AnswerStore(path, STUDY) as store:
+        store.add(said(), seen=0)
+        store._connection.execute("UPDATE submissions SET answers = ?", (answers,))
+        with pytest.raises(FetalFlexError, match="is damaged"):
+            store.latest("anna")
+    with pytest.raises(FetalFlexError, match="is damaged"):
+        read_submissions(path, STUDY)

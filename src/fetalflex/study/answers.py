@@ -153,7 +153,7 @@ class AnswerStore:
         """Return the submission that counts for each position of a reader."""
         with self._guard, _telling(self._path):
             rows = self._connection.execute(f"{_SELECT} WHERE reader = ? ORDER BY number", (reader,)).fetchall()
-        return {row[1]: _submission(row) for row in rows}
+            return {row[1]: _submission(row) for row in rows}
 
     def _count(self, reader: str) -> int:
         [count] = self._connection.execute("SELECT count(*) FROM submissions WHERE reader = ?", (reader,)).fetchone()
@@ -196,7 +196,10 @@ def read_submissions(path: Path, study_id: str) -> list[Submission]:
 
 def _submission(row: tuple[str, int, int, str, float | None, str]) -> Submission:
     reader, position, image, answers, seconds, at = row
-    return Submission(reader, position, image, json.loads(answers), seconds, at)
+    said = json.loads(answers)
+    if not isinstance(said, dict):
+        raise sqlite3.DatabaseError(f"the answers of {reader} to image {position + 1} cannot be read")
+    return Submission(reader, position, image, said, seconds, at)
 
 
 def _check(connection: sqlite3.Connection, path: Path, study_id: str) -> None:

@@ -16,7 +16,7 @@ class Adapted(griffe.Extension):
     """Change what griffe reads from the sources, before mkdocstrings shows it."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Let `Example:` count as a section, as griffe knows `Examples:`, and a leading `>` as larger, not as a quote."""
+        """Let `Example:` count as a section, as `Examples:` does, and a leading `>` as larger, not as a quote."""
         if obj.docstring is not None:
             obj.docstring.value = _LARGER.sub(r"\\", _EXAMPLE.sub(r"\1Examples:\n", obj.docstring.value))
 

@@ -20,6 +20,7 @@ def test_all_interfaces_have_the_names_of_this_machine_and_given_ones() -> None:
     with listening:
         assert {"127.0.0.1", "localhost", "[::1]", "reading-room.example", "[fe80::1]"} <= set(address.names)
         assert socket.gethostname().lower() in address.names
+        assert address.link("secret") == f"http://reading-room.example:{address.port}/#token=secret"
 
 
 def test_free_ports_are_free() -> None:

@@ -30,7 +30,10 @@ def run(
     names: Annotated[
         str | None,
         typer.Option(
-            "--names", metavar="A,B", help="Further names of this machine in the readers' links.", show_default=False
+            "--names",
+            metavar="A,B",
+            help="Further names under which browsers reach this machine; links show the first.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:

@@ -49,7 +49,7 @@ def listen(host: str, port: int, has_token: bool, names: Iterable[str] = ()) -> 
         host: Address or name of the interface; 127.0.0.1 is this machine alone.
         port: Port; 0 is any free one.
         has_token: Whether the user chose a token, without which nobody but this machine is let in.
-        names: Further names under which browsers reach it, such as that of a machine.
+        names: Further names under which browsers reach it, such as that of a machine; the first one is shown.
 
     Returns:
         The listening socket, and the address.
@@ -78,7 +78,7 @@ def listen(host: str, port: int, has_token: bool, names: Iterable[str] = ()) -> 
         raise FetalFlexError(
             f"cannot listen on {host}, port {port}: {reason}; give another --port (0 is any free one) or --host"
         ) from error
-    all_names = dict.fromkeys((*_names_of(host), *(_as_in_a_header(name) for name in names)))
+    all_names = dict.fromkeys((*(_as_in_a_header(name) for name in names), *_names_of(host)))
     return listening, Address(tuple(all_names), listening.getsockname()[1])
 
 

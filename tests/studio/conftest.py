@@ -44,9 +44,9 @@ def serve_studio(model: FetalFlexPipeline, model_folder: Path, phantom_folder: P
         raise AssertionError("nobody asked for the detector")
 
     @contextlib.contextmanager
-    def serving(folder: Path, data: Path = phantom_folder) -> Iterator[Client]:
+    def serving(folder: Path, data: Path = phantom_folder, may_correct: bool = False) -> Iterator[Client]:
         listening, address = listen("127.0.0.1", 0, has_token=False)
-        shelf = Shelf((("data", DatasetFolder(data)),))
+        shelf = Shelf((("data", DatasetFolder(data)),), may_correct)
         parts = (shelf, default_library(), str(model_folder), model, no_detector)
         with desk_at(folder) as desk, studio_of(address, TOKEN, desk, *parts) as app, Server(app).running(listening):
             yield Client(address)

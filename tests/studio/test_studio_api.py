@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -277,6 +278,24 @@ def test_what_is_no_image_is_refused(client: Client, data: bytes) -> None:
     reply = client.post("/api/uploads", {"name": "a.png", "data": base64.b64encode(data).decode()})
     assert reply.status == 400
     assert reply.json["error"]
+
+
+def test_corrected_boxes_are_written_into_the_data_set_where_allowed(
+    client: Client, image: dict[str, Any], serve_studio: Any, phantom_folder: Path, tmp_path: Path
+) -> None:
+    changed = {"layout": moved(image["layout"], "thalami", 3)}
+    refused = client.post(f"/api/images/{image['id']}/correct", changed)
+    assert (refused.status, "--correct" in refused.json["error"]) == (400, True)
+    copied = Path(shutil.copytree(phantom_folder, tmp_path / "data"))
+    with serve_studio(tmp_path / "work", copied, may_correct=True) as other:
+        opened = open_first(other)
+        written = other.post(f"/api/images/{opened['id']}/correct", changed).json["written"]
+        assert written == str(copied / "annotations.json")
+        again = open_first(other)
+        assert not changed_structures(Layout.from_dict(again["layout"]), Layout.from_dict(changed["layout"]))
+        png = other.get(f"/api/images/{opened['id']}/pixels").body
+        upload = other.post("/api/uploads", {"name": "a.png", "data": base64.b64encode(png).decode()}).json
+        assert "not of a data set" in other.post(f"/api/images/{upload['id']}/correct", changed).json["error"]
 
 
 def test_a_synthetic_upload_stays_synthetic(client: Client, result: dict[str, Any]) -> None:

@@ -24,6 +24,9 @@ def studio(
     detector: Annotated[
         str, typer.Option("--detector", help="Detector folder, or the name of one in weights/.")
     ] = "detector",
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Let corrected boxes be written back into the data set folders.")
+    ] = False,
     device: options.Device = "auto",
     registry_file: options.RegistryFile = None,
     anomalies: Annotated[
@@ -70,7 +73,7 @@ def studio(
     if anomalies is not None:
         library = library.extended_with(anomalies, registry)
     chosen = datasets or [path for path in (Path("examples"),) if (path / "annotations.json").is_file()]
-    shelf = Shelf(tuple((path.name or str(path), open_dataset(path, registry)) for path in chosen))
+    shelf = Shelf(tuple((path.name or str(path), open_dataset(path, registry)) for path in chosen), correct)
     secret = new_token() if token is None else check_token(token)
     listening, address = listen(host, port, has_token=token is not None)
     with listening, desk_at(out) as desk:

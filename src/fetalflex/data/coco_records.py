@@ -53,7 +53,7 @@ def coco_from_records(
         for placed, score in zip(record.layout.structures, _scores(record), strict=True):
             if placed.name not in category_ids:
                 raise FetalFlexError(f"{record.file_name}: {placed.name!r} is no structure of the registry")
-            entry = _annotation(placed, len(annotations) + 1, image_id, category_ids[placed.name])
+            entry = annotation_entry(placed, len(annotations) + 1, image_id, category_ids[placed.name])
             annotations.append(entry if score is None else {**entry, "score": score})
     return {
         "info": {**(info or {}), **_told_synthetic(records)},
@@ -130,7 +130,8 @@ def _scores(record: Record) -> list[Any]:
     return scores if isinstance(scores, list) and len(scores) == count else [None] * count
 
 
-def _annotation(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> dict[str, Any]:
+def annotation_entry(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> dict[str, Any]:
+    """Return a placed structure as an entry of COCO's `annotations`."""
     box = placed.box
     entry: dict[str, Any] = {
         "id": annotation_id,

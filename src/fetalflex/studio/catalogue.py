@@ -36,6 +36,7 @@ def catalogue(studio: Studio) -> dict[str, Any]:
         "settings": Settings().model_dump(),
         "presets": PRESETS,
         "most_variants": MOST_VARIANTS,
+        "may_correct": studio.shelf.may_correct,
         "sets": [
             {"name": name, "count": len(dataset), "planes": Counter(record.layout.plane for record in dataset)}
             for name, dataset in studio.shelf.sets

@@ -47,6 +47,7 @@ class OpenImage:
         synthetic: Whether it is no real image, or not wholly.
         facts: What the mark of a synthetic image says.
         scores: The detector's, one per structure, where it has found the layout.
+        record: Its id on the shelf, where it came from a data set.
     """
 
     id: str
@@ -58,6 +59,7 @@ class OpenImage:
     synthetic: bool = False
     facts: dict[str, str | int] = field(default_factory=dict)
     scores: tuple[float, ...] = ()
+    record: str | None = None
 
     def values(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -95,13 +97,14 @@ class Desk:
         layout: Layout | None = None,
         mark: SyntheticMark | None = None,
         scores: tuple[float, ...] = (),
+        record: str | None = None,
     ) -> OpenImage:
         """Put an image on the desk, re-encoded."""
         height, width = pixels.shape
         image_id = secrets.token_hex(8)
         values = None if layout is None else layout.to_dict()
         facts = {} if mark is None else dict(mark.facts)
-        image = OpenImage(image_id, name, width, height, values, origin, mark is not None, facts, scores)
+        image = OpenImage(image_id, name, width, height, values, origin, mark is not None, facts, scores, record)
         text = {} if mark is None else mark.png_text()
         with writing_together() as files:
             files.add(self._path(_IMAGES, image_id, "png"), encode_png(pixels, text))

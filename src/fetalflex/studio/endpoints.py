@@ -19,6 +19,7 @@ from fetalflex.studio.desk import NotThere
 from fetalflex.studio.exports import packed
 from fetalflex.studio.messages import (
     ApplyAnomaly,
+    Correct,
     Detect,
     Export,
     Generate,
@@ -91,6 +92,13 @@ def get_image(studio: Studio, query: Query, _value: Value) -> Response:
 def get_image_pixels(studio: Studio, query: Query, _value: Value) -> Response:
     """An image on the desk, as PNG."""
     return _png(studio.desk.image_file(query["image"]))
+
+
+def correct(studio: Studio, query: Query, value: Value) -> Response:
+    """Write what an image shows into the data set folder that it came from, where the user has allowed it."""
+    image = studio.desk.image(query["image"])
+    layout = fitting_layout(read_message(Correct, value).layout, "layout", image, studio)
+    return Answer({"written": studio.shelf.correct(image, layout, studio.registry)})
 
 
 def get_work(studio: Studio, _query: Query, _value: Value) -> Response:

@@ -138,6 +138,12 @@ class Upload(Message):
     data: Annotated[str, Field(max_length=96_000_000, description="an image file, in base64")]
 
 
+class Correct(Message):
+    """Write back what an image of a data set shows."""
+
+    layout: LayoutValue
+
+
 class Work(Message):
     """Save the work; `revision` is that on which it builds."""
 

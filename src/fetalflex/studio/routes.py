@@ -16,6 +16,7 @@ from fetalflex.studio import endpoints
 from fetalflex.studio.endpoints import Query, Value
 from fetalflex.studio.messages import (
     ApplyAnomaly,
+    Correct,
     Detect,
     Export,
     Generate,
@@ -73,6 +74,7 @@ ENDPOINTS = (
     Endpoint("POST", "/api/uploads", endpoints.upload, (Upload,)),
     Endpoint("GET", "/api/images/{image}", endpoints.get_image),
     Endpoint("GET", "/api/images/{image}/pixels", endpoints.get_image_pixels, gives=PNG),
+    Endpoint("POST", "/api/images/{image}/correct", endpoints.correct, (Correct,)),
     Endpoint("GET", "/api/work", endpoints.get_work),
     Endpoint("PUT", "/api/work", endpoints.put_work, (Work,), may_conflict=True),
     Endpoint("POST", "/api/look", endpoints.look, (Look,)),

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fetalflex.anatomy import Layout, Registry
 from fetalflex.checks import shown
-from fetalflex.data import Dataset, Record
+from fetalflex.data import Dataset, DatasetFolder, Record
+from fetalflex.data.correcting import correct_layout
+from fetalflex.data.dataset import ANNOTATIONS
+from fetalflex.errors import FetalFlexError
 from fetalflex.studio.desk import Desk, NotThere, OpenImage
 
 _THUMBNAIL = 160
 
 
-@dataclass(frozen=True)
 class Shelf:
     """Hold data sets, and their records by id.
 
@@ -26,9 +28,12 @@ class Shelf:
 
     Args:
         sets: Names and data sets.
+        may_correct: Whether corrected boxes may be written back into data set folders.
     """
 
-    sets: tuple[tuple[str, Dataset], ...]
+    def __init__(self, sets: Sequence[tuple[str, Dataset]], may_correct: bool = False) -> None:
+        self.sets = list(sets)
+        self.may_correct = may_correct
 
     def page(self, number: int, start: int, count: int, plane: str | None, words: str) -> dict[str, Any]:
         """Return some of the records of a data set, as JSON values.
@@ -70,7 +75,27 @@ class Shelf:
             record.layout,
             dataset.mark(record),
             tuple(float(score) for score in scores),
+            record_id,
         )
+
+    def correct(self, image: OpenImage, layout: Layout, registry: Registry) -> str:
+        """Write what an opened image shows into the data set folder that it came from; return where that is.
+
+        Raises:
+            FetalFlexError: If the user has not allowed it at the start, or the image is not of a data set folder.
+        """
+        if not self.may_correct:
+            raise FetalFlexError("data sets are not changed; start fetalflex studio with --correct to allow it")
+        if image.record is None:
+            raise FetalFlexError(f"{image.name} is not of a data set; export its layout instead")
+        name, dataset, record = self._record(image.record)
+        if image.origin != f"{name}/{record.file_name}":
+            raise NotThere(f"{image.origin} is not among the data sets of this start; give its folder again")
+        if not isinstance(dataset, DatasetFolder):
+            raise FetalFlexError(f"{name} is packed, so it cannot be corrected; give the folder that it was made from")
+        correct_layout(dataset.root, record.file_name, layout, registry)
+        self.sets[int(image.record.partition("-")[0], 16)] = (name, DatasetFolder(dataset.root, registry))
+        return str(dataset.root / ANNOTATIONS)
 
     def _record(self, record_id: str) -> tuple[str, Dataset, Record]:
         number, _, place = record_id.partition("-")

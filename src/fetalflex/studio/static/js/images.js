@@ -45,6 +45,17 @@ export function declare() {
   tell("these boxes are now taken as what the image shows; what you change from here on is an edit");
 }
 
+// Write what the image shows into the data set that it came from.
+export async function correct() {
+  try {
+    const { written } = await post(`/api/images/${state.image.id}/correct`, { layout: state.before });
+    update({ image: { ...state.image, layout: state.before, scores: [] } });
+    tell(`written to ${written}`);
+  } catch (error) {
+    tell(error.message, "bad");
+  }
+}
+
 // Take the edit back, not the request.
 export function resetEdit() {
   commit({ structures: structuresOf(state.before) }, { selection: [] });

@@ -2,7 +2,7 @@
 
 import { countChanges, typicalBox } from "./boxes.js";
 import { byId, el, fill, legible } from "./dom.js";
-import { choosePlane, declare, resetEdit } from "./images.js";
+import { choosePlane, correct, declare, resetEdit } from "./images.js";
 import { detect } from "./jobs.js";
 import { commit, plane, state, structureOf, update, watch } from "./store.js";
 import { addStructure } from "./tools.js";
@@ -88,6 +88,17 @@ function addTypical() {
 
 function edited() {
   if (!state.before) return [];
+  return [...editActions(), ...(canCorrect() ? [el("button", {
+    "data-key": "correct", onclick: correct, title: `Write what the image shows into ${state.image.origin.split("/")[0]}/annotations.json`,
+  }, "Save to data set")] : [])];
+}
+
+// Boxes that were declared, and differ from what the data set says or were the detector's proposals there.
+const canCorrect = () => state.catalogue.may_correct && state.image.record && countChanges(state.before, state.structures) === 0 &&
+  (state.image.scores.length > 0 || state.before.plane !== state.image.layout?.plane ||
+    countChanges(state.image.layout, state.before.structures) > 0);
+
+function editActions() {
   const changes = countChanges(state.before, state.structures);
   if (!changes && !state.structures.some((one) => one.score !== null)) return [];
   return [

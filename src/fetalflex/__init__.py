@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Rotate,
         Scale,
         biometry_recipe,
+        centile_of,
         default_registry,
         draw_change_mask,
         draw_layout_map,
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
         draw_roi_mask,
         measure,
         measure_all,
+        parse_growth_target,
         set_biometry,
     )
     from fetalflex.anatomy.anomalies import AnomalyLibrary, Variant, default_library
     from fetalflex.counterfactuals import CounterfactualPair, save_pair, synthesise_pairs
-    from fetalflex.data import DatasetFolder, open_dataset, read_image
-    from fetalflex.detection import Detector
+    from fetalflex.data import Dataset, DatasetFolder, Record, export, open_dataset, prepare, read_image
+    from fetalflex.detection import Detection, Detector
     from fetalflex.diffusion.guidance import Guidance
     from fetalflex.diffusion.resampling import Resampling
     from fetalflex.diffusion.smoothing import Smoothing
@@ -54,7 +56,9 @@ _HOMES = {
     "Box": "anatomy",
     "CloseUp": "anatomy",
     "CounterfactualPair": "counterfactuals",
+    "Dataset": "data",
     "DatasetFolder": "data",
+    "Detection": "detection",
     "Detector": "detection",
     "FetalFlexError": "errors",
     "FetalFlexPipeline": "pipeline.pipeline",
@@ -66,6 +70,7 @@ _HOMES = {
     "Move": "anatomy",
     "PlacedStructure": "anatomy",
     "Recipe": "anatomy",
+    "Record": "data",
     "Registry": "anatomy",
     "Remove": "anatomy",
     "Request": "pipeline.requests",
@@ -78,6 +83,7 @@ _HOMES = {
     "Synthesis": "pipeline.synthesis",
     "Variant": "anatomy.anomalies",
     "biometry_recipe": "anatomy",
+    "centile_of": "anatomy",
     "default_library": "anatomy.anomalies",
     "default_registry": "anatomy",
     "draw_change_mask": "anatomy",
@@ -85,9 +91,12 @@ _HOMES = {
     "draw_organ_mask": "anatomy",
     "draw_overlay": "anatomy",
     "draw_roi_mask": "anatomy",
+    "export": "data",
     "measure": "anatomy",
     "measure_all": "anatomy",
     "open_dataset": "data",
+    "parse_growth_target": "anatomy",
+    "prepare": "data",
     "read_image": "data",
     "save_pair": "counterfactuals",
     "set_biometry": "anatomy",
@@ -100,7 +109,9 @@ __all__ = [
     "Box",
     "CloseUp",
     "CounterfactualPair",
+    "Dataset",
     "DatasetFolder",
+    "Detection",
     "Detector",
     "FetalFlexError",
     "FetalFlexPipeline",
@@ -112,6 +123,7 @@ __all__ = [
     "Move",
     "PlacedStructure",
     "Recipe",
+    "Record",
     "Registry",
     "Remove",
     "Request",
@@ -125,6 +137,7 @@ __all__ = [
     "Variant",
     "__version__",
     "biometry_recipe",
+    "centile_of",
     "default_library",
     "default_registry",
     "draw_change_mask",
@@ -132,9 +145,12 @@ __all__ = [
     "draw_organ_mask",
     "draw_overlay",
     "draw_roi_mask",
+    "export",
     "measure",
     "measure_all",
     "open_dataset",
+    "parse_growth_target",
+    "prepare",
     "read_image",
     "save_pair",
     "set_biometry",

@@ -9,11 +9,12 @@ from diffusion_helpers import bent_denoiser, scheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fetalflex.diffusion.anisotropic import anisotropic_diffusion, edge_scale, smooth_structures
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.samplers import SAMPLERS, choose_sampler
 from fetalflex.diffusion.sampling import Step
 from fetalflex.diffusion.schedule import NoiseSchedule
-from fetalflex.diffusion.smoothing import Smoothing, anisotropic_diffusion, edge_scale, smooth_structures
+from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.errors import FetalFlexError
 
 SCHEDULE = NoiseSchedule.from_scheduler(scheduler())

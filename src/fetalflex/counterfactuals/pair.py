@@ -13,8 +13,7 @@ from fetalflex.anatomy import CHANGE_MARGIN, CHANGED, CloseUp, draw_change_mask
 from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.pipeline.option_names import explain_options
-from fetalflex.pipeline.pictures import ImageLike
-from fetalflex.pipeline.region import Roi
+from fetalflex.pipeline.region import ImageLike, Roi
 from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:

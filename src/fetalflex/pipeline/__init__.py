@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -16,7 +16,9 @@ _HOMES = {"FetalFlexPipeline": "pipeline", "Request": "requests", "Sampling": "s
 __all__ = ["FetalFlexPipeline", "Request", "Sampling", "Synthesis"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"fetalflex.pipeline.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # for type checkers there are the names above and no others
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"fetalflex.pipeline.{_HOMES[name]}"), name)

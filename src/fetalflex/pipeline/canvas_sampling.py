@@ -24,7 +24,6 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.components import Components
 from fetalflex.models.latents import decode, encode, grey_from_pixels, pixels_from_arrays
 from fetalflex.models.text import encode_prompts
-from fetalflex.pipeline.checked_request import CheckedRequest
 from fetalflex.pipeline.conditioning import (
     ConditionedDenoiser,
     LatentConditions,
@@ -32,7 +31,8 @@ from fetalflex.pipeline.conditioning import (
     encode_null_layout,
     with_labels,
 )
-from fetalflex.pipeline.pictures import Image
+from fetalflex.pipeline.region import Image
+from fetalflex.pipeline.requests import CheckedRequest
 from fetalflex.pipeline.sampling import Sampling
 
 

@@ -22,17 +22,19 @@ from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.models.locate import find_model
 from fetalflex.pipeline.canvas_sampling import CanvasSampler
-from fetalflex.pipeline.checked_request import CheckedRequest, check_requests
 from fetalflex.pipeline.option_names import explain_options
-from fetalflex.pipeline.pictures import Image, ImageLike, Mask, MaskLike
 from fetalflex.pipeline.region import (
+    Image,
+    ImageLike,
+    Mask,
+    MaskLike,
     Roi,
     edit_region,
     region_to_synthesise,
     regions_that_may_differ,
     union_of_masks,
 )
-from fetalflex.pipeline.requests import Request
+from fetalflex.pipeline.requests import CheckedRequest, Request, check_requests
 from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
 from fetalflex.pipeline.synthesis import Synthesis
 from fetalflex.progress import OnProgress

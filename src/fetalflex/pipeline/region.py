@@ -9,12 +9,22 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image as Picture
 
 from fetalflex.anatomy import CHANGED, Layout, Registry, draw_edit_mask, draw_roi_mask
 from fetalflex.anatomy.burned_in import with_whole_words
 from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
-from fetalflex.pipeline.pictures import Image, Mask, MaskLike, mask_array
+
+Image: TypeAlias = NDArray[np.uint8]
+"""(H, W) grey."""
+
+Mask: TypeAlias = NDArray[np.bool_]
+"""(H, W), True where pixels may change."""
+
+ImageLike: TypeAlias = Image | Picture
+MaskLike: TypeAlias = Mask | Picture
 
 Roi: TypeAlias = str | MaskLike
 """A mode such as `auto`, or a mask."""
@@ -122,3 +132,18 @@ def _keeping_words(registry: Registry, image: Image, mask: Mask, layouts: Sequen
         if organs.structures:
             needed |= draw_roi_mask(organs, registry, "structures", 0.0)
     return with_whole_words(mask, image, needed & mask)
+
+
+def mask_array(value: MaskLike) -> object:
+    """Return a mask as (H, W) bool: PIL images of mode 1, and of mode L with two values, are True where not black.
+
+    What is neither is returned as it is, for the caller to refuse.
+    """
+    if not isinstance(value, Picture):
+        return value
+    if value.mode not in ("1", "L"):
+        raise FetalFlexError(f"the mask is a PIL image of mode {value.mode}; give one of mode 1 or L")
+    marks = np.asarray(value)
+    if marks.dtype != np.bool_ and len(values := np.unique(marks[marks > 0])) > 1:
+        raise FetalFlexError(f"the mask holds {len(values)} grey values beside black; give black and one other value")
+    return marks != 0

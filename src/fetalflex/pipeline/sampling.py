@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, get_args
 from fetalflex.checks import one_of, positive_number, shown, whole_number
 from fetalflex.compute.precision import Precision
 from fetalflex.diffusion.guidance import Guidance
-from fetalflex.diffusion.sampler_names import SamplerName, check_sampler
+from fetalflex.diffusion.samplers import SamplerName, check_sampler
 from fetalflex.display import changes_repr
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fetalflex.compute.precision import Precision
 from fetalflex.diffusion.guidance import Guidance
-from fetalflex.diffusion.sampler_names import SamplerName
+from fetalflex.diffusion.samplers import SamplerName
 from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing

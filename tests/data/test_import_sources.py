@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
+
 import pytest
-from data_helpers import save_image, save_text
+from data_helpers import read_all, reasons, save_image, save_text
 
 from fetalflex.data.importers import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.sources import Reference, Source, split_of_folder
@@ -232,3 +234,17 @@ def test_a_size_that_differs_from_the_declared_one_is_refused(root):
 )
 def test_folders_name_splits(path, split):
     assert split_of_folder(path) == split
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to the superuser")
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path):
+    save_image(tmp_path / "a.png")
+    save_text(tmp_path / "a.txt", "0 0.5 0.5 0.4 0.25")
+    save_text(tmp_path / "classes.txt", "HC")
+    (tmp_path / "closed").mkdir(mode=0)
+    try:
+        items, refusals = read_all("yolo", tmp_path, plane="thalamic_transverse")
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+    assert len(items) == 1
+    assert "closed: the folder cannot be read" in reasons(refusals)

@@ -289,3 +289,26 @@ def test_files_and_folders_are_on_disk_before_the_folder_appears(tmp_path: Path,
     make(out)
     assert {"inner", "file", MARKER} < before
     assert after == {tmp_path.name}
+
+
+def test_a_file_that_somebody_adds_at_the_last_moment_stays(tmp_path: Path, monkeypatch) -> None:
+    """Between the last look and the exchange no other program can be kept from writing there."""
+    out = tmp_path / "out"
+    make(out, "old")
+    exchange = folders._exchange
+    added: list[Path] = []
+
+    def exchange_late(one: Path, other: Path) -> bool:
+        if not added:
+            added.append(other / "thesis.tex")
+            added[0].write_text("mine")
+        return exchange(one, other)
+
+    if folders._renameat2() is None:
+        pytest.skip("this system cannot exchange folders")
+    monkeypatch.setattr(folders, "_exchange", exchange_late)
+    with pytest.raises(FetalFlexError, match=r"thesis\.tex"):
+        make(out, "new", force=True)
+    assert content(out) == "old"
+    assert added[0].read_text() == "mine"
+    assert names(tmp_path) == ["out"]

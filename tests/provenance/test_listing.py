@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from pictures import MARK, scan
@@ -101,3 +102,13 @@ class TestFiles:
             KnownSynthetic(tmp_path).find(tmp_path / "x.png", scan(0))
         (tmp_path / SYNTHETIC_LIST).write_bytes(b"x" * 5000)
         assert KnownSynthetic(tmp_path).find(tmp_path / "x.png", scan(0)) is None
+
+    def test_a_file_of_damaged_lines_is_not_read_to_its_end(self, tmp_path):
+        path = tmp_path / SYNTHETIC_LIST
+        path.write_bytes(b'{"a": 1}\n' * 3_000_000)
+        started = time.process_time()
+        assert KnownSynthetic(tmp_path).find(tmp_path / "x.png", scan(0)) is None
+        assert time.process_time() - started < 1
+        path.write_bytes(listing.header_line().encode() + b'{"a": 1}\n' * 2000)
+        with pytest.raises(FetalFlexError, match="damaged lines"):
+            KnownSynthetic(tmp_path).find(tmp_path / "x.png", scan(0))

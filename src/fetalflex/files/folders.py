@@ -108,7 +108,7 @@ def new_folder(out: Path, kind: FolderKind, force: bool) -> Iterator[Path]:
                     write_marker(partial, kind, is_complete=True)
                     _settle(partial)
                     check_replaceable(out, kind, force)  # somebody may have put something there meanwhile
-                    _take_place(partial, out)
+                    _take_place(partial, out, kind)
         finally:
             remove(partial)
 
@@ -124,11 +124,14 @@ def _named_as(partial: Path, out: Path) -> Iterator[None]:
         raise FetalFlexError(str(error).replace(str(partial), str(out))) from error
 
 
-def _take_place(partial: Path, out: Path) -> None:
+def _take_place(partial: Path, out: Path, kind: FolderKind) -> None:
     if not out.exists() or not any(out.iterdir()):
         partial.rename(out)  # also takes the place of an empty folder
     elif _exchange(partial, out):
-        remove(partial)  # now the old folder
+        if not is_empty(partial) and foreign_in(partial, kind) != []:  # it is the old one now; somebody was quick
+            _exchange(partial, out)
+            check_replaceable(out, kind, force=True)
+        remove(partial)
     else:
         old = out.parent / replaced_name(out)
         out.rename(old)

@@ -26,9 +26,7 @@ _PARTIAL = re.compile(r"\.fetalflex-(?P<owner>[0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f
 _REPLACED = re.compile(
     r"\.fetalflex-(?P<owner>[0-9a-f]{8}-[0-9]+-[0-9]+)-[0-9a-f]{8}-(?P<target>[0-9a-f]{8})\.replaced"
 )
-_EARLIER = re.compile(r"(\.|[0-9a-f]{32}\.[a-z]+\.)[0-9a-f]{32}\.partial")
-"""How versions before there were owners called partial files and folders, and those in a cache of latents."""
-
+_PREFIX = ".fetalflex-"
 _UNTOUCHED_SECONDS = 24 * 3600
 _NEW_SECONDS = 60
 
@@ -45,7 +43,7 @@ def replaced_name(target: Path) -> str:
 
 def is_leftover(path: Path) -> bool:
     """Say by its name whether something is unfinished; its process may be writing it still."""
-    return any(form.fullmatch(path.name) for form in (_PARTIAL, _EARLIER))
+    return _PARTIAL.fullmatch(path.name) is not None
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -80,7 +78,7 @@ def is_abandoned(path: Path) -> bool:
     """Say whether the process that was writing something is known to be dead."""
     match = _PARTIAL.fullmatch(path.name) or _REPLACED.fullmatch(path.name)
     if match is None:
-        return _EARLIER.fullmatch(path.name) is not None and _age(path) > _UNTOUCHED_SECONDS
+        return False
     owner = Owner.parse(match["owner"])
     if owner is None:
         return False
@@ -123,7 +121,7 @@ def remove(path: Path) -> None:
 def _candidates(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            return [Path(one.path) for one in entries if one.name.startswith(".") or one.name.endswith(".partial")]
+            return [Path(one.path) for one in entries if one.name.startswith(_PREFIX)]
     except OSError:
         return []
 

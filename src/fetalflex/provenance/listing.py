@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ _HEADER = {
 }
 _LONGEST_LINE = 20_000
 _MOST_BYTES = 2**30
+_MOST_DAMAGED = 1000
 
 
 class SyntheticList:
@@ -97,7 +98,8 @@ def read_list(path: Path) -> Iterator[Entry]:
     """Yield the images of a list, without lines that are damaged; none if there is no list.
 
     Raises:
-        FetalFlexError: If it is larger than any that is read, so that what it knows would go unseen.
+        FetalFlexError: If it is larger than any that is read, or most of it damaged, so that what it knows would go
+            unseen.
     """
     try:
         if not path.is_file():
@@ -110,21 +112,34 @@ def read_list(path: Path) -> Iterator[Entry]:
                     f"{path} has more than {_MOST_BYTES:,} bytes, the most that are read, so it is not told which "
                     "images are synthetic; divide the folder"
                 )
-            yield from _entries(file)
+            yield from _entries(file, path)
     except OSError:
         return
 
 
-def _entries(file: Any) -> Iterator[Entry]:
+def _entries(file: BinaryIO, path: Path) -> Iterator[Entry]:
+    is_ours, damaged = False, 0
     for line in iter(lambda: file.readline(_LONGEST_LINE), b""):
         try:
             values = json.loads(line)
             digest, mark = str(values["pixels"]).lower(), mark_of_fields({**values, SYNTHETIC: True})
             look = np.frombuffer(base64.b64decode(values["look"], validate=True), np.uint8)
         except (ValueError, TypeError, KeyError, RecursionError):
-            continue
+            mark = None
         if mark is not None and len(look) == LOOK_SIDE**2:
+            is_ours = True
             yield Entry(digest, look, mark)
+        elif _is_header(line):
+            is_ours = True
+        else:
+            damaged += 1
+        if damaged > _MOST_DAMAGED:
+            if is_ours:
+                raise FetalFlexError(
+                    f"{path} has more than {_MOST_DAMAGED:,} damaged lines, so it is not told which images are "
+                    "synthetic; restore it"
+                )
+            return
 
 
 def _is_header(line: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -125,6 +126,8 @@ class Source:
                 yield Finding(f"{RECORD_LINES}: {name}", reason)
         for path in self._odd:
             yield Finding(self.name(path), "the file's name is not UTF-8; rename it")
+        for path in _unreadable(self.root):
+            yield Finding(self.name(path), "the folder cannot be read, so what lies in it is not known; allow it")
         for path in sorted(self._image_folder.rglob("*")):
             kind = unread_kind(path.name)
             if kind and kind != "packed" and path.is_file():
@@ -228,6 +231,14 @@ class Source:
             return True
         parents = path.relative_to(self._image_folder).parts[:-1]
         return not any(part.lower() in _NO_IMAGES for part in parents)
+
+
+def _unreadable(root: Path) -> list[Path]:
+    """Return the folders below one that the system does not let this process look into; searches pass over them."""
+    found: list[OSError] = []
+    for _ in os.walk(root, onerror=found.append):
+        pass
+    return sorted(Path(error.filename) for error in found if error.filename is not None)
 
 
 def mask_of(stem: str) -> str | None:

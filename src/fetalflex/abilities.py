@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.checks import finite_number, mapping_with_keys, text, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
-from fetalflex.files.json_files import json_text, read_json, tagged_with
+from fetalflex.files.json_files import JsonMapping, json_text, read_json, tagged_with
 from fetalflex.models.locate import find_model
 
 ABILITIES = "abilities.json"
@@ -122,7 +121,7 @@ class Abilities:
     """
 
     model: str
-    facts: Mapping[str, Any]
+    facts: JsonMapping
     anomalies: Mapping[str, Mapping[str, Hits]]
     structures: tuple[StructureAbility, ...]
     prompt: PromptAbility | None = None
@@ -195,6 +194,6 @@ def abilities_of_named(model: str) -> Abilities | None:
     return abilities_of(folder)
 
 
-def _structure(entry: Mapping[str, Any]) -> StructureAbility:
+def _structure(entry: JsonMapping) -> StructureAbility:
     hits = {name: Hits(**entry[name]) for name in ("drawn", "real", "elsewhere")}
     return StructureAbility(entry["plane"], entry["structure"], entry["training_images"], **hits)

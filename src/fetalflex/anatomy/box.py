@@ -7,7 +7,7 @@ x runs to the right, y runs down. Other conventions are named functions.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,6 +16,7 @@ import numpy as np
 from fetalflex.anatomy.polygons import Point, convex_intersection, signed_area, smallest_rectangle
 from fetalflex.checks import finite_number, mapping_with_keys, positive_number
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -137,7 +138,7 @@ class Box:
         return cls(cx, cy, 2 * semi_axis_a, 2 * semi_axis_b, angle)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Box:
+    def from_dict(cls, data: JsonMapping) -> Box:
         """Build from what `to_dict` gives; `angle` may be left out, unknown keys are refused."""
         return cls(**mapping_with_keys(data, "box", ("cx", "cy", "width", "height"), ("angle",)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from fetalflex.checks import mapping_with_keys, positive_number, shown, whole_nu
 from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
-from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
+from fetalflex.files.json_files import JsonMapping, JsonObject, json_text, parse_json, read_json, tagged_with
 
 LAYOUT_FORMAT = "fetalflex/layout"
 LAYOUT_VERSION = 1
@@ -199,9 +199,9 @@ class Layout:
             replace(item, box=item.box.mirrored_vertically(self.height)) for item in self.structures
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return plain values that follow `layout_schema()`."""
-        data: dict[str, Any] = {
+        data: JsonObject = {
             "format": LAYOUT_FORMAT,
             "version": LAYOUT_VERSION,
             "plane": self.plane,
@@ -214,7 +214,7 @@ class Layout:
         return data
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Layout:
+    def from_dict(cls, data: JsonMapping) -> Layout:
         """Build from what `to_dict` gives.
 
         Raises:
@@ -252,7 +252,7 @@ class Layout:
             raise FetalFlexError(f"{path}: {error}") from error
 
 
-def layout_schema() -> dict[str, Any]:
+def layout_schema() -> JsonObject:
     """Return the JSON Schema (draft 2020-12) of layout files, a fresh copy."""
     return json.loads(_schema_text())
 

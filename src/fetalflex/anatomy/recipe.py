@@ -13,7 +13,7 @@ from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import mapping_with_keys, one_of, shown
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
-from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
+from fetalflex.files.json_files import JsonMapping, JsonObject, json_text, parse_json, read_json, tagged_with
 
 RECIPE_FORMAT = "fetalflex/recipe"
 RECIPE_VERSION = 2
@@ -47,7 +47,7 @@ class Recipe:
                 raise FetalFlexError(f"edit {i + 1} of {len(self.edits)} ({edit.kind}): {error}") from error
         return layout
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return plain values; fields that hold None or false are left out."""
         return {
             "format": RECIPE_FORMAT,
@@ -56,7 +56,7 @@ class Recipe:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+    def from_dict(cls, data: JsonMapping) -> Recipe:
         """Build from what `to_dict` gives; an unknown key, kind or value raises FetalFlexError.
 
         Recipes of version 1, which knew no contents that follow, mean what they meant: their edits come back `alone`.
@@ -91,7 +91,7 @@ class Recipe:
             raise FetalFlexError(f"{path}: {error}") from error
 
 
-def _edit_to_dict(edit: Edit) -> dict[str, Any]:
+def _edit_to_dict(edit: Edit) -> JsonObject:
     values = ((field.name, getattr(edit, field.name)) for field in fields(edit))
     return {"kind": edit.kind, **{name: value for name, value in values if not (value is None or value is False)}}
 

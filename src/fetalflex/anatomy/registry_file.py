@@ -13,6 +13,7 @@ import yaml
 from fetalflex.anatomy.planes import Plane, Structure
 from fetalflex.checks import items, mapping_with_keys, named_entries, shown, text, texts
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.files.yaml_files import read_yaml
 
 _FORMAT = "fetalflex/planes"
@@ -51,7 +52,7 @@ def registry_text(structures: Iterable[Structure], planes: Iterable[Plane]) -> s
     return yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 
-def _entry(described: Structure | Plane) -> dict[str, Any]:
+def _entry(described: Structure | Plane) -> JsonObject:
     entry = asdict(described)
     del entry["name"]
     return entry

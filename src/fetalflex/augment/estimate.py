@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.augment.manifest import check_folder, manifest_of
 from fetalflex.augment.plan import Entry, Plan
@@ -16,6 +15,7 @@ from fetalflex.augment.shards import is_missing, read_rounds, split_into_shards
 from fetalflex.augment.synthesising import Synthesiser
 from fetalflex.data import Dataset
 from fetalflex.data.image_files import encode_png
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 
 
@@ -37,7 +37,7 @@ class SetCost:
     seconds_per_image: float
     bytes: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             "images": self.images,

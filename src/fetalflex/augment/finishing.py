@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
 from fetalflex.figures.table import PictureRow, draw_picture_table
 from fetalflex.files import write_text
-from fetalflex.files.json_files import json_text
+from fetalflex.files.json_files import JsonObject, json_text
 from fetalflex.provenance import NOTICE, SYNTHETIC, SyntheticList, mark_of_fields, picture_text
 from fetalflex.spreading import spread
 
@@ -102,7 +101,7 @@ class _Image:
     record: Record
 
 
-def _line(outcome: Outcome, file: str, registry: Registry) -> dict[str, Any]:
+def _line(outcome: Outcome, file: str, registry: Registry) -> JsonObject:
     """Return all that is known of an image as JSON values: what the plan decided, and what came of it."""
     path = {} if outcome.made is None else {"file": file}
     return outcome.candidate.facts(registry) | path | outcome.to_dict()

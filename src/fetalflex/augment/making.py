@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy.anomalies import AnomalyLibrary, default_library
 from fetalflex.augment.checking import Checker
@@ -39,6 +38,7 @@ from fetalflex.checks import whole_number
 from fetalflex.compute.processes import Processes, joined
 from fetalflex.data import Dataset
 from fetalflex.files import locked
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.progress import OnProgress, Show, counting_from, show_nothing, tell_nobody
 
@@ -97,7 +97,7 @@ class _Run:
     dataset: Dataset
     shards: list[Shard]
     maker: ShardMaker
-    manifest: dict[str, Any]
+    manifest: JsonObject
     processes: Processes
     show: Show
 

@@ -18,7 +18,7 @@ from fetalflex.data import Dataset
 from fetalflex.data.fingerprint import records_fingerprint
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, write_text
-from fetalflex.files.json_files import json_text, read_json
+from fetalflex.files.json_files import JsonObject, json_text, read_json
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT, MANIFEST_VERSION = "fetalflex/augment-manifest", 1
@@ -39,7 +39,7 @@ AUGMENTED_SET = FolderKind("augmented data set", written_before=_is_set)
 
 def manifest_of(
     dataset: Dataset, plan: Plan, images: Sequence[PlannedImage], model: str, registry: Registry
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the manifest, as JSON values.
 
     The plan stands there with each entry's `sampling` whole, as it follows from the entry and the plan together: what
@@ -71,7 +71,7 @@ def manifest_of(
     }
 
 
-def check_folder(root: Path, manifest: dict[str, Any]) -> None:
+def check_folder(root: Path, manifest: JsonObject) -> None:
     """Check that a set may be made, or gone on with, in a folder.
 
     Raises:
@@ -90,7 +90,7 @@ def check_folder(root: Path, manifest: dict[str, Any]) -> None:
         )
 
 
-def write_manifest(root: Path, manifest: dict[str, Any]) -> None:
+def write_manifest(root: Path, manifest: JsonObject) -> None:
     """Write the manifest of a new set, and forget decisions on another one's images; a set that goes on stays."""
     if not _has_shards(root):
         claim(root, AUGMENTED_SET)
@@ -102,7 +102,7 @@ def _has_shards(root: Path) -> bool:
     return any((root / SHARDS).glob(f"*/{SHARD_FILE}"))
 
 
-def _changes(before: Any, now: dict[str, Any]) -> Iterator[str]:
+def _changes(before: Any, now: JsonObject) -> Iterator[str]:
     old, new = dict(_flat(before)), dict(_flat(now))
     for name in dict.fromkeys((*old, *new)):
         if name.split(".")[0] != _MAY_CHANGE and old.get(name) != new.get(name):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
 
 from fetalflex.augment.copies import Kept
 from fetalflex.augment.planned import Candidate, PlannedImage
 from fetalflex.evaluation.copies.grey_vectors import Vector
+from fetalflex.files.json_files import JsonObject
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Made:
     checks: dict[str, float]
     sha256: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             "attempt": self.attempt,
@@ -75,13 +75,13 @@ class Outcome:
         """The candidate that the image shows, the first if there is no image."""
         return self.image.candidates[0 if self.made is None else self.made.candidate]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values; what was planned is left out but for its number."""
         values = {"number": self.image.number, "rejected": [one.to_dict() for one in self.rejected]}
         return values if self.made is None else values | self.made.to_dict()
 
     @classmethod
-    def from_dict(cls, image: PlannedImage, values: dict[str, Any]) -> Outcome:
+    def from_dict(cls, image: PlannedImage, values: JsonObject) -> Outcome:
         """Build from what `to_dict` gives, and from what was planned.
 
         Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Layout, PlacedStructure, Recipe, Registry, draw_structures_mask
 from fetalflex.anatomy.anomalies import Variant
 from fetalflex.data import Record
+from fetalflex.files.json_files import JsonObject
 
 NORMAL = "normal"
 ABNORMAL = "abnormal"
@@ -76,9 +76,9 @@ class Candidate:
         placed = (item for layout in (self.before, self.after) for item in layout.structures)
         return [item for item in placed if item.name in self.organs]
 
-    def facts(self, registry: Registry) -> dict[str, Any]:
+    def facts(self, registry: Registry) -> JsonObject:
         """Return what the plan decided, as JSON values."""
-        facts: dict[str, Any] = {
+        facts: JsonObject = {
             "number": self.number,
             "entry": self.entry,
             "plane": self.plane,

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.augment.checking import ANOMALY, REASONS
 from fetalflex.augment.outcomes import Outcome
+from fetalflex.files.json_files import JsonObject
 
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
 FORMAT, VERSION = "fetalflex/augment-report", 1
@@ -55,7 +55,7 @@ class Report:
         """Number of images that were made from another source than the plan's first choice."""
         return sum(one.made is not None and one.made.candidate > 0 for one in self.outcomes)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         sources = [one.candidate.record for one in self.outcomes if one.made is not None]
         return {

@@ -14,14 +14,13 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.augment.outcomes import Attempts, Outcome
 from fetalflex.augment.planned import PlannedImage
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_replaceable, new_folder, remove_leftovers, write_bytes, write_text
-from fetalflex.files.json_files import json_text, read_json, tagged_with
+from fetalflex.files.json_files import JsonObject, json_text, read_json, tagged_with
 
 SHARDS = "shards"
 SHARD_FILE = "shard.json"
@@ -221,5 +220,5 @@ def _round_file(root: Path, round_: int) -> Path:
     return root / ROUNDS / f"{round_:04d}.json"
 
 
-def _digest(content: dict[str, Any]) -> str:
+def _digest(content: JsonObject) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetalflex.cli import options
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.abilities import Abilities
@@ -182,7 +183,7 @@ def _write(variant: Variant, registry: Registry, layout_file: Path, recipe_file:
         files.add(mask_file, encode_png(mask, picture_text("mask of organs", synthetic=False)))
 
 
-def _summary(entry: Anomaly, abilities: Abilities | None = None) -> dict[str, Any]:
+def _summary(entry: Anomaly, abilities: Abilities | None = None) -> JsonObject:
     return {
         "name": entry.name,
         "title": entry.title,
@@ -205,7 +206,7 @@ def _demands(entry: Anomaly) -> list[str]:
     return [str(test) for test in entry.tests()]
 
 
-def _details(entry: Anomaly, library: AnomalyLibrary) -> dict[str, Any]:
+def _details(entry: Anomaly, library: AnomalyLibrary) -> JsonObject:
     return _summary(entry) | {
         "about": entry.about,
         "prompt_words": list(entry.prompt_words),

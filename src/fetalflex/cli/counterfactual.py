@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from fetalflex.cli.black_images import tell_of_black
 from fetalflex.cli.sampling_options import with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -131,9 +132,7 @@ def counterfactual(
     _tell(story, variant, seed, out, as_json)
 
 
-def _write(
-    pair: CounterfactualPair, out: Path, scan: Scan, registry: Registry, title: str, force: bool
-) -> dict[str, Any]:
+def _write(pair: CounterfactualPair, out: Path, scan: Scan, registry: Registry, title: str, force: bool) -> JsonObject:
     """Write the folder of a pair; return what was measured."""
     from fetalflex.counterfactuals import PAIR_FOLDER, write_pair
     from fetalflex.counterfactuals.sheet import write_pair_sheet
@@ -147,7 +146,7 @@ def _write(
     return story
 
 
-def _tell(story: dict[str, Any], variant: Variant, seed: int, out: Path, as_json: bool) -> None:
+def _tell(story: JsonObject, variant: Variant, seed: int, out: Path, as_json: bool) -> None:
     """Say what was made, and what of it is not seen."""
     if as_json:
         typer.echo(json.dumps({"folder": str(out)} | story, indent=2, ensure_ascii=False))

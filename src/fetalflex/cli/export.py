@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetalflex.cli import options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.data import Dataset
@@ -90,7 +91,7 @@ def _chosen(opened: Dataset, source: Path, split: str | None, plane: str | None)
     return chosen
 
 
-def _options(format: str, values: dict[str, Any], **of_formats: tuple[str, str, str | int | None]) -> ExportOptions:
+def _options(format: str, values: JsonObject, **of_formats: tuple[str, str, str | int | None]) -> ExportOptions:
     """Return the options of an export.
 
     Args:

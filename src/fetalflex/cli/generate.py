@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from fetalflex.cli.black_images import tell_of_black
 from fetalflex.cli.sampling_options import WITHOUT_EDITS, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def generate(
     typer.echo(json.dumps({"model": pipeline.identity, "images": rows}, indent=2) if as_json else _summary(rows, out))
 
 
-def _summary(rows: list[dict[str, Any]], out: Path) -> str:
+def _summary(rows: list[JsonObject], out: Path) -> str:
     there = sum(row["finished_before"] for row in rows)
     told = f"; {there} of them were finished before" if there else ""
     return f"wrote {len(rows)} {'image' if len(rows) == 1 else 'images'} to {out}{told}"
@@ -139,14 +140,14 @@ def _tell_of_left_out(count: int, found: int) -> None:
         typer.echo(f"left out {count} of {found} records: their layouts give no region to synthesise", err=True)
 
 
-def _check_layout_options(layouts: list[Path] | None, dataset_options: dict[str, Any]) -> None:
+def _check_layout_options(layouts: list[Path] | None, dataset_options: JsonObject) -> None:
     if not layouts:
         raise FetalFlexError("there is nothing to draw; give layout files, or --dataset")
     if given := [name for name, value in dataset_options.items() if value not in (None, False)]:
         raise FetalFlexError(f"{given[0]} chooses from a data set; give it together with --dataset")
 
 
-def _check_dataset_options(layout_options: dict[str, Any]) -> None:
+def _check_dataset_options(layout_options: JsonObject) -> None:
     if given := [name for name, value in layout_options.items() if value]:
         raise FetalFlexError(f"--dataset and {given[0]} do not go together; give one of them")
 
@@ -167,7 +168,7 @@ class _Wanted:
         image = None if item.read_source is None else item.read_source()
         return Request(item.layout, image, self.region, self.prompt, job.seed, negative_prompt=self.negative_prompt)
 
-    def facts(self, job: Job, pipeline: FetalFlexPipeline) -> dict[str, Any]:
+    def facts(self, job: Job, pipeline: FetalFlexPipeline) -> JsonObject:
         """Return all that the image of a job depends on."""
         from fetalflex.cli.generated import facts_of
 
@@ -182,7 +183,7 @@ def _make(
     batch_size: int,
     force: bool,
     wanted: _Wanted,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Synthesise and write batch by batch, so that an interruption keeps what is finished.
 
     A batch of which something is missing is computed as a whole, so that its images are those of a run that was not
@@ -196,7 +197,7 @@ def _make(
 
     begun = {job.path for job in jobs if known.knows(job)}
     finished = set() if force else _finished(jobs, known, pipeline, wanted)
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     with progress_bar("synthesising", len(jobs)) as show:
         for start in range(0, len(jobs), batch_size):
             batch = jobs[start : start + batch_size]
@@ -237,7 +238,7 @@ def _finished(jobs: list[Job], known: GeneratedImages, pipeline: FetalFlexPipeli
     return finished
 
 
-def _row(job: Job, prompt: str, finished_before: bool = True, black: bool = False) -> dict[str, Any]:
+def _row(job: Job, prompt: str, finished_before: bool = True, black: bool = False) -> JsonObject:
     image, layout = job.outputs
     return {
         "image": str(image),

@@ -16,6 +16,7 @@ from fetalflex.data import read_image, read_png_text
 from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.synthesis import says_already
 
 NOTES = ".fetalflex-generated"
@@ -45,7 +46,7 @@ class GeneratedImages:
         """Say whether the image of a job was made or begun here."""
         return job.path.name in self._notes
 
-    def differences(self, job: Job, facts: dict[str, Any]) -> list[str]:
+    def differences(self, job: Job, facts: JsonObject) -> list[str]:
         """Return in which facts an image that is known was made otherwise, in words."""
         before = self._notes[job.path.name]
         return [
@@ -72,7 +73,7 @@ class GeneratedImages:
             raise FetalFlexError(_changed(image))
         return has_layout
 
-    def note(self, jobs: Sequence[tuple[Job, dict[str, Any]]]) -> None:
+    def note(self, jobs: Sequence[tuple[Job, JsonObject]]) -> None:
         """Note down what images are made of, before they are written.
 
         Raises:
@@ -91,7 +92,7 @@ class GeneratedImages:
                 file.write(text.encode())
 
 
-def facts_of(job: Job, model: str, registry: Registry, settings: dict[str, Any], region: Any) -> dict[str, Any]:
+def facts_of(job: Job, model: str, registry: Registry, settings: JsonObject, region: Any) -> JsonObject:
     """Return all that the image of a job depends on, as JSON values.
 
     Args:
@@ -118,7 +119,7 @@ def prompt_of(job: Job) -> str:
     return read_png_text(job.path).get("FetalFlex:prompt", "")
 
 
-def _read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read(path: Path) -> Iterator[tuple[str, JsonObject]]:
     """Yield file names and facts; a line that was cut short by a kill is passed over."""
     if not path.exists():
         return

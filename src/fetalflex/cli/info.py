@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetalflex.cli.options import AsJson
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.models.components import Components
@@ -76,7 +77,7 @@ def _load_or_build(model: str) -> tuple[Components, str | None]:
     return components, model_identity(components)
 
 
-def _as_text(facts: dict[str, Any]) -> str:
+def _as_text(facts: JsonObject) -> str:
     source = f"model {facts['identity']}" if facts["identity"] else f"preset {facts['model']}, untrained"
     rows = [(_TITLES[name], part["parameters"], part["flops"]) for name, part in facts["parts"].items()]
     width = max(len(title) for title, _, _ in rows)

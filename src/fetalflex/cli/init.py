@@ -13,6 +13,7 @@ from fetalflex.cli.locking import keep_for_this_command
 from fetalflex.cli.options import AsJson, RegistryFile
 from fetalflex.cli.show import progress_console
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.models.assemble import Assembly
@@ -90,7 +91,7 @@ def init(
     typer.echo(json.dumps(facts, indent=2) if as_json else _as_text(facts))
 
 
-def _facts(folder: Path, made: Assembly) -> dict[str, Any]:
+def _facts(folder: Path, made: Assembly) -> JsonObject:
     from fetalflex.models.components import model_identity
 
     return {
@@ -103,7 +104,7 @@ def _facts(folder: Path, made: Assembly) -> dict[str, Any]:
     }
 
 
-def _as_text(facts: dict[str, Any]) -> str:
+def _as_text(facts: JsonObject) -> str:
     width = max(len(part) for part in facts["origins"])
     lines = [f"{part:{width}}  {path}" for part, path in facts["origins"].items()]
     size = f"{facts['image_size']} px, {facts['parameters']:,} parameters"

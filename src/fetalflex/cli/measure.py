@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetalflex.cli import options
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.anatomy import GestationalAge, Layout, Registry
@@ -56,7 +57,7 @@ def measure(
     typer.echo(json.dumps(found, indent=2) if as_json else "\n\n".join(map(_as_text, found)))
 
 
-def _facts(origin: str, layout: Layout, registry: Registry, age: GestationalAge | None) -> dict[str, Any]:
+def _facts(origin: str, layout: Layout, registry: Registry, age: GestationalAge | None) -> JsonObject:
     from fetalflex.anatomy import measure_all
 
     return {
@@ -68,10 +69,10 @@ def _facts(origin: str, layout: Layout, registry: Registry, age: GestationalAge 
     }
 
 
-def _growth_facts(measurement: Measurement, age: GestationalAge | None) -> dict[str, Any]:
+def _growth_facts(measurement: Measurement, age: GestationalAge | None) -> JsonObject:
     from fetalflex.anatomy import GROWTH_CHARTS
 
-    facts: dict[str, Any] = {
+    facts: JsonObject = {
         "measure": measurement.measure.name,
         "title": measurement.measure.title,
         "mm": measurement.mm,
@@ -97,7 +98,7 @@ def _growth_facts(measurement: Measurement, age: GestationalAge | None) -> dict[
     return facts
 
 
-def _as_text(facts: dict[str, Any]) -> str:
+def _as_text(facts: JsonObject) -> str:
     lines = [f"{facts['layout']}: {facts['plane']}, {facts['pixel_spacing_mm']:.4g} mm per pixel"]
     for found in facts["measurements"]:
         remarks = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetalflex.cli import options
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.abilities import Abilities
@@ -65,7 +66,7 @@ def _text(plane: Plane, registry: Registry, abilities: Abilities | None) -> str:
     return "\n".join(lines)
 
 
-def _values(plane: Plane, registry: Registry, abilities: Abilities | None) -> dict[str, Any]:
+def _values(plane: Plane, registry: Registry, abilities: Abilities | None) -> JsonObject:
     structures = []
     for name in plane.structures:
         entry = registry.structure(name)

@@ -12,6 +12,7 @@ import typer
 from fetalflex.cli.exit_codes import ExitCode
 from fetalflex.cli.options import RegistryFile
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from fetalflex.anatomy import Registry
@@ -106,7 +107,7 @@ def _train_recipe(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _read_run(config: Path, overrides: dict[str, Any], registry_file: Path | None) -> tuple[RunConfig, Registry | None]:
+def _read_run(config: Path, overrides: JsonObject, registry_file: Path | None) -> tuple[RunConfig, Registry | None]:
     """Return the run that a file and the options describe, and the planes and structures if they were given."""
     from fetalflex.cli.inputs import load_registry
     from fetalflex.training.config import load_run_config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import CHANGE_MARGIN, CHANGED, CloseUp, draw_change_mask
 from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.option_names import explain_options
 from fetalflex.pipeline.region import ImageLike, Roi
 from fetalflex.pipeline.sampling import Sampling
@@ -67,7 +68,7 @@ class CounterfactualPair:
         """Return the part of the image that the model worked on."""
         return self.normal.close_up or CloseUp.whole(self.variant.before)
 
-    def measures(self) -> dict[str, Any]:
+    def measures(self) -> JsonObject:
         """Return how much differs, inside and outside of where it may, as plain values; all outside is 0."""
         difference, inside = np.abs(self.difference), self.may_differ
         kept = ~self.normal.roi_mask

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -16,7 +15,7 @@ from fetalflex.data import write_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.adherence.demands import judge_demands
 from fetalflex.files import FolderKind, new_folder, write_bytes, write_text
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonObject, read_json
 from fetalflex.pipeline.synthesis import NOTICE, picture_metadata
 from fetalflex.provenance import SYNTHETIC_LIST
 
@@ -80,7 +79,7 @@ def write_pair(
     source: str | None = None,
     registry: Registry | None = None,
     source_is_synthetic: bool = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write a pair into an empty folder.
 
     Both syntheses are written with their layouts, beside them the recipe of the anomaly, the mask of where they may
@@ -109,7 +108,7 @@ def write_pair(
     return story
 
 
-def _story(pair: CounterfactualPair, source: str | None) -> dict[str, Any]:
+def _story(pair: CounterfactualPair, source: str | None) -> JsonObject:
     variant, normal, abnormal = pair.variant, pair.normal, pair.abnormal
     return {
         "format": "fetalflex/counterfactual",

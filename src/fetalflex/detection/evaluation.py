@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from fetalflex.data import Dataset, Record
 from fetalflex.data.real_only import check_real
@@ -17,6 +16,7 @@ from fetalflex.detection.annotated import AnnotatedStructures
 from fetalflex.detection.average_precision import AveragePrecision
 from fetalflex.detection.detector import Detector, patients_seen
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.progress import Show, show_nothing
 
 
@@ -67,7 +67,7 @@ class DetectorResults:
         notes: Sentences that the reader should know.
     """
 
-    facts: dict[str, Any]
+    facts: JsonObject
     images: tuple[JudgedImage, ...]
     notes: tuple[str, ...] = ()
 
@@ -162,7 +162,7 @@ def _judged(
     return judged
 
 
-def _facts(detector: Detector, records: Sequence[Record], settings: DetectorEvaluationSettings) -> dict[str, Any]:
+def _facts(detector: Detector, records: Sequence[Record], settings: DetectorEvaluationSettings) -> JsonObject:
     return {
         "detector": detector.identity,
         "canvas": detector.config.size,

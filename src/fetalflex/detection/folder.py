@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_revi
 from fetalflex.detection.sources import ImageSource
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
-from fetalflex.files.json_files import json_text
+from fetalflex.files.json_files import JsonObject, json_text
 from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.provenance import SyntheticMark, mark_of_fields, picture_text
 
@@ -72,7 +71,7 @@ class FoundImage:
         """Whether the image is known to be synthetic."""
         return mark_of_fields(self.record.extra) is not None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         placed = zip(self.detection.layout.structures, self.detection.scores, strict=True)
         return {
@@ -106,7 +105,7 @@ class FoundFolder:
     refused: tuple[tuple[str, str], ...]
     sheets: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             "detector": self.detector,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from fetalflex.anatomy import Layout, Registry
+from fetalflex.files.json_files import JsonObject
 
 REVIEW_BELOW = 0.5
 """What scores less than this is to be looked at."""
@@ -64,7 +64,7 @@ class Detection:
             found.append(f"no {name}")
         return found
 
-    def extra(self, registry: Registry, below: float = REVIEW_BELOW) -> dict[str, Any]:
+    def extra(self, registry: Registry, below: float = REVIEW_BELOW) -> JsonObject:
         """Return what a data set keeps of it beside the layout: fields of a record's `extra`, JSON values."""
         return {
             "scores": [round(score, 4) for score in self.scores],

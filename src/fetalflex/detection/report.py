@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy import Registry
 from fetalflex.data import write_png
@@ -14,7 +13,7 @@ from fetalflex.detection.evaluation import DetectorResults
 from fetalflex.detection.review_sheet import SHEET_IMAGES, ReviewItem, draw_review_sheet
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
-from fetalflex.files.json_files import json_text, read_json
+from fetalflex.files.json_files import JsonObject, json_text, read_json
 from fetalflex.provenance import picture_text
 from fetalflex.spreading import spread
 
@@ -34,7 +33,7 @@ def _is_report(folder: Path) -> set[str] | None:
 REPORT_FOLDER = FolderKind("report on a detector", written_before=_is_report)
 
 
-def report_values(results: DetectorResults) -> dict[str, Any]:
+def report_values(results: DetectorResults) -> JsonObject:
     """Return the report as JSON values."""
     ap50, ap = results.means()
     planes = results.planes()
@@ -134,7 +133,7 @@ def _accuracy(results: DetectorResults) -> float:
     return sum(one.plane_is_right for one in results.images) / len(results.images)
 
 
-def _values(structures: dict[str, AveragePrecision]) -> dict[str, Any]:
+def _values(structures: dict[str, AveragePrecision]) -> JsonObject:
     return {
         name: {"ap50": value.ap50, "ap": value.ap, "boxes": value.boxes, "images": value.images}
         for name, value in structures.items()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from fetalflex.checks import one_of
 from fetalflex.data import Dataset
@@ -24,6 +23,7 @@ from fetalflex.evaluation.report.comparison import check_same_images
 from fetalflex.evaluation.results import PlaneResult, Results, Side
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.evaluation.syntheses import Task, plan_local_edits, plan_tasks, synthesise_missing
+from fetalflex.files.json_files import JsonMapping, JsonObject
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import Show, show_nothing
@@ -81,7 +81,7 @@ def evaluate(
     settings: EvaluationSettings | None = None,
     extractor: FeatureExtractor | None = None,
     detector: Detector | None = None,
-    baseline: Mapping[str, Any] | None = None,
+    baseline: JsonMapping | None = None,
     show: Show = show_nothing,
 ) -> Results:
     """Synthesise every image of a split from its own layout, its background kept, and measure what came out.
@@ -174,7 +174,7 @@ def _fidelity(
         return measure_layout_fidelity(detector, selection, tasks, kept, on_progress=tell)
 
 
-def _identity(pipeline: FetalFlexPipeline, selection: Selection, settings: EvaluationSettings) -> dict[str, Any]:
+def _identity(pipeline: FetalFlexPipeline, selection: Selection, settings: EvaluationSettings) -> JsonObject:
     """Return everything that a synthesis depends on but the choice of images."""
     return {
         "format": "fetalflex/evaluation-settings",
@@ -189,7 +189,7 @@ def _identity(pipeline: FetalFlexPipeline, selection: Selection, settings: Evalu
 
 def _facts(
     pipeline: FetalFlexPipeline, extractor: FeatureExtractor, selection: Selection, settings: EvaluationSettings
-) -> dict[str, Any]:
+) -> JsonObject:
     return {
         "model": pipeline.identity,
         "extractor": extractor.name,

@@ -12,7 +12,7 @@ from fetalflex.data import read_image, write_png
 from fetalflex.data.image_files import is_whole_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, check_claimable, claim, remove_leftovers, write_text
-from fetalflex.files.json_files import json_text, read_json
+from fetalflex.files.json_files import JsonObject, json_text, read_json
 from fetalflex.pipeline.synthesis import Synthesis
 from fetalflex.provenance import SyntheticMark, append_to_list
 
@@ -44,7 +44,7 @@ class KeptSyntheses:
         FetalFlexError: If the folder holds other things, or an evaluation with other settings.
     """
 
-    def __init__(self, root: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, root: Path, settings: JsonObject) -> None:
         self.root = root
         check_claimable(root, EVALUATION)
         path = root / SETTINGS
@@ -90,7 +90,7 @@ class KeptSyntheses:
         return image
 
 
-def _settings_at(path: Path, expected_format: Any) -> dict[str, Any]:
+def _settings_at(path: Path, expected_format: Any) -> JsonObject:
     """Return the settings of an evaluation; many programs call theirs `settings.json`, and those are not replaced."""
     found = read_json(path)
     if not isinstance(found, dict):
@@ -100,7 +100,7 @@ def _settings_at(path: Path, expected_format: Any) -> dict[str, Any]:
     return found
 
 
-def _check_same(before: dict[str, Any], now: dict[str, Any], root: Path) -> None:
+def _check_same(before: JsonObject, now: JsonObject, root: Path) -> None:
     changed = [
         f"{key} was {before.get(key)!r}, now {now.get(key)!r}"
         for key in dict.fromkeys((*before, *now))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fetalflex.evaluation.adherence.tests import AdherenceVerdict
 from fetalflex.evaluation.copies.memorisation import Audit
@@ -15,6 +14,7 @@ from fetalflex.evaluation.metrics.catalogue import METRICS
 from fetalflex.evaluation.metrics.two_samples import TwoSamples
 from fetalflex.evaluation.names import NameResults
 from fetalflex.evaluation.samples import Sample
+from fetalflex.files.json_files import JsonObject
 
 AUDITS = {"features": "features of the extractor", "grey": "correlation of grey values"}
 """How near-copies are searched for."""
@@ -105,7 +105,7 @@ class Results:
         notes: Sentences that the reader should know.
     """
 
-    facts: dict[str, Any]
+    facts: JsonObject
     kept: KeptSyntheses
     planes: dict[str, PlaneResult]
     adherence: dict[str, AdherenceResult] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.metrics.region_rulers import RegionSet, ruler_metrics, values_of_regions
 from fetalflex.evaluation.samples import Sample
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import OnProgress, tell_nobody
@@ -170,7 +170,7 @@ def judge_strengths(
     ]
 
 
-def strengths_values(results: Sequence[StrengthResult]) -> dict[str, Any]:
+def strengths_values(results: Sequence[StrengthResult]) -> JsonObject:
     """Return the results as JSON values."""
     return {
         "format": _FORMAT,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from fetalflex.evaluation.intervals import Estimate
+from fetalflex.files.json_files import JsonObject
 
 
 def table_head(cells: Sequence[str]) -> list[str]:
@@ -18,7 +18,7 @@ def table_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def shown_estimate(estimate: dict[str, Any] | None, factor: float = 1.0, digits: int = 3) -> str:
+def shown_estimate(estimate: JsonObject | None, factor: float = 1.0, digits: int = 3) -> str:
     """Return a number of a report with its interval, as text; a dash if there is none.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.adherence.demands import judge_demands, shows_anomaly, sign_strength
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.samples import Sample, Selection
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import Show, show_nothing
@@ -117,7 +117,7 @@ def measure_abilities(
     library: AnomalyLibrary,
     kept: KeptSyntheses,
     sampling: Sampling,
-    facts: dict[str, Any],
+    facts: JsonObject,
     variants: int = 5,
     images: int = 8,
     seed: int = 0,

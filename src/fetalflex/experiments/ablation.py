@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -19,7 +18,7 @@ from fetalflex.evaluation.report.contents import report_values
 from fetalflex.evaluation.report.writing import write_report
 from fetalflex.experiments.ablation_table import ablation_table
 from fetalflex.files import FolderKind, claim, write_text
-from fetalflex.files.json_files import json_text
+from fetalflex.files.json_files import JsonMapping, JsonObject, json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.progress import Show
 from fetalflex.training.config import RunConfig
@@ -45,7 +44,7 @@ class Variant:
 
     name: str
     title: str
-    control: Mapping[str, Any] = field(default_factory=dict)
+    control: JsonMapping = field(default_factory=dict)
     smoothing: bool = False
     trained_as: str | None = None
 
@@ -79,7 +78,7 @@ def run_ablation(
     settings: EvaluationSettings,
     console: Console,
     show: Show,
-) -> dict[str, Any] | None:
+) -> JsonObject | None:
     """Train and evaluate every variant with the same budget, data, seed and noise, and write the table.
 
     What is finished stays: the same call goes on where an earlier one was interrupted.

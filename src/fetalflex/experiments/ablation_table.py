@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fetalflex.evaluation.metrics.catalogue import ARROWS, METRICS, Metric
 from fetalflex.evaluation.tables import shown_estimate, table_row
+from fetalflex.files.json_files import JsonObject
 
 _SHOWN = ("psnr_roi", "ms_ssim", "ms_ssim_roi", "perceptual_roi", "kid_roi", "texture", "contrast_ratio")
 _TRAINING = {
@@ -15,7 +14,7 @@ _TRAINING = {
 }
 
 
-def ablation_table(values: dict[str, Any]) -> str:
+def ablation_table(values: JsonObject) -> str:
     """Return one line per variant: quality as mean over planes, and how much the layout matters.
 
     Below the first stand its syntheses after a blur: what smoothness alone is worth.
@@ -52,11 +51,11 @@ def ablation_table(values: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _quality(means: dict[str, Any], metrics: list[Metric]) -> list[str]:
+def _quality(means: JsonObject, metrics: list[Metric]) -> list[str]:
     return [shown_estimate(means.get(metric.name), metric.factor, metric.digits) for metric in metrics]
 
 
-def _share(estimate: dict[str, Any] | None) -> str:
+def _share(estimate: JsonObject | None) -> str:
     return "-" if estimate is None else f"{estimate['value']:.0%} of {estimate['count']}"
 
 

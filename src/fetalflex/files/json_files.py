@@ -12,6 +12,12 @@ from typing import Any, NoReturn
 from fetalflex.checks import mapping_with_keys, shown
 from fetalflex.errors import FetalFlexError
 
+JsonObject = dict[str, Any]
+"""Values by name, each a JSON value: text, number, true, false, null, a list or another object."""
+
+JsonMapping = Mapping[str, Any]
+"""The same, for reading only."""
+
 _SMALL_FILE = 10_000_000
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -66,7 +72,7 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def tagged_with(data: Any, format_name: str, version: int, what: str) -> dict[str, Any]:
+def tagged_with(data: Any, format_name: str, version: int, what: str) -> JsonObject:
     """Check the `format` and `version` of a JSON object and return its other keys."""
     if not isinstance(data, Mapping):
         raise FetalFlexError(f"{what} must be a JSON object, got {shown(data)}")
@@ -90,7 +96,7 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> JsonObject:
     data = dict(pairs)
     if len(data) != len(pairs):
         seen: set[str] = set()

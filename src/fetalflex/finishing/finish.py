@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from fetalflex.files.json_files import JsonObject
 from fetalflex.finishing.membrane import membrane
 from fetalflex.finishing.options import Finishing
 from fetalflex.finishing.pasting import feather_weight
@@ -62,7 +62,7 @@ class Finished:
 
     image: Image
     fit: Fit
-    record: dict[str, Any]
+    record: JsonObject
 
 
 def finish(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from fetalflex.checks import whole_number
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 _WIDEST = 16384
 """The longest side of an image, in pixels."""
@@ -54,7 +54,7 @@ class Finishing:
         """Return the finishing of a user's choices; without `finish` nothing is left but a feather that was named."""
         return cls(membrane, tone, texture, feather) if finish else cls(False, False, False, feather or 0)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """Return it as plain values; a width that is chosen for each region is "auto"."""
         return {
             "membrane": self.membrane,

@@ -15,7 +15,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast, PreTrainedTok
 
 from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonMapping, JsonObject, read_json
 from fetalflex.models.build import build_autoencoder, build_controlnet, build_denoiser, replace_hint_network
 from fetalflex.models.components import Components
 from fetalflex.models.configs import AutoencoderConfig, DenoiserConfig, ModelConfig, TextConfig, get_preset
@@ -29,7 +29,7 @@ from fetalflex.models.quiet import quiet
 from fetalflex.models.single_file import read_single_file
 from fetalflex.models.sources import ModelSources
 
-_CLASSES: dict[str, Any] = {
+_CLASSES: JsonObject = {
     "unet": UNet2DConditionModel,
     "vae": AutoencoderKL,
     "text_encoder": BertModel,
@@ -103,7 +103,7 @@ def assemble(
     return Assembly(components, origins, (*warnings, *more))
 
 
-def _check_described(config: ModelConfig, parts: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_described(config: ModelConfig, parts: Mapping[str, JsonMapping]) -> None:
     """Check that the description holds all of the parts, as the model could not be loaded again otherwise."""
     for part, values in parts.items():
         for field, came, wanted in differences(config, part, values, published=True):
@@ -124,7 +124,7 @@ class _Part:
     """
 
     files: PartFiles
-    config: Mapping[str, Any]
+    config: JsonMapping
     outline: Any = None
 
     @classmethod
@@ -148,7 +148,7 @@ _OUTLINES: dict[str, Callable[[ModelConfig], Any]] = {
 }
 
 
-def _read_config(files: PartFiles) -> dict[str, Any]:
+def _read_config(files: PartFiles) -> JsonObject:
     """Return a diffusers network's config, with the defaults of its class where the file says nothing."""
     kind = _CLASSES[files.part]
     values = _read_json(files)
@@ -162,7 +162,7 @@ def _read_config(files: PartFiles) -> dict[str, Any]:
     return defaults | values
 
 
-def _read_json(files: PartFiles) -> dict[str, Any]:
+def _read_json(files: PartFiles) -> JsonObject:
     assert files.config is not None
     try:
         values = read_json(files.config, LARGEST_CONFIG)
@@ -209,7 +209,7 @@ def _tokenizer(files: PartFiles, bert: BertConfig, max_tokens: int) -> PreTraine
 
 def _describe(
     preset: ModelConfig,
-    parts: Mapping[str, Mapping[str, Any]],
+    parts: Mapping[str, JsonMapping],
     bert: BertConfig,
     tokenizer: PreTrainedTokenizerBase,
     scheduler: DDIMScheduler,
@@ -260,7 +260,7 @@ def _reason(error: Exception) -> str:
     return f"{field}: {problem['msg']} (got {problem['input']!r})" if field else problem["msg"]
 
 
-def _denoiser_config(unet: Mapping[str, Any]) -> DenoiserConfig:
+def _denoiser_config(unet: JsonMapping) -> DenoiserConfig:
     channels, heads = unet["block_out_channels"], unet["attention_head_dim"]  # diffusers' name for the number of heads
     attention = {"heads": heads} if isinstance(heads, int) else {"head_channels": channels[0] // heads[0]}
     return DenoiserConfig(

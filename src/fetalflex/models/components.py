@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 from fetalflex.checks import describe_error
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import naming_failures, new_folder, write_text
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonObject, read_json
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.folder_kind import MODEL
 from fetalflex.models.loading import check_finite, first_line, load_network
@@ -96,7 +96,7 @@ class Components:
 
     @quiet()
     def _write(self, folder: Path, half: bool, options: dict[str, str]) -> None:
-        index: dict[str, Any] = {"_class_name": "FetalFlexPipeline", "tokenizer": ["transformers", "AutoTokenizer"]}
+        index: JsonObject = {"_class_name": "FetalFlexPipeline", "tokenizer": ["transformers", "AutoTokenizer"]}
         for name, (library, kind) in _CLASSES.items():
             index[name] = [library, kind.__name__]
         for name, network in self.networks().items():
@@ -129,7 +129,7 @@ class Components:
         folder = Path(folder)
         config = _read_config(folder)
         check_folder(folder, config, CONFIG_FILE)
-        parts: dict[str, Any] = {}
+        parts: JsonObject = {}
         for name, (_, kind) in _CLASSES.items():
             parts[name] = _load_part(folder, name, kind)
         parts["tokenizer"] = _load_part(folder, "tokenizer", AutoTokenizer, trust_remote_code=False)

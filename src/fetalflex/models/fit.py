@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.models.sources import STABLE_DIFFUSION
 
 _SAME_ENCODER = (
@@ -20,10 +21,10 @@ _OTHER_INPUTS = ("class_embed_type", "addition_embed_type", "encoder_hid_dim_typ
 
 
 def check_fit(
-    unet: Mapping[str, Any],
-    vae: Mapping[str, Any],
-    text_encoder: Mapping[str, Any],
-    controlnet: Mapping[str, Any] | None,
+    unet: JsonMapping,
+    vae: JsonMapping,
+    text_encoder: JsonMapping,
+    controlnet: JsonMapping | None,
 ) -> None:
     """Check that the parts fit each other, and that the model can be conditioned as ours are.
 
@@ -43,7 +44,7 @@ def check_fit(
         raise FetalFlexError("the parts do not fit together. " + ". ".join(problems))
 
 
-def _unet(unet: Mapping[str, Any]) -> Iterator[str]:
+def _unet(unet: JsonMapping) -> Iterator[str]:
     if unet["in_channels"] == 9 and unet["out_channels"] == 4:
         yield (
             "unet: in_channels is 9, out_channels 4: an inpainting U-Net; give the base model's, such as "
@@ -57,7 +58,7 @@ def _unet(unet: Mapping[str, Any]) -> Iterator[str]:
     yield from _other_inputs("unet", unet)
 
 
-def _other_inputs(part: str, config: Mapping[str, Any]) -> Iterator[str]:
+def _other_inputs(part: str, config: JsonMapping) -> Iterator[str]:
     for field in _OTHER_INPUTS:
         if config.get(field) is not None:
             yield (
@@ -66,7 +67,7 @@ def _other_inputs(part: str, config: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _vae(vae: Mapping[str, Any], unet: Mapping[str, Any]) -> Iterator[str]:
+def _vae(vae: JsonMapping, unet: JsonMapping) -> Iterator[str]:
     latent, inputs = vae["latent_channels"], unet["in_channels"]
     if latent != inputs and not (inputs == 9 and latent == unet["out_channels"]):
         yield (
@@ -79,7 +80,7 @@ def _vae(vae: Mapping[str, Any], unet: Mapping[str, Any]) -> Iterator[str]:
         yield f"vae: shift_factor is {vae['shift_factor']}, Stable Diffusion 1.5 has none; give the KL-f8 autoencoder"
 
 
-def _text(text: Mapping[str, Any], unet: Mapping[str, Any]) -> Iterator[str]:
+def _text(text: JsonMapping, unet: JsonMapping) -> Iterator[str]:
     if text["hidden_size"] != unet["cross_attention_dim"]:
         yield (
             f"text_encoder: hidden_size is {text['hidden_size']}, the U-Net's cross_attention_dim is "
@@ -87,7 +88,7 @@ def _text(text: Mapping[str, Any], unet: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _controlnet(controlnet: Mapping[str, Any], unet: Mapping[str, Any]) -> Iterator[str]:
+def _controlnet(controlnet: JsonMapping, unet: JsonMapping) -> Iterator[str]:
     for field in _SAME_ENCODER:
         came, wanted = _plain(controlnet[field]), _plain(unet[field])
         if came != wanted:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from fetalflex.files.json_files import JsonObject
 from fetalflex.models.components import Components
 
 CONVENTION = (
@@ -107,7 +107,7 @@ def measure_cost(components: Components) -> ModelCost:
 
 def shapes_only(components: Components) -> Components:
     """Return the model with its weights replaced by their shapes, on torch's meta device."""
-    parts: dict[str, Any] = {name: _without_weights(network) for name, network in components.networks().items()}
+    parts: JsonObject = {name: _without_weights(network) for name, network in components.networks().items()}
     return replace(components, **parts)
 
 

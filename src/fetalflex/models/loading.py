@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from fetalflex.files.json_files import JsonObject
+
 
 def load_network(kind: Any, folder: Path, variant: str | None = None) -> Any:
     """Return a network as float32 on the CPU, in evaluation mode.
@@ -22,7 +24,7 @@ def load_network(kind: Any, folder: Path, variant: str | None = None) -> Any:
         ValueError: If a weight is missing, which the libraries would fill with random numbers, or is not finite.
         Exception: Of many kinds, for a damaged file.
     """
-    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+    options: JsonObject = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
     options |= {"add_pooling_layer": False} if issubclass(kind, PreTrainedModel) else {"low_cpu_mem_usage": False}
     network, report = kind.from_pretrained(str(folder), variant=variant, **options)
     if missing := sorted(report["missing_keys"]):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
 
 from diffusers import DDIMScheduler
 from pydantic import ValidationError
 
 from fetalflex.checks import describe_error, shown
 from fetalflex.errors import FetalFlexError
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonMapping, read_json
 from fetalflex.models.build import build_scheduler
 from fetalflex.models.configs import NoiseConfig
 from fetalflex.models.loading import first_line
@@ -52,7 +50,7 @@ def read_schedule(files: PartFiles) -> DDIMScheduler:
         raise FetalFlexError(f"scheduler: {path} cannot be read ({first_line(error)}); fetch it again") from error
 
 
-def noise_config(config: Mapping[str, Any]) -> NoiseConfig:
+def noise_config(config: JsonMapping) -> NoiseConfig:
     """Return the description of a DDIM scheduler's config."""
     return NoiseConfig(
         train_timesteps=config["num_train_timesteps"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonMapping, JsonObject, read_json
 from fetalflex.models.configs import ModelConfig
 from fetalflex.models.prealignment import PreAlignment
 
@@ -24,7 +24,7 @@ LARGEST_CONFIG = 1_000_000
 _LARGEST_VOCABULARY = 50_000_000
 _LARGEST_INDEX = 10_000_000
 
-_KINDS: dict[str, Any] = {
+_KINDS: JsonObject = {
     "vae": AutoencoderKL,
     "unet": UNet2DConditionModel,
     "controlnet": ControlNetModel,
@@ -39,7 +39,7 @@ _HINT = frozenset(
 """Fields of a published ControlNet that its new hint network changes."""
 
 
-def expected(config: ModelConfig) -> dict[str, dict[str, Any]]:
+def expected(config: ModelConfig) -> dict[str, JsonObject]:
     """Return, for each part, what its config must say; a list stands for one value per resolution."""
     vae, unet, text, noise = config.autoencoder, config.denoiser, config.text, config.noise
     levels, latent = len(vae.channels), vae.latent_channels
@@ -94,7 +94,7 @@ def expected(config: ModelConfig) -> dict[str, dict[str, Any]]:
 
 
 def differences(
-    config: ModelConfig, part: str, values: Mapping[str, Any], published: bool = False
+    config: ModelConfig, part: str, values: JsonMapping, published: bool = False
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield field, value and expected value of what does not fit.
 
@@ -132,7 +132,7 @@ def differences(
         yield "steps_offset", values["steps_offset"], "0 or 1"
 
 
-def _text_limits(config: ModelConfig, values: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def _text_limits(config: ModelConfig, values: JsonMapping) -> Iterator[tuple[str, Any, Any]]:
     """Yield what the model's config does not describe and is larger than in any BERT."""
     limits = {
         "vocab_size": config.text.pieces or config.text.vocabulary_size,
@@ -190,7 +190,7 @@ def _config_file(part: str) -> str:
     return {"scheduler": SCHEDULER_CONFIG, "tokenizer": TOKENIZER_CONFIG}.get(part, "config.json")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> JsonObject:
     try:
         values = read_json(path, LARGEST_CONFIG)
     except FetalFlexError as error:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.models.loading import check_finite, first_line
 
 
@@ -107,7 +108,7 @@ def _not_there(part: str, path: Path, layout: _Layout, keys: list[str]) -> str:
     )
 
 
-def _check_shapes(part: str, path: Path, came: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> None:
+def _check_shapes(part: str, path: Path, came: JsonMapping, wanted: Mapping[str, Tensor]) -> None:
     conv_in = came.get("conv_in.weight")
     if part == "unet" and conv_in is not None and conv_in.shape[1] == 9:
         raise FetalFlexError(f"{part}: {path} is an inpainting U-Net, in_channels is 9, not 4; give the base model's")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.provenance.fingerprints import LOOK_SIDE, Look, look_of, pixel_digest
 from fetalflex.provenance.mark import SYNTHETIC, SyntheticMark, mark_of_fields
 
@@ -150,5 +151,5 @@ def _is_header(line: bytes) -> bool:
     return isinstance(values, dict) and values.get("format") == _FORMAT
 
 
-def _json(values: Mapping[str, Any]) -> str:
+def _json(values: JsonMapping) -> str:
     return json.dumps(values, allow_nan=False) + "\n"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fetalflex.files.json_files import JsonMapping, JsonObject
+
 SYNTHETIC = "synthetic"
 """Field of image entries that tells synthetic images."""
 
@@ -53,7 +55,7 @@ class SyntheticMark:
         """What the image's description says."""
         return NOTICE if any(name in self.facts for name in _OWN) else _FOREIGN_NOTICE
 
-    def added_to(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def added_to(self, fields: JsonMapping) -> JsonObject:
         """Return the fields of a record with the mark; facts that the record states otherwise stay as it has them."""
         return {**self.facts, **{key: value for key, value in fields.items() if not _is_flag(key)}, SYNTHETIC: True}
 
@@ -66,7 +68,7 @@ class SyntheticMark:
         return text | {name: str(value) for name, value in named}
 
 
-def mark_of_fields(fields: Mapping[str, Any]) -> SyntheticMark | None:
+def mark_of_fields(fields: JsonMapping) -> SyntheticMark | None:
     """Return the mark that the fields of a record hold; None if they do not say that the image is synthetic.
 
     Args:

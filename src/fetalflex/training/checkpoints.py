@@ -9,7 +9,6 @@ import re
 import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,7 +26,7 @@ from fetalflex.files import (
     replacing_file,
     write_text,
 )
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonObject, read_json
 from fetalflex.training.config import MOST_IMAGES
 from fetalflex.training.ema import MovingAverage
 from fetalflex.training.memory_layout import in_layout_of
@@ -220,12 +219,12 @@ def _progress(folder: Path) -> RunProgress:
     return progress
 
 
-def _digest_of(state: dict[str, Any]) -> str:
+def _digest_of(state: JsonObject) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    state: dict[int, JsonObject] = optimizer.state_dict()["state"]
     return {f"{i}.{name}": torch.as_tensor(value) for i, values in state.items() for name, value in values.items()}
 
 

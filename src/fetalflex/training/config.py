@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -11,6 +11,7 @@ from fetalflex.checks import describe_error, shown
 from fetalflex.compute.precision import Precision
 from fetalflex.detection.config import NetworkConfig
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.files.yaml_files import read_yaml
 
 StageName = Literal["autoencoder", "denoiser", "control", "detector"]
@@ -302,7 +303,7 @@ class RunConfig(_Strict):
         return self
 
 
-def load_run_config(path: Path | str, overrides: dict[str, Any] | None = None) -> RunConfig:
+def load_run_config(path: Path | str, overrides: JsonObject | None = None) -> RunConfig:
     """Read and check a run's YAML file.
 
     Relative paths in the file are taken from the working directory, as on a command line.

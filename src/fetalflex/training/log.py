@@ -6,9 +6,10 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fetalflex.files import naming_failures, write_text
+from fetalflex.files.json_files import JsonObject
 from fetalflex.training.checkpoints import RunProgress
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class RunLog:
         self._cut_after(images)
         self._writer = _tensorboard_writer(folder / _CURVES, images)
 
-    def add(self, progress: RunProgress, values: dict[str, Any]) -> None:
+    def add(self, progress: RunProgress, values: JsonObject) -> None:
         """Write one line; numbers also go to TensorBoard, over images."""
         entry = {"images": progress.images, "steps": progress.steps, "seconds": round(progress.seconds, 2)} | values
         with naming_failures(self.path), self.path.open("a", encoding="utf-8") as handle:
@@ -55,7 +56,7 @@ class RunLog:
             for entry in self._entries()
         )
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _entries(self) -> Iterator[JsonObject]:
         return _entries(self.path)
 
     def close(self) -> None:
@@ -69,7 +70,7 @@ class RunLog:
         write_text(self.path, "".join(line + "\n" for line in kept))
 
 
-def best_validation(folder: Path) -> dict[str, Any]:
+def best_validation(folder: Path) -> JsonObject:
     """Return the line of a run's log with the lowest validation loss; empty if there is none.
 
     Args:
@@ -79,7 +80,7 @@ def best_validation(folder: Path) -> dict[str, Any]:
     return min(validated, key=lambda entry: entry["validation/loss"], default={})
 
 
-def _entries(path: Path) -> Iterator[dict[str, Any]]:
+def _entries(path: Path) -> Iterator[JsonObject]:
     """Yield the lines of a log; what is no entry, such as a line cut short by a kill, is left out."""
     if not path.exists():
         return

@@ -15,7 +15,7 @@ from fetalflex.anatomy import Registry
 from fetalflex.checks import describe_error, finite_number, whole_number
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import write_text
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonObject, read_json
 from fetalflex.files.yaml_files import read_yaml
 from fetalflex.models.components import Components
 from fetalflex.models.flops import measure_cost
@@ -40,7 +40,7 @@ class RecipeStage(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     share: float = Field(..., gt=0, le=1000)
-    run: dict[str, Any]
+    run: JsonObject
 
 
 class Recipe(BaseModel):
@@ -64,7 +64,7 @@ class Recipe(BaseModel):
     snapshot_minutes: float = Field(1.0, gt=0, le=1e7)
     shard_size: str = Field("15MB", pattern=r"^[1-9][0-9]{0,5}(KB|MB|GB)$")
     peak_tflops: float | None = Field(None, gt=0, le=1e9)
-    common: dict[str, Any] = Field(default_factory=dict)
+    common: JsonObject = Field(default_factory=dict)
     stages: tuple[RecipeStage, ...] = Field(..., min_length=1, max_length=100)
 
     @model_validator(mode="after")

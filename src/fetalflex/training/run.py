@@ -23,6 +23,7 @@ from fetalflex.compute.processes import Processes, joined
 from fetalflex.detection.detector import Detector
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import claim, write_text
+from fetalflex.files.json_files import JsonObject
 from fetalflex.files.yaml_files import read_yaml
 from fetalflex.models.build import build_components, renew_control, show_names
 from fetalflex.models.components import Components, model_identity
@@ -242,7 +243,7 @@ def _identity(components: Components | Detector) -> str:
     return components.identity if isinstance(components, Detector) else model_identity(components)
 
 
-def _run_record(config: RunConfig, fingerprint: str, initial_model: str, processes: int) -> dict[str, Any]:
+def _run_record(config: RunConfig, fingerprint: str, initial_model: str, processes: int) -> JsonObject:
     return {
         "config": json.loads(config.model_dump_json()),
         "data_fingerprint": fingerprint,
@@ -253,13 +254,13 @@ def _run_record(config: RunConfig, fingerprint: str, initial_model: str, process
     }
 
 
-def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(config: JsonObject) -> JsonObject:
     """Return a recorded config with what was added to configs since then, at its default."""
-    values: dict[str, Any] = json.loads(RunConfig.model_validate(config).model_dump_json())
+    values: JsonObject = json.loads(RunConfig.model_validate(config).model_dump_json())
     return values
 
 
-def _write_record(record: dict[str, Any], path: Path) -> None:
+def _write_record(record: JsonObject, path: Path) -> None:
     """Write the record of a new run; the record of a resumed run stays."""
     if path.exists():
         return
@@ -274,7 +275,7 @@ def data_fingerprint(samples: list[TrainingView]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _check_same_run(record: dict[str, Any], path: Path) -> None:
+def _check_same_run(record: JsonObject, path: Path) -> None:
     """Refuse to go on with a run whose record at `path` differs in what matters."""
     if not path.exists():
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fetalflex.anatomy.anomalies.demands import Test
 from fetalflex.anatomy.layout import Layout, PlacedStructure
@@ -12,6 +12,7 @@ from fetalflex.anatomy.prompts import global_prompt
 from fetalflex.anatomy.recipe import Recipe
 from fetalflex.anatomy.region import draw_structures_mask
 from fetalflex.anatomy.registry import Registry
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +68,7 @@ class Variant:
         """Draw the region of the organs, (H, W) bool; `margin` is a fraction of the longer image side."""
         return draw_structures_mask(self.organ_boxes(), self.before, registry, margin)
 
-    def to_dict(self, registry: Registry) -> dict[str, Any]:
+    def to_dict(self, registry: Registry) -> JsonObject:
         """Return plain values, for JSON."""
         return {
             "anomaly": self.anomaly,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from fetalflex.anatomy.box_pixels import inside_box
 from fetalflex.evaluation.adherence.bright_area import bright_share_of
 from fetalflex.evaluation.adherence.bright_ring import ring_contrast
 from fetalflex.evaluation.adherence.dark_area import dark_share_of
+from fetalflex.files.json_files import JsonObject
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -51,7 +51,7 @@ class Finding:
         """Return what was not met, for people."""
         return f"{self.test} not seen: {self.value:.2f}, limit {self.limit:g}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         value = None if math.isnan(self.value) else round(self.value, 4)
         return {"demand": str(self.test), "value": value, "limit": self.limit, "met": self.met}

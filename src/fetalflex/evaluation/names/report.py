@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +12,7 @@ from fetalflex.evaluation.names.pairs import NamePair
 from fetalflex.evaluation.names.real import DIFFERENCE
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
 from fetalflex.figures.table import PictureRow, draw_picture_table
+from fetalflex.files.json_files import JsonObject
 
 Picture = NDArray[np.uint8]
 
@@ -27,7 +26,7 @@ EXPLANATION = (
 )
 
 
-def names_values(results: NameResults) -> dict[str, Any]:
+def names_values(results: NameResults) -> JsonObject:
     """Return the results as JSON values."""
     pairs_share, images_share = results.share_of_pairs(), results.share_of_images()
     return {
@@ -98,7 +97,7 @@ def _images(results: NameResults, plane: str | None = None) -> str:
     return "-" if share is None else f"{shown(share, digits=2)} of {share.count}"
 
 
-def _pair_values(one: PairResult) -> dict[str, Any]:
+def _pair_values(one: PairResult) -> JsonObject:
     boxes = {
         name: {
             key: round(one.mean(measure)[place], 2)

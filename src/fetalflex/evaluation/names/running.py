@@ -6,7 +6,6 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy import Registry
 from fetalflex.data import write_png
@@ -17,7 +16,7 @@ from fetalflex.evaluation.names.report import draw_names_sheet, names_markdown, 
 from fetalflex.evaluation.names.syntheses import plan_exchanges, synthesise_exchanges
 from fetalflex.evaluation.samples import Sample, Selection
 from fetalflex.files import write_text
-from fetalflex.files.json_files import json_text
+from fetalflex.files.json_files import JsonObject, json_text
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import Show, show_nothing
@@ -68,7 +67,7 @@ def kept_names(
     out: Path, pipeline: FetalFlexPipeline, selection: Selection, sampling: Sampling, roi: str, seed: int
 ) -> KeptSyntheses:
     """Open the folder of an exchange of names by itself; refused if it holds something else."""
-    settings: dict[str, Any] = {
+    settings: JsonObject = {
         "format": "fetalflex/names-settings",
         "version": 1,
         "model": pipeline.identity,
@@ -80,7 +79,7 @@ def kept_names(
     return KeptSyntheses(out, settings)
 
 
-def write_names(results: NameResults, kept: KeptSyntheses, registry: Registry, facts: dict[str, Any]) -> Path:
+def write_names(results: NameResults, kept: KeptSyntheses, registry: Registry, facts: JsonObject) -> Path:
     """Write report and sheet into the folder of the syntheses, and return the report for people.
 
     Args:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.evaluation.layout_fidelity import KINDS, UNEDITED
@@ -13,14 +12,14 @@ from fetalflex.evaluation.report.contents import FORMAT, VERSION
 from fetalflex.evaluation.report.fields import check_report_fields
 from fetalflex.evaluation.syntheses import REMOVED
 from fetalflex.evaluation.tables import shown_estimate, table_row
-from fetalflex.files.json_files import read_json, tagged_with
+from fetalflex.files.json_files import JsonMapping, JsonObject, read_json, tagged_with
 
 _LARGEST_REPORT = 50_000_000
 _MUST_MATCH = ("data_fingerprint", "split", "images", "image_size")
 _SHOULD_MATCH = ("roi", "extractor", "seed", "limit_per_plane", "min_quality")
 
 
-def read_report(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> JsonObject:
     """Read a report.json.
 
     Raises:
@@ -33,7 +32,7 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-def check_same_images(first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+def check_same_images(first: JsonMapping, second: JsonMapping) -> None:
     """Check that two evaluations, told by what their reports say of the data, are of the same images.
 
     Raises:
@@ -43,7 +42,7 @@ def check_same_images(first: Mapping[str, Any], second: Mapping[str, Any]) -> No
         raise FetalFlexError(f"the reports are of different images ({'; '.join(different)}), so nothing compares")
 
 
-def contrast_of_report(report: Mapping[str, Any], where: str) -> float:
+def contrast_of_report(report: JsonMapping, where: str) -> float:
     """Return the local contrast of a report's synthetic regions in grey levels, mean over all its images.
 
     Raises:
@@ -56,7 +55,7 @@ def contrast_of_report(report: Mapping[str, Any], where: str) -> float:
     return float(sum(one["value"] * one["count"] for one in known) / sum(one["count"] for one in known))
 
 
-def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
+def compare_reports(first: JsonObject, second: JsonObject) -> str:
     """Return a Markdown table of two reports and the differences between them, second minus first.
 
     Args:
@@ -98,7 +97,7 @@ def compare_reports(first: dict[str, Any], second: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sides(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _sides(first: JsonObject, second: JsonObject) -> Iterator[tuple[str, JsonObject, JsonObject]]:
     """Return what both reports tell of blurred syntheses and of local edits, means over planes."""
     pairs = [(first.get("blurs", {}).get(name), side) for name, side in second.get("blurs", {}).items()]
     pairs.append((first.get("local_edits"), second.get("local_edits")))
@@ -108,14 +107,14 @@ def _sides(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[str,
             yield title, one["mean_of_planes"], other["mean_of_planes"]
 
 
-def _fidelity_notes(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
+def _fidelity_notes(first: JsonObject | None, second: JsonObject | None) -> list[str]:
     if first and second:
         detectors = [fidelity["detector"] for fidelity in (first, second)]
         return [] if detectors[0] == detectors[1] else [f"- detector differs: {detectors[0]} and {detectors[1]}"]
     return [f"- layout fidelity stands in the {'first' if first else 'second'} alone"] if first or second else []
 
 
-def _fidelity_rows(first: dict[str, Any], second: dict[str, Any]) -> Iterator[str]:
+def _fidelity_rows(first: JsonObject, second: JsonObject) -> Iterator[str]:
     """Return the means over structures of each kind of images, the IoU of each structure, and obedience to edits."""
     for kind in KINDS:
         if kind in first["kinds"] and kind in second["kinds"]:
@@ -136,19 +135,19 @@ def _fidelity_rows(first: dict[str, Any], second: dict[str, Any]) -> Iterator[st
                 yield _row(f"{name} removed, still found, %", *found, 100, 1)
 
 
-def _means(kind: dict[str, Any]) -> list[dict[str, Any]]:
+def _means(kind: JsonObject) -> list[JsonObject]:
     """Return AP50, AP and IoU of a kind of images, means over its structures, which have no intervals."""
     ious = [one["iou"]["value"] for one in kind["structures"].values()]
     means = kind["ap50"], kind["ap"], None if not ious or None in ious else sum(ious) / len(ious)
     return [{"value": mean, "low": None, "high": None} for mean in means]
 
 
-def _title(name: str, report: dict[str, Any]) -> str:
+def _title(name: str, report: JsonObject) -> str:
     sampling = ", ".join(f"{key} {value}" for key, value in report.get("sampling", {}).items())
     return f"- {name}: {report.get('model')}, layout {report.get('layout')}, {sampling}"
 
 
-def _row(title: str, first: dict[str, Any], second: dict[str, Any], factor: float, digits: int) -> str:
+def _row(title: str, first: JsonObject, second: JsonObject, factor: float, digits: int) -> str:
     values = [report["value"] for report in (first, second)]
     cells = [shown_estimate(report, factor, digits) for report in (first, second)]
     difference = "-" if None in values else f"{(values[1] - values[0]) * factor:+.{digits}f}"

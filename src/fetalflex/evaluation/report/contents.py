@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fetalflex.evaluation.report.fidelity import (
 )
 from fetalflex.evaluation.results import AUDITS, PlaneResult, Results, Side, means_over_planes
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
+from fetalflex.files.json_files import JsonObject
 
 FORMAT = "fetalflex/evaluation-report"
 VERSION = 1
@@ -37,7 +37,7 @@ _RULERS_EXPLAINED = (
 _RULES = {test.structure: test.rule for test in ADHERENCE_TESTS}
 
 
-def report_values(results: Results) -> dict[str, Any]:
+def report_values(results: Results) -> JsonObject:
     """Return the report as JSON values; a number that is not finite, such as the PSNR of equal images, is None."""
     return {
         "format": FORMAT,
@@ -143,7 +143,7 @@ def summary(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _by_metric(estimates: dict[str, Estimate]) -> dict[str, Any]:
+def _by_metric(estimates: dict[str, Estimate]) -> JsonObject:
     return {metric.name: estimates[metric.name].to_dict() for metric in METRICS if metric.name in estimates}
 
 
@@ -151,7 +151,7 @@ def _means(results: Results) -> dict[str, Estimate]:
     return means_over_planes([result.metrics for result in results.planes.values()])
 
 
-def _side(side: Side) -> dict[str, Any]:
+def _side(side: Side) -> JsonObject:
     return {
         "title": side.title,
         "mean_of_planes": _by_metric(side.means()),
@@ -168,7 +168,7 @@ def _share_far(results: Results, kind: str) -> Estimate | None:
     return share_estimate(sum(far), len(far)) if far else None
 
 
-def _audit(found: Audit) -> dict[str, Any]:
+def _audit(found: Audit) -> JsonObject:
     return {
         "threshold": found.threshold,
         "held_out_images": len(found.held_out_distances),
@@ -239,7 +239,7 @@ def _audit_table(results: Results) -> list[str]:
     return lines
 
 
-def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[dict[str, Any]]:
+def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[JsonObject]:
     verdicts = {
         sample.position: (structure, verdict)
         for structure, found in results.adherence.items()
@@ -247,7 +247,7 @@ def _sample_rows(results: Results, plane: str, result: PlaneResult) -> Iterable[
     }
     ious = {} if results.fidelity is None else fidelity_of_images(results.fidelity)
     for index, sample in enumerate(result.samples):
-        row: dict[str, Any] = {
+        row: JsonObject = {
             "name": sample.name,
             "plane": plane,
             "file_name": sample.record.file_name,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.evaluation.layout_fidelity import KINDS, REAL, UNEDITED, LayoutFidelity, StructureFidelity
 from fetalflex.evaluation.syntheses import REMOVED
 from fetalflex.evaluation.tables import percent, shown, table_head, table_row
+from fetalflex.files.json_files import JsonObject
 
 
-def fidelity_values(fidelity: LayoutFidelity) -> dict[str, Any]:
+def fidelity_values(fidelity: LayoutFidelity) -> JsonObject:
     """Return layout fidelity as JSON values."""
     return {
         "detector": fidelity.detector,
@@ -102,7 +101,7 @@ def _edit_lines(fidelity: LayoutFidelity) -> list[str]:
     return lines
 
 
-def _values(one: StructureFidelity) -> dict[str, Any]:
+def _values(one: StructureFidelity) -> JsonObject:
     precision = one.precision
     return {
         "boxes": precision.boxes,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ValidationError
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 
 class _Estimate(BaseModel):
@@ -56,13 +55,13 @@ class _Report(BaseModel):
     mean_of_planes: dict[str, _Estimate]
     planes: dict[str, _Plane]
     adherence: dict[str, _Obedience]
-    sampling: dict[str, Any] = {}
+    sampling: JsonObject = {}
     layout_fidelity: _Fidelity | None = None
     blurs: dict[str, _Side] = {}
     local_edits: _Side | None = None
 
 
-def check_report_fields(report: dict[str, Any], where: str) -> None:
+def check_report_fields(report: JsonObject, where: str) -> None:
     """Check that the fields of a report which are compared are of the right kind; others are not looked at.
 
     Raises:

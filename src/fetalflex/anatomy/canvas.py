@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def _check_layout(layout: Layout, width: int, height: int) -> None:
         raise FetalFlexError(f"layout must be {width} x {height} px, got {layout.width} x {layout.height}")
 
 
-def _check_array(array: Any, shape: tuple[int, int], dtype: type, what: str) -> None:
+def _check_array(array: object, shape: tuple[int, int], dtype: type, what: str) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
         kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise FetalFlexError(f"{what} must be a {np.dtype(dtype)} array of shape {shape}, got {kind}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy.edits import EDIT_KINDS, Edit
 from fetalflex.anatomy.layout import Layout
@@ -96,7 +95,7 @@ def _edit_to_dict(edit: Edit) -> JsonObject:
     return {"kind": edit.kind, **{name: value for name, value in values if not (value is None or value is False)}}
 
 
-def _edit_from_dict(data: Any, index: int, is_old: bool) -> Edit:
+def _edit_from_dict(data: object, index: int, is_old: bool) -> Edit:
     where = f"recipe edits[{index}]"
     if not isinstance(data, Mapping) or "kind" not in data:
         raise FetalFlexError(f"{where} must be an object with a kind, got {shown(data)}")

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -58,7 +57,7 @@ def _entry(described: Structure | Plane) -> JsonObject:
     return entry
 
 
-def _structure(name: str, entry: Any) -> Structure:
+def _structure(name: str, entry: object) -> Structure:
     where = f"structure {name}"
     data = mapping_with_keys(entry, where, ("colour", "echogenicity", "typical_size"), ("title", "synonyms"))
     return Structure(
@@ -71,7 +70,7 @@ def _structure(name: str, entry: Any) -> Structure:
     )
 
 
-def _plane(name: str, entry: Any) -> Plane:
+def _plane(name: str, entry: object) -> Plane:
     where = f"plane {name}"
     optional = ("title", "outline", "synonyms", "prompt_words", "typical_sizes")
     data = mapping_with_keys(entry, where, ("structures",), optional)

@@ -102,14 +102,14 @@ def _has_shards(root: Path) -> bool:
     return any((root / SHARDS).glob(f"*/{SHARD_FILE}"))
 
 
-def _changes(before: Any, now: JsonObject) -> Iterator[str]:
+def _changes(before: object, now: JsonObject) -> Iterator[str]:
     old, new = dict(_flat(before)), dict(_flat(now))
     for name in dict.fromkeys((*old, *new)):
         if name.split(".")[0] != _MAY_CHANGE and old.get(name) != new.get(name):
             yield f"{name} was {old.get(name)!r}, now {new.get(name)!r}"
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield all values in nested mappings and lists, each with its path."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:

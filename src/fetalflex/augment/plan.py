@@ -24,7 +24,7 @@ class _Strict(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _check_names(cls, values: Any) -> Any:
+    def _check_names(cls, values: object) -> Any:
         if not isinstance(values, dict):
             return values
         for name in values:
@@ -148,7 +148,7 @@ class Entry(_Strict):
 
     @field_validator("severity", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _listed(cls, value: object) -> Any:
         return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")

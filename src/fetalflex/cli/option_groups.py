@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 
 def with_group(parameter: str, group: Callable[..., object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -26,7 +26,7 @@ def _joined(command: Callable[..., None], parameter: str, group: Callable[..., o
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in together]
 
     @wraps(command)
-    def run(**given: Any) -> None:
+    def run(**given: object) -> None:
         values = {name: given.pop(name) for name in offered}
         command(**given, **{parameter: group(**values)})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -48,7 +48,7 @@ def _with_options(command: Callable[..., None], names: Collection[str]) -> Calla
             parameters.append(parameter.replace(annotation=hints[name]))
 
     @wraps(command)
-    def run(**given: Any) -> None:
+    def run(**given: object) -> None:
         typed = {name: given.pop(name) for name in names}
         command(**given, **{_PARAMETER: sampling_from(typed, base)})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fetalflex.anatomy import Registry
 from fetalflex.data import Record
@@ -64,7 +63,7 @@ def _group(record: Record) -> Group:
     return record.source, record.layout.plane
 
 
-def _checked_names(value: Any, registry: Registry, where: str) -> list[str]:
+def _checked_names(value: object, registry: Registry, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise FetalFlexError(f"{where}: {FIELD} must be a list of structures, got {value!r}")
     try:

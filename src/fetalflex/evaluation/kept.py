@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +89,7 @@ class KeptSyntheses:
         return image
 
 
-def _settings_at(path: Path, expected_format: Any) -> JsonObject:
+def _settings_at(path: Path, expected_format: object) -> JsonObject:
     """Return the settings of an evaluation; many programs call theirs `settings.json`, and those are not replaced."""
     found = read_json(path)
     if not isinstance(found, dict):

@@ -67,12 +67,12 @@ def read_json(path: str | Path, max_bytes: int = _SMALL_FILE) -> Any:
     return parse_json(data, str(path), max_bytes)
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """Return `value` as indented JSON that ends with a line break; NaN raises ValueError."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def tagged_with(data: Any, format_name: str, version: int, what: str) -> JsonObject:
+def tagged_with(data: object, format_name: str, version: int, what: str) -> JsonObject:
     """Check the `format` and `version` of a JSON object and return its other keys."""
     if not isinstance(data, Mapping):
         raise FetalFlexError(f"{what} must be a JSON object, got {shown(data)}")

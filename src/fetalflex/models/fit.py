@@ -104,6 +104,6 @@ def _controlnet(controlnet: JsonMapping, unet: JsonMapping) -> Iterator[str]:
     yield from _other_inputs("controlnet", controlnet)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return a value as JSON has it, so that tuples equal lists."""
     return list(value) if isinstance(value, tuple) else value

@@ -144,11 +144,11 @@ def _text_limits(config: ModelConfig, values: JsonMapping) -> Iterator[tuple[str
             yield field, values[field], f"1 to {most}"
 
 
-def _is_count(value: Any, low: int, high: int) -> bool:
+def _is_count(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _same(came: Any, wanted: Any) -> bool:
+def _same(came: object, wanted: object) -> bool:
     """Compare values; one number stands for the same at every resolution, tuples are lists."""
     came, wanted = (list(value) if isinstance(value, tuple) else value for value in (came, wanted))
     if isinstance(wanted, list) and isinstance(came, int):
@@ -226,7 +226,7 @@ def _stored(folder: Path) -> int:
     return count
 
 
-def _told(value: Any) -> str:
+def _told(value: object) -> str:
     if isinstance(value, (list, tuple)) and len(value) <= 8:
         return f"[{', '.join(_told(one) for one in value)}]"
     return value if isinstance(value, str) and value.isprintable() and len(value) < 60 else shown(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from fetalflex.files.json_files import JsonMapping, JsonObject
 
@@ -113,13 +112,13 @@ def _is_flag(key: str) -> bool:
     return key.casefold() == SYNTHETIC
 
 
-def _is_yes(value: Any) -> bool:
+def _is_yes(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().casefold() not in _NO
     return value is not None and value is not False and value != 0
 
 
-def _fact(name: str, value: Any) -> str | int | None:
+def _fact(name: str, value: object) -> str | int | None:
     """Return a fact as it may be kept; None for what is none. It may come from anybody's file."""
     if name in _NUMBERS:
         text = str(value)

@@ -136,7 +136,7 @@ def test_a_detector_measures_layout_fidelity(
         ("--blur 2,-4", "--blur is '2,-4'"),
         ("--blur-like missing.json", "missing.json cannot be read"),
         ("--sampler magic", "magic"),
-        ("--steps 5000", "5000"),
+        ("--steps 5000", "'--steps': Input should be less than or equal to 1000"),
         ("--device abacus", "device 'abacus' cannot be used"),
         ("--registry missing.yaml", "missing.yaml"),
         ("--limit 0", "greater than or equal to 1"),

@@ -31,7 +31,7 @@ VALUES = "ablation.json"
 
 
 @dataclass(frozen=True)
-class Variant:
+class AblationVariant:
     """Describe one row of the ablation's table.
 
     Args:
@@ -39,7 +39,7 @@ class Variant:
         title: For people.
         control: Settings of the control stage that differ from the whole method's.
         smoothing: Sample with anisotropic diffusion (SSA).
-        trained_as: Variant whose model is used, if it differs in sampling alone.
+        trained_as: AblationVariant whose model is used, if it differs in sampling alone.
     """
 
     name: str
@@ -60,13 +60,13 @@ ABLATION = FolderKind("ablation", written_before=_is_ablation)
 _AS_IN_PAPER = {"label_channels": False, "palette": "registry"}
 
 VARIANTS = (
-    Variant("whole-method", "whole method"),
-    Variant("no-prealignment", "without pre-alignment", {"prealignment": False}),
-    Variant("no-label-channels", "without label channels", {"label_channels": False}),
-    Variant("no-labels", "without label channels and palette, as in the paper", _AS_IN_PAPER),
-    Variant("no-dropout", "without condition dropout", {"layout_dropout": 0.0, "prompt_dropout": 0.0}),
-    Variant("no-ssim", "without SSIM in the loss", {"ssim_weight": 0.0}),
-    Variant("ssa", "whole method, sampled with SSA", smoothing=True, trained_as="whole-method"),
+    AblationVariant("whole-method", "whole method"),
+    AblationVariant("no-prealignment", "without pre-alignment", {"prealignment": False}),
+    AblationVariant("no-label-channels", "without label channels", {"label_channels": False}),
+    AblationVariant("no-labels", "without label channels and palette, as in the paper", _AS_IN_PAPER),
+    AblationVariant("no-dropout", "without condition dropout", {"layout_dropout": 0.0, "prompt_dropout": 0.0}),
+    AblationVariant("no-ssim", "without SSIM in the loss", {"ssim_weight": 0.0}),
+    AblationVariant("ssa", "whole method, sampled with SSA", smoothing=True, trained_as="whole-method"),
 )
 
 
@@ -142,6 +142,6 @@ def _check(config: RunConfig) -> None:
                 )
 
 
-def _run_of(variant: Variant, config: RunConfig, out: Path) -> RunConfig:
+def _run_of(variant: AblationVariant, config: RunConfig, out: Path) -> RunConfig:
     control = config.control.model_copy(update={**variant.control, "start_anew": True})
     return config.model_copy(update={"control": control, "output": out / (variant.trained_as or variant.name) / "run"})

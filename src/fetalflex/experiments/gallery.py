@@ -55,7 +55,7 @@ GALLERY = FolderKind("gallery", written_before=_is_gallery)
 
 
 @dataclass(frozen=True)
-class Variant:
+class GalleryImage:
     """Hold one image to make: its file name without ending, its title, its recipe and the layout it leads to."""
 
     name: str
@@ -65,7 +65,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Scene:
+class GalleryScene:
     """Hold one sheet to make.
 
     Args:
@@ -78,10 +78,10 @@ class Scene:
     name: str
     record: Record
     image: NDArray[np.uint8]
-    variants: tuple[Variant, ...]
+    variants: tuple[GalleryImage, ...]
 
 
-def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> list[Scene]:
+def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> list[GalleryScene]:
     """Choose images and edits: of each plane the first images that hold what is edited.
 
     Args:
@@ -93,7 +93,7 @@ def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> li
         FetalFlexError: If no image suits, or one that does cannot be read.
     """
     dataset, left_out = real_part(dataset)
-    scenes: list[Scene] = []
+    scenes: list[GalleryScene] = []
     for plane in SHOWN_EDITS:
         found = 0
         for record in dataset:
@@ -102,7 +102,7 @@ def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> li
             name = plane if found == 0 else f"{plane}-{found + 1}"
             variants = _variants(record.layout, registry, name)
             if variants:
-                scenes.append(Scene(name, record, dataset.image(record), variants))
+                scenes.append(GalleryScene(name, record, dataset.image(record), variants))
                 found += 1
     if not scenes:
         raise FetalFlexError(
@@ -112,30 +112,30 @@ def plan_gallery(dataset: Dataset, registry: Registry, per_plane: int = 1) -> li
     return scenes
 
 
-def _variants(layout: Layout, registry: Registry, name: str) -> tuple[Variant, ...]:
+def _variants(layout: Layout, registry: Registry, name: str) -> tuple[GalleryImage, ...]:
     """Return what is made of a layout, or nothing if one of the edits does not suit it."""
-    variants = [Variant(f"{name}-unedited", "Synthesis, layout unedited", Recipe(), layout)]
+    variants = [GalleryImage(f"{name}-unedited", "Synthesis, layout unedited", Recipe(), layout)]
     for edit in SHOWN_EDITS[layout.plane]:
         try:
             recipe = edit.build(layout, registry)
-            variants.append(Variant(f"{name}-{edit.name}", edit.title, recipe, recipe.apply(layout, registry)))
+            variants.append(GalleryImage(f"{name}-{edit.name}", edit.title, recipe, recipe.apply(layout, registry)))
         except FetalFlexError:
             return ()
     return tuple(variants)
 
 
-def image_count(scenes: Sequence[Scene]) -> int:
+def image_count(scenes: Sequence[GalleryScene]) -> int:
     """Return how many images the scenes ask for."""
     return sum(len(scene.variants) for scene in scenes)
 
 
-def gallery_files(scenes: Sequence[Scene], out: Path) -> list[Path]:
+def gallery_files(scenes: Sequence[GalleryScene], out: Path) -> list[Path]:
     """Return all files that `make_gallery` writes."""
     names = [name for scene in scenes for variant in scene.variants for _, name in _files_of(variant)]
     return [out / name for name in (PAGE, *(f"{scene.name}.png" for scene in scenes), *names)]
 
 
-def _files_of(variant: Variant) -> tuple[tuple[str, str], ...]:
+def _files_of(variant: GalleryImage) -> tuple[tuple[str, str], ...]:
     """Return label and path, relative to the gallery, of each file of an image."""
     endings = {"image": ".png", "layout": ".layout.json"}
     if variant.recipe.edits:
@@ -145,7 +145,7 @@ def _files_of(variant: Variant) -> tuple[tuple[str, str], ...]:
 
 def make_gallery(
     pipeline: FetalFlexPipeline,
-    scenes: Sequence[Scene],
+    scenes: Sequence[GalleryScene],
     out: Path,
     seed: int = 0,
     steps: int = 20,
@@ -190,7 +190,7 @@ def make_gallery(
 
 
 def _synthesise(
-    pipeline: FetalFlexPipeline, scene: Scene, seed: int, steps: int, on_progress: OnProgress
+    pipeline: FetalFlexPipeline, scene: GalleryScene, seed: int, steps: int, on_progress: OnProgress
 ) -> list[Synthesis]:
     """Return one synthesis per variant; each is what `pipeline.edit` gives for it."""
     syntheses: list[Synthesis] = []
@@ -215,7 +215,7 @@ def _synthesise(
     return syntheses
 
 
-def _sheet(scene: Scene, syntheses: Sequence[Synthesis], registry: Registry) -> Sheet:
+def _sheet(scene: GalleryScene, syntheses: Sequence[Synthesis], registry: Registry) -> Sheet:
     painter = PanelPainter(registry)
     source, before = scene.image, scene.record.layout
     real = (painter.layout_map(before), painter.overlay(source, before), painter.image(source, before), None)
@@ -246,7 +246,7 @@ def origin_of(record: Record) -> str:
     return f"{record.file_name} of {record.source}" if record.source else record.file_name
 
 
-def _section(scene: Scene, sheet: Sheet) -> Section:
+def _section(scene: GalleryScene, sheet: Sheet) -> Section:
     rows = tuple(Row(variant.title, _files_of(variant)) for variant in scene.variants)
     return Section(
         sheet.title, f"{sheet.subtitle}. Source image: {origin_of(scene.record)}.", f"{scene.name}.png", rows

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.evaluation.intervals import Estimate
-from fetalflex.study.questions import TRUTH
 from fetalflex.study.ratings import Progress, Ratings
 from fetalflex.study.statistics.agreement import Agreement, agreement
 from fetalflex.study.statistics.comparisons import Comparison, compare_methods
@@ -140,8 +139,3 @@ def _groups(first: Ratings) -> Iterator[tuple[str | None, str | None, str | None
         *((None, None, reader, rows) for reader, rows in of_reader),
     ]
     yield from (one for one in found if one[3].any())
-
-
-def titles(ratings: Ratings) -> dict[str, str]:
-    """Return question to title."""
-    return {one.name: one.title for one in ratings.questions.criteria} | {TRUTH: "Real or synthetic"}

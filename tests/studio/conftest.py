@@ -9,6 +9,7 @@ import pytest
 
 from fetalflex.anatomy.anomalies import default_library
 from fetalflex.data import DatasetFolder
+from fetalflex.errors import FetalFlexError
 from fetalflex.studio.desk import desk_at
 from fetalflex.studio.shelf import Shelf
 from fetalflex.studio.starting import studio_of
@@ -41,7 +42,7 @@ def serve_studio(model: FetalFlexPipeline, model_folder: Path, phantom_folder: P
     """Serve a studio with the smallest model and phantoms, in the desk's folder that is given."""
 
     def no_detector() -> Detector:
-        raise AssertionError("nobody asked for the detector")
+        raise FetalFlexError("there is no detector")
 
     @contextlib.contextmanager
     def serving(folder: Path, data: Path = phantom_folder, may_correct: bool = False) -> Iterator[Client]:

@@ -13,11 +13,13 @@ from fetalflex.anatomy import CHANGE_MARGIN, Canvas, CloseUp, Layout, Registry, 
 from fetalflex.detection import Detection
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.smoothing import Smoothing
+from fetalflex.errors import FetalFlexError
 from fetalflex.finishing import Finishing
 from fetalflex.pipeline import FetalFlexPipeline, Sampling, Synthesis
 from fetalflex.request_notes import layout_notes, prompt_notes
 from fetalflex.studio.messages import Settings
 from fetalflex.studio.pictures import as_text
+from fetalflex.studio.seen import misses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -141,9 +143,23 @@ class Engine:
 
     def detect(self, image: Image, plane: str | None) -> Detection:
         """Return plane and boxes that the detector finds."""
+        return self._loaded_detector().detect([image], [plane])[0]
+
+    def misses(self, image: Image, before: Layout, after: Layout) -> list[str]:
+        """Return what the detector does not see of an edit in a synthesis, one sentence each.
+
+        Nothing is said where there is no detector, or none for this plane.
+        """
+        try:
+            known = self._loaded_detector().config.planes.get(after.plane, ())
+            return misses(before, after, self.detect(image, after.plane), known) if known else []
+        except FetalFlexError:
+            return []
+
+    def _loaded_detector(self) -> Detector:
         if self._detector is None:
             self._detector = self._load_detector()
-        return self._detector.detect([image], [plane])[0]
+        return self._detector
 
     def _progress(
         self,

@@ -54,7 +54,8 @@ def _generating(message: Generate, studio: Studio) -> Work:
         pixels = studio.desk.pixels(image.id)
         made = studio.engine.generate(pixels, before, after, region, message.seeds, message.settings, job.report)
         for synthesis in made:
-            job.add_result(keep(synthesis, image, facts, studio))
+            missed = studio.engine.misses(synthesis.image, before, after)
+            job.add_result(keep(synthesis, image, facts | {"missed": missed}, studio))
         return {}
 
     return work
@@ -99,7 +100,8 @@ def _pairing(message: Pair, studio: Studio) -> Work:
         pixels = studio.desk.pixels(image.id)
         normal, changed = studio.engine.pair(pixels, before, after, message.seed, message.settings, job.report)
         first = keep(normal, image, facts | {"role": "as it is"}, studio)
-        second = keep(changed, image, facts | {"role": "edited", "normal": first["id"]}, studio)
+        missed = studio.engine.misses(changed.image, before, after)
+        second = keep(changed, image, facts | {"role": "edited", "normal": first["id"], "missed": missed}, studio)
         difference = draw_difference(changed.image.astype("int16") - normal.image.astype("int16"))
         place = studio.desk.result_file(second["id"]).with_suffix(".difference.png")
         write_png(place, difference, picture_text("difference of a pair"))

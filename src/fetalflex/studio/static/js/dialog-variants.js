@@ -19,7 +19,8 @@ export function chooseVariant(results) {
       return el("figure", {}, image, el("figcaption", { class: "row" },
         el("button", { class: "main", "data-variant": index + 1, onclick: () => take(one, true), title: `Take it (${index + 1})` }, `Take ${index + 1}`),
         el("button", { onclick: () => take(one, false), title: "Take it, and discard the others" }, "Only this"),
-        el("span", { class: "quiet" }, `seed ${one.seed}`)));
+        el("span", { class: "quiet" }, `seed ${one.seed}`),
+        one.missed?.length ? el("span", { class: "score", title: one.missed.join("; ") }, "not found") : null));
     })),
     el("div", { class: "row" }, el("span", { class: "quiet" }, "Keys 1 to 4 take one. All stay in the history unless discarded."), el("span", { class: "space" }),
       el("button", { onclick: () => { dialog.close(); update({ hidden: [...state.hidden, ...results.map((one) => one.id)] }); } }, "Discard all"),

@@ -34,7 +34,7 @@ from fetalflex.studio.worker import Job
 from fetalflex.web import Event, event_stream, read_object, refused
 
 Handler = Callable[[Studio, Query, Value], Response]
-_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_BETWEEN_LOOKS = 0.15  # more often would keep a slow browser busy
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 10.0
 
 JSON, PNG, ZIP, EVENTS = "application/json", "image/png", "application/zip", "text/event-stream"

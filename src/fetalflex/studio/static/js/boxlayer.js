@@ -20,7 +20,7 @@ export function makeBoxLayer() {
   layer.add(transformer);
   transformer.on("transformend", keepTransform);
   stage.on("placed", () => { for (const { label } of shapes.values()) scaleLabel(label); });
-  watch(render);
+  watch(render, ({ structures, selection, tool, layers }) => [structures, selection, tool, layers]);
 }
 
 const isGrasping = () => state.tool === "select";

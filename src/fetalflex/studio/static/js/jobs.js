@@ -83,7 +83,7 @@ async function run(message) {
       known = news.results.length;
       update({
         job: { ...state.job, ...news, preview: news.preview ?? state.job?.preview ?? null },
-        results: [...state.results, ...fresh],
+        results: fresh.length ? [...state.results, ...fresh] : state.results,
       });
     });
   } catch (error) {

@@ -44,7 +44,7 @@ function makeBar() {
       onclick: () => update({ tab }),
     }, title)));
     for (const [tab] of TABS) byId(`tab-${tab}`).hidden = tab !== state.tab;
-  });
+  }, ({ image, before, structures, mask, shown, tool, brush, tab }) => [image, before, structures, mask, shown, tool, brush, tab]);
 }
 
 function takeDroppedFiles() {

@@ -14,5 +14,5 @@ export function makeNotes() {
       ...(look?.problem ? [el("p", {}, look.problem)] : []),
       ...(look?.doubts ?? []).map((text) => el("p", { "data-note": "doubt" }, `Unusual: ${text}`)),
       ...(look?.notes ?? []).map((text) => el("p", { "data-note": "model" }, text)));
-  });
+  }, ({ look, messages, shown, results }) => [look, messages, shown, results]);
 }

@@ -13,7 +13,7 @@ export function makeGrowth() {
     if (state.tab !== "growth") return;
     if (panel.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
     fill(panel, ...content());
-  });
+  }, ({ tab, before, structures, look, asked }) => [tab, before, structures, look, asked]);
 }
 
 const measures = () => state.catalogue.measures.filter((one) =>
@@ -32,7 +32,7 @@ function content() {
       el("td", { title: item.title }, item.measure), el("td", {}, `${shortNumber(item.mm)} mm`),
       el("td", { class: "quiet" }, item.age_at_50th_centile ? `50th centile at ${item.age_at_50th_centile}` : "")))),
     el("div", { class: "field" }, el("label", { htmlFor: "measure" }, "Measure"),
-      el("select", { id: "measure", "data-key": "measure", onchange: (event) => { chosen = event.target.value; update({}); } },
+      el("select", { id: "measure", "data-key": "measure", onchange: (event) => { chosen = event.target.value; update({ asked: chosen }); } },
         known.map((item) => el("option", { value: item.name, selected: item.name === chosen }, `${item.name}, ${item.title}`)))),
     ...(one.chart ? [
       slider("weeks", "Weeks", one.name === "LV" ? 20 : 14, 40, 1, weeks, (value) => { weeks = value; }),

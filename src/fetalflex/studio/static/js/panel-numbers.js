@@ -22,7 +22,7 @@ export function makeNumbers() {
     }
     panel.dataset.of = state.selection.join();
     fill(panel, ...content());
-  });
+  }, ({ image, before, structures, selection, unit }) => [image, before, structures, selection, unit]);
 }
 
 const spacing = () => state.before?.pixel_spacing_mm ?? null;

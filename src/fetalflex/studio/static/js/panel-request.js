@@ -24,8 +24,9 @@ export function makeRequest() {
     const active = document.activeElement;
     if (panel.contains(active) && ["number", "text", "textarea"].includes(active.type)) refresh(panel, active);
     else fill(panel, ...content());
-  });
-  watch(() => fill(byId("run"), ...running()));
+  }, ({ settings, seed, variants, region, useMask }) => [settings, seed, variants, region, useMask]);
+  watch(() => fill(byId("run"), ...running()), ({ job, image, before, mask }) =>
+    [job?.state, job?.step, job?.steps, job?.wantsCancel, image, before, mask]);
 }
 
 const set = (name, value) => update({ settings: { ...state.settings, [name]: value } });

@@ -8,8 +8,9 @@ import { commit, plane, state, structureOf, update, watch } from "./store.js";
 import { addStructure } from "./tools.js";
 
 export function makeStructures() {
-  watch(() => fill(byId("structures"), ...content()));
-  watch(() => fill(byId("layers"), ...layers()));
+  watch(() => fill(byId("structures"), ...content()), ({ image, before, structures, selection, adding, job }) =>
+    [image, before, structures, selection, adding, job === null]);
+  watch(() => fill(byId("layers"), ...layers()), ({ layers: values }) => [values]);
 }
 
 function content() {

@@ -22,7 +22,8 @@ export function makePictures() {
   layer.add(source, after, preview, difference, region, mask, edge);
   stage.add(layer);
   stage.on("placed", () => layer.imageSmoothingEnabled(stage.scaleX() < 3));
-  watch(render);
+  watch(render, ({ image, shown, results, layers, wipe, job, look, useMask, mask }) =>
+    [image, shown, results, layers, wipe, job?.preview, look, useMask, mask]);
 }
 
 export const redrawMask = () => layer.batchDraw();

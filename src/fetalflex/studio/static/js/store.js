@@ -37,8 +37,15 @@ const undoing = [];
 const redoing = [];
 let scheduled = false;
 
-export function watch(render) {
-  watchers.push(render);
+// Call `render` after changes: after those of some parts of the state alone, where `parts` lists them.
+export function watch(render, parts = null) {
+  let before = null;
+  watchers.push((now) => {
+    const values = parts?.(now);
+    if (values && before?.every((value, index) => value === values[index])) return;
+    before = values;
+    render(now);
+  });
 }
 
 export function update(changes) {

@@ -21,7 +21,7 @@ export function makeStrip() {
     strip.scrollLeft = grew || drawn === null ? strip.scrollWidth : left;
     if (focused) strip.querySelector(`[data-key="${focused}"]`)?.focus();
   });
-  watch(compare);
+  watch(compare, ({ shown, image, wipe }) => [shown, image, wipe]);
   byId("wipe").addEventListener("input", (event) => update({ wipe: Number(event.target.value) }));
 }
 

@@ -11,10 +11,11 @@ from scipy import ndimage
 from fetalflex.files.json_files import JsonObject
 from fetalflex.finishing.membrane import membrane
 from fetalflex.finishing.options import Finishing
+from fetalflex.finishing.own_tone import OwnTone
 from fetalflex.finishing.pasting import feather_weight
 from fetalflex.finishing.rim import difference_along_rim
 from fetalflex.finishing.texture import Grain, amplitude, find_grain, lay_grain, local_grey
-from fetalflex.finishing.tone import gain_weight, tone_gain
+from fetalflex.finishing.tone import gain_to_mean, gain_weight, tone_gain
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -66,7 +67,13 @@ class Finished:
 
 
 def finish(
-    synthesis: Image, source: Image, region: Mask, finishing: Finishing, seed: int, like: Fit | None = None
+    synthesis: Image,
+    source: Image,
+    region: Mask,
+    finishing: Finishing,
+    seed: int,
+    like: Fit | None = None,
+    own: OwnTone | None = None,
 ) -> Finished:
     """Return the source with a region replaced by a synthesis that was fitted into it.
 
@@ -80,6 +87,7 @@ def finish(
         finishing: What to do.
         seed: Of the texture.
         like: Take tone and grain from here, so that two syntheses of one image that are alike stay so.
+        own: The tone to reach where the source's own content is edited; None judges it by the tissue round the region.
     """
     if region.all() or not region.any():
         return Finished(np.where(region, synthesis, source), Fit(), Finishing.off().record())
@@ -91,7 +99,7 @@ def finish(
         rim = difference_along_rim(known, decoded, kept, region, _RIM_WIDTH)
         values += _sparing_fluid(membrane(rim, region, _FADE * deepest), decoded, depth, deepest)
     fit = like or Fit(
-        tone_gain(values, known, region, kept) if finishing.tone else 1.0,
+        _gain(values, known, region, kept, own) if finishing.tone else 1.0,
         find_grain(known, decoded, _away_from(region)) if finishing.texture else None,
     )
     values = np.clip(values * (1 + (fit.gain - 1) * gain_weight(depth, deepest)), 0, 255)
@@ -110,6 +118,10 @@ def finish(
         "feather": feather,
     }
     return Finished(image, fit, record)
+
+
+def _gain(values: Values, known: Values, region: Mask, kept: Mask, own: OwnTone | None) -> float:
+    return tone_gain(values, known, region, kept) if own is None else gain_to_mean(values, region, own)
 
 
 def suitable_feather(depth: float) -> int:

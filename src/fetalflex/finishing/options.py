@@ -16,12 +16,13 @@ _WIDEST = 16384
 class Finishing:
     """How a synthetic region is fitted into its image; outside of it nothing changes in any case.
 
-    Only the feather uses what the source shows inside the region; all else looks at what lies outside. Without a source
-    image nothing is finished.
+    Only the feather, and the tone of edits, use what the source shows inside the region; all else looks at what lies
+    outside. Without a source image nothing is finished.
 
     Args:
         membrane: Continue the grey difference at the rim into the region, fading out.
-        tone: Match the brightness of a large region to the tissue around it.
+        tone: Match the brightness of an edit to what the source shows there, of another large region to the tissue
+            around it.
         texture: Add the fine grain that the model cannot draw, taken from the image itself.
         feather: Width in pixels, inside the region, over which the synthesis is blended into the source's own pixels;
             0 for none; by default a width that suits the region.

@@ -1,10 +1,12 @@
-"""Tone: how bright a region is on the whole, judged by the tissue round it."""
+"""Tone: how bright a region is on the whole, judged by the tissue round it, or by the source's own."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from fetalflex.finishing.own_tone import OwnTone
 
 Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -52,6 +54,21 @@ def tone_gain(values: Values, source: Values, region: Mask, kept: Mask) -> float
     wanted = trust * float(source[lit].mean() - values[tissue].mean())
     room = float((values * gain_weight(depth, deepest))[tissue].mean())
     return float(np.clip(1 + wanted / max(room, 1e-6), _LOWEST, _HIGHEST))
+
+
+def gain_to_mean(values: Values, region: Mask, wanted: OwnTone) -> float:
+    """Return by what to multiply a region's grey so that the pixels that count get the mean that is wanted.
+
+    Args:
+        values: (H, W) grey levels of the synthesis.
+        region: (H, W) bool.
+        wanted: The mean, and of which pixels.
+    """
+    depth = ndimage.distance_transform_edt(region)
+    weighted = values * gain_weight(depth, float(depth.max()))
+    room = float(weighted[wanted.counted].mean())
+    missing = wanted.mean - float(values[wanted.counted].mean())
+    return float(np.clip(1 + missing / max(room, 1e-6), _LOWEST, _HIGHEST))
 
 
 def gain_weight(depth: Values, deepest: float) -> Values:

@@ -17,6 +17,7 @@ from fetalflex.compute.device import choose_device
 from fetalflex.diffusion.sampling import Callback, Step
 from fetalflex.errors import FetalFlexError
 from fetalflex.finishing.finish import Fit, finish
+from fetalflex.finishing.own_tone import own_tone
 from fetalflex.finishing.pasting import paste
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
@@ -434,7 +435,8 @@ class FetalFlexPipeline:
         record.pop("finishing")
         fit = Fit()
         if part.image is not None and request.image is not None:
-            finished = finish(image, part.image, part.roi_mask, sampling.finishing, request.seed, like)
+            own = None if part.before is None else own_tone(part.image, part.roi_mask, part.before, part.layout)
+            finished = finish(image, part.image, part.roi_mask, sampling.finishing, request.seed, like, own)
             fit, image = finished.fit, close_up.put_back(finished.image, request.image)
             record["finishing"] = finished.record
         if request.negative_prompt:

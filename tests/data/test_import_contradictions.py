@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 
 import numpy as np
 import pytest
@@ -220,3 +221,36 @@ class TestBoxesThatSayMore:
         items, refusals = read_all("table", tmp_path, columns=columns, **PLANE)
         assert len(items) == taken
         assert ("may be for the image at another size" in reasons(refusals)) is not taken
+
+
+class TestEndlessPolygons:
+    """Corners beyond what a number holds once they are pixels are refused, without a word of numpy's."""
+
+    @pytest.mark.parametrize("rotated", [False, True])
+    def test_of_every_format(self, tmp_path, rotated):
+        save_image(tmp_path / "a.png", 100, 80)
+        corners = [[1e307, 0.1], [0.5, 1e307], [0.7, 0.7]]
+        flat = [value for corner in corners for value in corner]
+        coco = {
+            "images": [{"id": 1, "file_name": "a.png"}],
+            "categories": [{"id": 1, "name": "skull"}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [flat]}],
+        }
+        shape = {"label": "skull", "points": corners, "shape_type": "polygon"}
+        points = ";".join(f"{x},{y}" for x, y in corners)
+        written = {
+            "coco": ("a.json", json.dumps(coco)),
+            "labelme": ("a.json", json.dumps(labelme_json("a.png", shapes=[shape]))),
+            "cvat": (
+                "a.xml",
+                f'<annotations><image name="a.png"><polygon label="skull" points="{points}"/></image></annotations>',
+            ),
+            "yolo": ("a.txt", f"0 {' '.join(map(str, flat))}"),
+        }
+        save_text(tmp_path / "classes.txt", "skull")
+        for format, (name, content) in written.items():
+            save_text(tmp_path / name, content)
+            items, refusals = read_all(format, tmp_path, box_unit="fractions", rotated=rotated, **PLANE)
+            assert items == []
+            assert "beyond" in reasons(refusals)
+            (tmp_path / name).unlink()

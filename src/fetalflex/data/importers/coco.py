@@ -23,7 +23,7 @@ from fetalflex.data.importers.numbers import Keys, count_doubt, flag, key_of
 from fetalflex.data.importers.reading import read_annotations
 from fetalflex.data.importers.run_lengths import box_of_rle
 from fetalflex.data.importers.sources import Reference, Source, split_of_folder
-from fetalflex.data.importers.units import Form, doubt_about_form, form_by_area, polygon_box, quad_box, scale_of
+from fetalflex.data.importers.units import Form, doubt_about_form, form_by_area, polygon_box, quad_box, scale_of, scaled
 from fetalflex.data.records import IMAGE_FIELDS, SPLITS
 from fetalflex.errors import FetalFlexError
 
@@ -355,7 +355,7 @@ class _Boxes:
         if any(len(part) % 2 for part in segmentation):
             raise FetalFlexError("its segmentation has a polygon with an odd count of numbers")
         points = np.array(values).reshape(-1, 2)
-        return polygon_box(points if self._scale == (1, 1) else points * self._scale, rotated=self._rotated)
+        return polygon_box(scaled(points, self._scale), rotated=self._rotated)
 
 
 def _overlap(box: Box, other: Box | None) -> float:

@@ -18,7 +18,7 @@ from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import flag, whole
 from fetalflex.data.importers.reading import number, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
-from fetalflex.data.importers.units import polygon_box, scale_of
+from fetalflex.data.importers.units import polygon_box, scale_of, scaled
 from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def _box(shape: Element, scale: tuple[float, float], rotated: bool) -> Box:
         return Box.from_ellipse(cx * sx, cy * sy, rx * sx, ry * sy, rotation)
     if shape.tag == "polygon":
         points = _points(shape.get("points", ""))
-        return polygon_box(points if scale == (1, 1) else points * scale, rotated=rotated)
+        return polygon_box(scaled(points, scale), rotated=rotated)
     if shape.tag == "mask":
         return Box.from_xywh(*(_attribute(shape, key) for key in ("left", "top", "width", "height")))
     raise FetalFlexError(f"a <{shape.tag}> has no box")

@@ -22,7 +22,7 @@ from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import flag
 from fetalflex.data.importers.reading import child_text, number, read_annotations, read_xml
 from fetalflex.data.importers.sources import Source, split_of_folder
-from fetalflex.data.importers.units import polygon_box, scale_of
+from fetalflex.data.importers.units import polygon_box, scale_of, scaled
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance.fingerprints import look_of, resemble
 
@@ -136,7 +136,7 @@ def _json_size(content: dict[str, Any]) -> tuple[float, float] | None:
 def _box_of_shape(shape: dict[str, Any], scale: tuple[float, float], rotated: bool) -> Box:
     kind = shape.get("shape_type", "polygon")
     points = _points(shape.get("points"))
-    points = points if scale == (1, 1) else points * scale
+    points = scaled(points, scale)
     if kind == "circle" and len(points) == 2:
         (cx, cy), (x, y) = points
         radius = math.hypot(x - cx, y - cy)

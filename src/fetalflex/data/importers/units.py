@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.polygons import convex_hull
@@ -35,6 +35,14 @@ def scale_of(unit: Unit, size: tuple[int, int]) -> tuple[float, float]:
     if unit == "pixels":
         return 1, 1
     return size if unit == "fractions" else (size[0] / 100, size[1] / 100)
+
+
+def scaled(points: NDArray[np.float64], scale: tuple[float, float]) -> NDArray[np.float64]:
+    """Return points, `(N, 2)`, as pixels; what becomes infinite is refused by whoever makes a box of it."""
+    if scale == (1, 1):
+        return points
+    with np.errstate(over="ignore"):
+        return points * scale
 
 
 def quad_box(values: Sequence[float], form: Form) -> Box:

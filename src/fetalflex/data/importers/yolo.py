@@ -17,7 +17,7 @@ from fetalflex.data.importers.image_names import Match, Reference
 from fetalflex.data.importers.numbers import count_doubt, decimal_of, number, whole
 from fetalflex.data.importers.reading import read_lines
 from fetalflex.data.importers.sources import Source, split_of_folder
-from fetalflex.data.importers.units import doubt_about_form, polygon_box, quad_box, scale_of
+from fetalflex.data.importers.units import doubt_about_form, polygon_box, quad_box, scale_of, scaled
 from fetalflex.data.importers.yolo_classes import OTHER_TEXTS, Classes, read_classes
 from fetalflex.data.limits import MAX_BOXES, MAX_CLASSES
 from fetalflex.errors import FetalFlexError
@@ -164,4 +164,4 @@ class _Lines:
                 # Sides are checked before they are scaled, so that the message has the file's number.
                 c, d = positive_number(c, "box width"), positive_number(d, "box height")
             return quad_box([a * sx, b * sy, c * sx, d * sy], self._form)
-        return polygon_box(np.array(values).reshape(-1, 2) * self._scale, rotated=self._rotated)
+        return polygon_box(scaled(np.array(values).reshape(-1, 2), self._scale), rotated=self._rotated)

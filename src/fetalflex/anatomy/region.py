@@ -150,7 +150,7 @@ def draw_change_mask(
 def draw_organ_mask(
     layout: Layout, registry: Registry, organs: Iterable[str], margin: float | None = None
 ) -> NDArray[np.bool_]:
-    """Draw the region of some structures, such as to work them out once more, (H, W) bool.
+    """Draw the region of some structures, such as to re-synthesise them, (H, W) bool.
 
     Args:
         layout: where they lie.

@@ -78,7 +78,7 @@ def check_folder(root: Path, manifest: JsonObject) -> None:
         FetalFlexError: If the folder holds other things, or a set that would be another one; what differs is named.
     """
     check_claimable(root, AUGMENTED_SET)
-    if not _has_shards(root):  # what stopped before its first shard binds nobody
+    if not _has_shards(root):  # a run without shards may be restarted with other settings
         return
     before = read_json(root / MANIFEST, LARGEST_FILE)
     changes = list(_changes(before, manifest))

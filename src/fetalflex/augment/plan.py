@@ -61,7 +61,7 @@ if not TYPE_CHECKING:
 
 
 class Refinement(_Strict):
-    """Say how organs are worked out once more (OSM).
+    """How organs are re-synthesised (OSM).
 
     Args:
         strength: Fraction of the denoising schedule to run: small values keep the draft, 1 starts from noise.
@@ -131,7 +131,7 @@ class Entry(_Strict):
             source's own (or the whole region where nothing differs); `auto`, `box`, `structures` and `full` as for
             `fetalflex edit`.
         sampling: What differs from the plan's `sampling`.
-        refine: Work organs out once more after the first pass.
+        refine: Re-synthesise organs after the first pass.
     """
 
     plane: str = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Synthesis of candidates: a first pass over a batch and, where asked for, organs once more."""
+"""Synthesis of candidates: a first pass over a batch and, where asked for, the refinement of organs."""
 
 from __future__ import annotations
 

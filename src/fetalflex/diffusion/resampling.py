@@ -16,11 +16,11 @@ from fetalflex.errors import FetalFlexError
 
 @dataclass(frozen=True)
 class Resampling:
-    """Say how often each part of the way is gone.
+    """RePaint's resampling schedule.
 
     Args:
-        jump_length: Sampling steps that are gone back at once, RePaint's j.
-        repeats: How often each stretch of that length is gone in all, RePaint's r; 1 goes back nowhere.
+        jump_length: Steps re-noised per jump, RePaint's j.
+        repeats: How often each stretch is denoised, RePaint's r; 1 turns resampling off.
     """
 
     jump_length: int = 5

@@ -1,1 +1,1 @@
-"""Evaluation: image quality, obedience to the layout, memorisation; and the report on them."""
+"""Evaluation: image quality, adherence to the layout, memorisation; and the report on them."""

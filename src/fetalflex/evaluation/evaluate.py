@@ -46,7 +46,7 @@ class EvaluationSettings:
         roi: Mode of the region to synthesise, see `draw_roi_mask`; not outline, which not every layout has.
         seed: The image at position i of the data sets has the seed `seed` + i.
         batch_size: Images that are computed together.
-        with_edits: Test obedience on edited layouts too, which takes three syntheses for one where there is a test.
+        with_edits: Test adherence to edited layouts too, which takes three syntheses for one where there is a test.
         with_audit: Look for near-copies of the training images, all of which are read for that.
         with_local_edits: Measure texture, seam and tone of edits that change a small region too, one of each image that
             holds an inner structure.

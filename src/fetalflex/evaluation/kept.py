@@ -52,7 +52,7 @@ class KeptSyntheses:
         before = _settings_at(path, settings.get("format")) if path.is_file() else None
         if before is not None and any((root / _IMAGES).glob("*.png")):
             _check_same(before, settings, root)
-        else:  # what failed before its first image binds nobody
+        else:  # an evaluation without images may be restarted with other settings
             claim(root, EVALUATION)
             write_text(path, json_text(settings))
 

@@ -1,4 +1,4 @@
-"""Measure finished syntheses: quality and memorisation audit by plane, obedience by structure."""
+"""Measure finished syntheses: quality and memorisation audit by plane, adherence by structure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From how noisy a source an edit should start: obedience, seam and tone by kind of edit and strength."""
+"""From how noisy a source an edit should start: adherence, seam and tone by kind of edit and strength."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Generate(Task):
 
 
 class Refine(Task):
-    """Work out a part of an image once more (OSM)."""
+    """Re-synthesise a part of an image (OSM)."""
 
     kind: Literal["refine"]
     layout: LayoutValue

@@ -60,7 +60,7 @@ class Anomaly:
         changes: what is done to the layout, in this order.
         severities: grades, from the mildest to the most severe.
         prompt_words: words for the prompt.
-        organs: structures that are worked out once more (OSM).
+        organs: structures to re-synthesise (OSM).
         demands: what must be seen in an image for it to show the anomaly.
         rules: what is possible.
         directions: what directions mean.

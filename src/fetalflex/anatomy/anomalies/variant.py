@@ -33,7 +33,7 @@ class Variant:
         before: layout to start from.
         after: layout with the anomaly.
         prompt_words: words for the prompt.
-        organs: names of the structures that are worked out once more (OSM).
+        organs: names of the structures to re-synthesise (OSM).
         repairs: sentences that say what was moved to make the variant possible.
         tests: what can be tested on an image that shall show it.
     """

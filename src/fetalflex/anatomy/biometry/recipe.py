@@ -41,7 +41,7 @@ def set_biometry(
 ) -> Layout:
     """Return the layout on which a measure has the asked value, such as "22w3d, HC 5th centile".
 
-    How it comes to that, and what it raises, says `biometry_recipe`.
+    See `biometry_recipe` for the rules and the errors.
     """
     target = parse_growth_target(target) if isinstance(target, str) else target
     return biometry_recipe(layout, (target,), registry, charts).apply(layout, registry)

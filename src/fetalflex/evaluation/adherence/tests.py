@@ -39,7 +39,7 @@ class AdherenceVerdict:
 
 @dataclass(frozen=True)
 class AdherenceTest:
-    """Hold how obedience is tested on one structure.
+    """How adherence is tested on one structure.
 
     Args:
         structure: Canonical name.

@@ -115,7 +115,7 @@ def _fidelity_notes(first: JsonObject | None, second: JsonObject | None) -> list
 
 
 def _fidelity_rows(first: JsonObject, second: JsonObject) -> Iterator[str]:
-    """Return the means over structures of each kind of images, the IoU of each structure, and obedience to edits."""
+    """Return the means over structures of each kind of images, the IoU of each structure, and adherence to edits."""
     for kind in KINDS:
         if kind in first["kinds"] and kind in second["kinds"]:
             pair = [_means(fidelity["kinds"][kind]) for fidelity in (first, second)]

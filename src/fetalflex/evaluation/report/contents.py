@@ -115,7 +115,7 @@ def report_markdown(results: Results) -> str:
 
 
 def report_csv(results: Results) -> str:
-    """Return one line per image: metrics, nearest training image, what judges obedience, and IoUs of its boxes."""
+    """Return one line per image: metrics, nearest training image, what judges adherence, and IoUs of its boxes."""
     rows = [row for plane, result in results.planes.items() for row in _sample_rows(results, plane, result)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()

@@ -45,7 +45,7 @@ def draw_edit_sheet(results: Results, registry: Registry) -> Picture | None:
         for sample, verdict in spread(list(zip(result.samples, result.verdicts, strict=True)), _ROWS_PER_STRUCTURE):
             rows.append(_edit_row(sample, verdict, test, results.kept, registry))
     columns = ("synthesis, layout as it is", f"{ENLARGED}", f"{REMOVED}", f"{ENLARGED}, without boxes")
-    return draw_picture_table(f"Model {results.facts['model']}: obedience", columns, rows) if rows else None
+    return draw_picture_table(f"Model {results.facts['model']}: adherence to edits", columns, rows) if rows else None
 
 
 def draw_nearest_sheet(results: Results, registry: Registry) -> Picture | None:

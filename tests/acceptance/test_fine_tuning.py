@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from documents import ROOT, run, short
+
 from fetalflex.models.components import Components, model_identity
 
 RECIPE = "configs/mini/fine-tune/control.yaml"

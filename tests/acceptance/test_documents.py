@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -47,12 +48,21 @@ def workplace(tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatc
     return tmp_path
 
 
+def data_set_with_splits(folder: Path) -> None:
+    """Make a data set of the examples with some of every plane in each split."""
+    folder.mkdir(parents=True)
+    (folder / "images").symlink_to(ROOT / "examples" / "images")
+    values = json.loads((ROOT / "examples" / "annotations.json").read_text(encoding="utf-8"))
+    for number, image in enumerate(values["images"]):
+        image["split"] = ("train", "val", "train", "test")[number % 4]
+    (folder / "annotations.json").write_text(json.dumps(values), encoding="utf-8")
+
+
 def provide(name: str, blocks: list[Block]) -> None:
     """Put what a document takes for granted into the working directory, unless it makes that itself."""
     text = "\n".join(block.text for block in blocks)
     if "--out data/mine" not in text:
-        Path("data").mkdir()
-        Path("data/mine").symlink_to(ROOT / "examples")
+        data_set_with_splits(Path("data/mine"))
     if name == "own-planes":
         Path("arms").mkdir()
         for number in (1, 2):

@@ -165,7 +165,8 @@ def test_the_readme_is_short() -> None:
 def test_links_lead_to_files_of_the_repository(name: str) -> None:
     path = DOCUMENTS[name]
     links = re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", path.read_text(encoding="utf-8"))
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    made = ("api/", "commands/")  # the site's own pages, which its strict build checks
+    assert [link for link in links if not link.startswith(made) and not (path.parent / link).exists()] == []
 
 
 def test_commands_that_the_text_names_exist() -> None:

@@ -137,7 +137,7 @@ def test_whole_shards_are_kept_and_damaged_ones_made_again(
     made(heads, plan, out, pipeline)
     assert contents(out) == before
     assert {path for path, time in times.items() if path.stat().st_mtime_ns != time} == {image}
-    monkeypatch.setattr(FetalFlexPipeline, "__call__", lambda *_, **__: pytest.fail("nothing is missing"))
+    monkeypatch.setattr(FetalFlexPipeline, "batch", lambda *_, **__: pytest.fail("nothing is missing"))
     made(heads, plan, out, pipeline)
     assert contents(out) == before
 

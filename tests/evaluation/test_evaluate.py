@@ -58,7 +58,7 @@ def test_finished_syntheses_are_measured_again_without_the_model(
     pipeline: FetalFlexPipeline, phantoms: DatasetFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = evaluate(pipeline, [phantoms], tmp_path / "out", SETTINGS)
-    monkeypatch.setattr(FetalFlexPipeline, "__call__", lambda *_, **__: pytest.fail("nothing is missing"))
+    monkeypatch.setattr(FetalFlexPipeline, "batch", lambda *_, **__: pytest.fail("nothing is missing"))
     again = evaluate(pipeline, [phantoms], tmp_path / "out", replace(SETTINGS, batch_size=1))
     for name, metric in first.planes["thalamic_transverse"].metrics.items():
         assert again.planes["thalamic_transverse"].metrics[name].value == pytest.approx(metric.value, rel=1e-3), name
@@ -108,16 +108,16 @@ def _evaluate_with(
     monkeypatch: pytest.MonkeyPatch,
     settings: EvaluationSettings = SETTINGS,
 ) -> Results:
-    original = FetalFlexPipeline.__call__
+    original = FetalFlexPipeline.batch
 
-    def stand_in(self: FetalFlexPipeline, layouts: Any, **options: Any) -> Any:
-        made = original(self, layouts, **options)
+    def stand_in(self: FetalFlexPipeline, requests: Any, *args: Any, **options: Any) -> Any:
+        made = original(self, requests, *args, **options)
         return [
-            replace(one, image=make(image, np.ones_like(one.roi_mask)))
-            for one, image in zip(made, options["image"], strict=True)
+            replace(one, image=make(request.image, np.ones_like(one.roi_mask)))
+            for one, request in zip(made, requests, strict=True)
         ]
 
-    monkeypatch.setattr(FetalFlexPipeline, "__call__", stand_in)
+    monkeypatch.setattr(FetalFlexPipeline, "batch", stand_in)
     return evaluate(pipeline, [phantoms], tmp_path / "out", settings)
 
 

@@ -41,6 +41,7 @@ class Studio:
     """A page, with what tests do on it. Errors of the page, and requests that leave the machine, fail the test."""
 
     def __init__(self, browser: Browser, client: Client) -> None:
+        self.client = client
         self.address = client.address.link(TOKEN)
         self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800}, accept_downloads=True)
         self.errors: list[str] = []
@@ -104,11 +105,15 @@ class Studio:
         self.page.keyboard.press("Control+Enter")
         self.wait(f"state.job === null && state.results.length > {count}")
 
-    def saved(self) -> None:
+    def saved(self, what: str) -> dict[str, Any]:
+        """Wait until what is saved fulfils a condition on the document, in JavaScript; return it."""
         end = time.monotonic() + 30
-        while self.page.text_content("#saved") != "saved":
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        while True:
+            work = self.client.get("/api/work").json
+            if work["document"] and self.page.evaluate(f"(saved) => {what}", work["document"]):
+                return work
+            assert time.monotonic() < end, work
+            time.sleep(0.1)
 
 
 def test_a_session_from_opening_an_image_to_coming_back(browser: Browser, serve_studio: Any, tmp_path: Path) -> None:
@@ -193,7 +198,7 @@ def test_a_session_from_opening_an_image_to_coming_back(browser: Browser, serve_
         names = zipfile.ZipFile(downloading.value.path()).namelist()
         assert "fetalflex-export/annotations.json" in names
         assert len([name for name in names if name.endswith("/image.png")]) == 2
-        studio.saved()
+        studio.saved("saved.settings.steps === 1000 && saved.mask !== null")
         kept = studio.state("[state.structures.map((one) => one.box), state.shown, state.settings, state.mask.length]")
 
         # Reload, and another start of the server: all is there again.
@@ -265,13 +270,13 @@ def test_two_windows_do_not_overwrite_each_other(browser: Browser, serve_studio:
     with serve_studio(tmp_path / "work", EXAMPLES) as client:
         first = Studio(browser, client)
         first.open()
-        first.saved()
+        first.saved("saved.image !== null")
         second = Studio(browser, client)
         assert second.state("state.image.name") == ABDOMEN
+        before = first.box("abdomen")["cx"]
         first.page.keyboard.press(".")
         first.page.keyboard.press("ArrowRight")
-        first.saved()
-        kept = client.get("/api/work").json
+        kept = first.saved(f"saved.structures[0].box.cx === {before + 1}")
         second.page.keyboard.press(".")
         second.page.keyboard.press("ArrowDown")
         second.page.wait_for_selector("#banner:not([hidden])")

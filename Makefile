@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## Generate the gallery: one sheet per plane and index.html, 
 	@echo "edit images in the browser: $(BIN)/fetalflex studio"
 
 test: $(INSTALLED) ## Run the fast tests
-	@$(BIN)/python -m pytest -m 'not slow'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 -m 'not slow'
 
 test-slow: $(INSTALLED) ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow

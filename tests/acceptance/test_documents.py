@@ -22,8 +22,8 @@ WITH_RELEASED_WEIGHTS = {"anomalies", "labelled-data-sets"}
 """What an untrained model draws passes no check, and the smallest text encoder does not read the longest prompts."""
 
 SLOW = {"anomalies", "training", "fine-tuning", "evaluation", "detection", "labelled-data-sets", "gallery", "sd15"}
-ELSEWHERE = {"reader-study"}
-"""It serves pages between its commands; `test_reader_study_guide` runs it."""
+ELSEWHERE = {"python", "reader-study"}
+"""Run by tests of their own: the blocks of one continue each other, the other serves pages between its commands."""
 
 RUN = sorted(
     name for name in DOCUMENTS if name not in ELSEWHERE and any(not block.is_marked for block in blocks_of(name))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from fetalflex.augment.planned import PlannedImage
 from fetalflex.augment.shards import read_rounds, write_round
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
+from other_processes import leave_file
 
 
 def manifest(dataset: DatasetFolder, plan: Plan | None = None, model: str = "tiny-0") -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_decisions_on_images_of_a_set_without_shards_are_forgotten(heads: Datase
 
 
 def test_a_process_killed_while_it_wrote_the_manifest_is_no_hindrance(heads: DatasetFolder, tmp_path: Path) -> None:
-    (tmp_path / f".{uuid.uuid4().hex}.partial").write_text('{"format"')
+    leave_file(tmp_path)
     check_folder(tmp_path, manifest(heads))
     (tmp_path / ".thesis.partial").touch()
     with pytest.raises(FetalFlexError, match="is not empty"):

@@ -12,6 +12,7 @@ from fetalflex.errors import FetalFlexError
 from fetalflex.models.build import show_names
 from fetalflex.models.components import Components
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
+from fetalflex.pipeline.sampling import Sampling
 from fetalflex.request_notes import layout_notes, prompt_notes
 
 
@@ -102,4 +103,4 @@ def test_words_of_a_users_planes_were_never_learnt_either(tiny_model: Path, tmp_
 )
 def test_prompts_that_are_no_text_are_refused(loaded: FetalFlexPipeline, field: str, text: str, message: str) -> None:
     with pytest.raises(FetalFlexError, match=f"^{field} .*{message}"):
-        loaded(placed("abdominal_transverse", "abdomen"), steps=1, **{field: text})
+        loaded(placed("abdominal_transverse", "abdomen"), sampling=Sampling(steps=1), **{field: text})

@@ -60,7 +60,7 @@ def test_gradient_checkpointing_changes_no_gradient(random_model: Components, ss
     gradients = []
     for checkpointing in (False, True):
         stage = control_training(random_model, 2, gradient_checkpointing=checkpointing, ssim_space=ssim_space)
-        assert stage.unet.is_gradient_checkpointing == checkpointing
+        assert stage.branch.unet.is_gradient_checkpointing == checkpointing
         weights = list(stage.networks().requires_grad_(True).parameters())
         loss, _ = stage.loss(np.arange(2), torch.Generator().manual_seed(1), 0.0)
         gradients.append(torch.autograd.grad(loss, weights))
@@ -71,8 +71,8 @@ def test_gradient_checkpointing_changes_no_gradient(random_model: Components, ss
 def test_the_optimiser_keeps_no_state_for_what_is_frozen(random_model: Components, tmp_path: Path) -> None:
     stage = control_training(random_model, 2)
     trainer = Trainer(stage, one_image_at_a_time(tmp_path, stage))
-    trainer._step(RunProgress())
-    kept = {id(weight) for weight in trainer.optimizer.state}
+    trainer.steps.take(RunProgress(), 0.0)
+    kept = {id(weight) for weight in trainer.steps.optimizer.state}
     assert kept == {id(weight) for weight in stage.networks().parameters()}
     frozen = [random_model.unet, random_model.vae, random_model.text_encoder]
     assert not kept & {id(weight) for network in frozen for weight in network.parameters()}
@@ -100,7 +100,7 @@ def test_a_full_size_model_denoises_and_takes_a_training_step(tmp_path: Path) ->
     assert torch.isfinite(noise).all()
 
     before = {name: weights_digest(getattr(components, name)) for name in ("unet", "controlnet")}
-    numbers = Trainer(stage, one_image_at_a_time(tmp_path, stage))._step(RunProgress())
+    numbers = Trainer(stage, one_image_at_a_time(tmp_path, stage)).steps.take(RunProgress(), 0.0)
     assert torch.isfinite(numbers["loss"])
     assert numbers["gradient_norm"] > 0
     assert weights_digest(components.unet) == before["unet"]

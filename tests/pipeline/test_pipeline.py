@@ -341,15 +341,18 @@ def test_an_edit_leaves_the_rest_of_the_image(pipeline: FetalFlexPipeline) -> No
 def test_what_an_edit_changed_is_strengthened_as_asked(pipeline: FetalFlexPipeline) -> None:
     before, image = scene()
     after = moved(before, 25)
+
+    def plainly(guidance: Guidance) -> Sampling:
+        return Sampling(steps=2, guidance=guidance, finishing=Finishing.off())  # whose tone knows of the edit too
+
     plain, strong = (
-        pipeline.edit(image, before, after, sampling=Sampling(steps=2, guidance=Guidance(layout=2, edit=weight)))
-        for weight in (0, 3)
+        pipeline.edit(image, before, after, sampling=plainly(Guidance(layout=2, edit=weight))) for weight in (0, 3)
     )
     assert difference(plain, strong) > 1
     assert "edit_guidance" not in plain.settings
     assert strong.settings["edit_guidance"] == 3
     requests = [Request(after, image, plain.roi_mask, before=earlier) for earlier in (after, before)]
-    same, both = pipeline.batch(requests, Sampling(steps=2, guidance=Guidance(layout=2, edit=3)))
+    same, both = pipeline.batch(requests, plainly(Guidance(layout=2, edit=3)))
     assert difference(same, plain) <= 1
     assert difference(both, strong) <= 1
 

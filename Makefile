@@ -29,7 +29,7 @@ test: $(INSTALLED) ## Run the fast tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 -m 'not slow'
 
 test-slow: $(INSTALLED) ## Run the slow tests
-	@$(BIN)/python -m pytest -m slow
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 2 -m slow
 
 test-all: test test-slow ## Run all tests
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -161,6 +162,19 @@ class Processes:
             parameter.grad = gradient
         return dict(zip(numbers, stacked, strict=True))
 
+    def leave(self) -> None:
+        """Leave the others: nothing more can be exchanged.
+
+        A group of torch has threads that may still hold what was sent last. They end with the group, and have to
+        before the interpreter does: one that lets go of a tensor while it ends aborts the process.
+        """
+        group, gradient_group = self._group, self._gradient_group
+        self._group = self._gradient_group = None
+        if gradient_group is not group:  # NCCL's, whose end the others may have to attend
+            self._gradient_group = gradient_group
+        if group is not None and dist.is_initialized():
+            dist.destroy_process_group(group)
+
     def _exchange(self, values: Sequence[float], reduction: dist.ReduceOp.RedOpType) -> list[float]:
         """Return sums or maxima over all processes of as many numbers from each; all have to call it alike."""
         if self.count == 1:
@@ -191,14 +205,17 @@ def joined() -> Iterator[Processes]:
     join = not dist.is_initialized()  # by the script that calls
     if join:
         dist.init_process_group("gloo", store=dist.PrefixStore("group", store), rank=index, world_size=count)
-    group = _new_group("gloo", _LONGEST_WAIT)
+    local_index = int(os.environ.get("LOCAL_RANK", index))
+    processes = Processes(index, count, local_index, _new_group("gloo", _LONGEST_WAIT))
     try:
-        yield Processes(index, count, int(os.environ.get("LOCAL_RANK", index)), group)
+        yield processes
     except BaseException as error:
         first = _first_to_fail(store, index)
+        processes.leave()
         if first != index:
             raise OtherProcessFailed(f"process {first} failed, and says why") from error
         raise
+    processes.leave()
     if join:
         dist.destroy_process_group()
 
@@ -230,7 +247,10 @@ def _first_to_fail(store: dist.Store, index: int) -> int:
 def _connected() -> Iterator[None]:
     try:
         yield
-    except RuntimeError as error:
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # torch's hold on to the group: see `Processes.leave`
+        if not isinstance(error, RuntimeError):
+            raise
         raise FetalFlexError(
             "the connection to another process is lost: it was killed, or ran out of memory, or its machine cannot be "
             "reached; the same command continues from what was saved"

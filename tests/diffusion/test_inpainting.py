@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from diffusion_helpers import bent_denoiser, perfect_denoiser, scheduler
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from fetalflex.diffusion.ddim import sample_ddim
-from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
+from fetalflex.diffusion.inpainting import keep_background
 from fetalflex.diffusion.noise import noise_like, sample_generators, sample_noise
 from fetalflex.diffusion.sampling import Step
 from fetalflex.diffusion.schedule import NoiseSchedule
@@ -84,33 +81,3 @@ def test_a_perfect_denoiser_gives_the_background_back() -> None:
     x = sample_noise(SHAPE, sample_generators([1, 2]))
     found = sample_ddim(perfect_denoiser(background, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(10), [], transform)
     torch.testing.assert_close(found, background, rtol=0, atol=1e-3)
-
-
-@given(
-    st.sampled_from([(64, 16), (64, 8), (32, 32)]),
-    st.lists(st.tuples(st.integers(0, 63), st.integers(0, 63)), max_size=6),
-)
-def test_a_latent_is_in_the_roi_exactly_if_one_of_its_pixels_is(
-    sizes: tuple[int, int], pixels: list[tuple[int, int]]
-) -> None:
-    image, latent = sizes
-    mask = torch.zeros(1, 1, image, image, dtype=torch.bool)
-    expected = torch.zeros(1, 1, latent, latent)
-    for row, column in ((row % image, column % image) for row, column in pixels):
-        mask[0, 0, row, column] = True
-        expected[0, 0, row * latent // image, column * latent // image] = 1
-    found = mask_to_latents(mask, latent)
-    assert found.dtype == torch.float32
-    assert torch.equal(found, expected)
-
-
-@pytest.mark.parametrize("fill", [False, True])
-def test_empty_and_full_masks_stay_so(fill: bool) -> None:
-    assert (mask_to_latents(torch.full((2, 1, 64, 64), fill), 8) == fill).all()
-
-
-def test_a_latent_is_marked_by_the_share_of_its_pixels() -> None:
-    mask = torch.zeros((1, 1, 8, 8), dtype=torch.bool)
-    mask[0, 0, :4, :4] = True
-    mask[0, 0, 0, 4:] = True
-    assert share_of_latents(mask, 2)[0, 0].tolist() == [[1.0, 0.25], [0.0, 0.0]]

@@ -13,7 +13,7 @@ from PIL import Image
 from training_helpers import encoded_images
 
 from fetalflex.anatomy import Canvas, default_registry, draw_layout_map, global_prompt
-from fetalflex.diffusion.inpainting import mask_to_latents
+from fetalflex.diffusion.masks import mask_to_latents
 from fetalflex.errors import FetalFlexError
 from fetalflex.files.owner import Owner
 from fetalflex.models.build import show_names

@@ -52,6 +52,8 @@ class Box:
     angle: float = 0.0
 
     def __post_init__(self) -> None:
+        if self._is_plain():
+            return
         values = {
             "cx": finite_number(self.cx, "box cx"),
             "cy": finite_number(self.cy, "box cy"),
@@ -67,6 +69,19 @@ class Box:
         values["angle"] = _half_turn(values["angle"])
         for field, value in values.items():
             object.__setattr__(self, field, value)
+
+    def _is_plain(self) -> bool:
+        """Say whether there is nothing to refuse or convert: so it is for nearly all boxes, and quickly seen."""
+        cx, cy, width, height, angle = self.cx, self.cy, self.width, self.height, self.angle
+        return (
+            type(cx) is type(cy) is type(width) is type(height) is type(angle) is float
+            and -_LARGEST_VALUE <= cx <= _LARGEST_VALUE
+            and -_LARGEST_VALUE <= cy <= _LARGEST_VALUE
+            and 0 < width <= _LARGEST_VALUE
+            and 0 < height <= _LARGEST_VALUE
+            and width * height > 0
+            and (-90 <= angle < 0 or 0 < angle < 90 or (angle == 0 and math.copysign(1.0, angle) > 0))
+        )
 
     # Named constructors
 
@@ -288,6 +303,9 @@ class Box:
     def inside_fraction(self, image_width: float, image_height: float) -> float:
         """Return the share of the area that lies within the image, 0 to 1."""
         image_width, image_height = _image_size(image_width, image_height)
+        x0, y0, x1, y1 = self.corners()
+        if x0 >= 0 and y0 >= 0 and x1 <= image_width and y1 <= image_height:
+            return 1.0  # as most boxes do, and most are asked
         return min(1.0, self._overlap(Box.from_corners(0, 0, image_width, image_height)) / self.area)
 
     def contains(self, x: float, y: float) -> bool:

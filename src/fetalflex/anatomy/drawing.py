@@ -47,14 +47,40 @@ def draw_layout_map(
     Raises:
         FetalFlexError: a structure is unknown to the registry, or the size is out of range.
     """
+    palette = layout_palette(registry, colours)
+    return np.take(palette, draw_structure_numbers(layout, registry, size), axis=0)
+
+
+def draw_structure_numbers(
+    layout: Layout, registry: Registry, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Draw which structure a layout map shows at each pixel; `layout_palette` has their colours.
+
+    The arguments and errors are those of `draw_layout_map`.
+
+    Returns:
+        (H, W), 0 where there is no structure, else 1 + the structure's place in `registry.structures`; uint8 if it can
+        hold that, uint16 if not.
+    """
     width, height = _checked_size(size) if size is not None else (layout.width, layout.height)
     pixel = layout.width / width, layout.height / height
-    canvas = np.zeros((height, width, 3), dtype=np.uint8)
+    numbers = {structure.name: number for number, structure in enumerate(registry.structures, 1)}
+    canvas = np.zeros((height, width), np.uint8 if len(numbers) < 256 else np.uint16)
     for structure in _larger_first(layout.structures):
-        known = registry.structure(structure.name)
         rows, columns, inside = structure_pixels(structure.box, width, height, pixel)
-        canvas[rows, columns][inside] = (colours or {}).get(known.name, known.colour)
+        canvas[rows, columns][inside] = numbers[registry.structure(structure.name).name]
     return canvas
+
+
+def layout_palette(registry: Registry, colours: Mapping[str, tuple[int, int, int]] | None = None) -> NDArray[np.uint8]:
+    """Return the colour of each number that `draw_structure_numbers` draws, (1 + structures, 3) uint8.
+
+    Args:
+        registry: where the colours come from.
+        colours: colours that replace the registry's.
+    """
+    rows = [(colours or {}).get(structure.name, structure.colour) for structure in registry.structures]
+    return np.array([(0, 0, 0), *rows], np.uint8)
 
 
 def structure_pixels(

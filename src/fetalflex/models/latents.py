@@ -14,7 +14,14 @@ from fetalflex.models.parts import decoder_values, encoder_values, parts_of
 def pixels_from_arrays(images: list[NDArray[np.uint8]]) -> Tensor:
     """Return (B, 3, H, W) float32 in [-1, 1] from uint8 arrays, each (H, W) grey or (H, W, 3) RGB."""
     batch = np.stack([np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image for image in images])
-    return torch.from_numpy(batch).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    return pixels_from_bytes(torch.from_numpy(batch))
+
+
+def pixels_from_bytes(images: Tensor) -> Tensor:
+    """Return the same from one uint8 tensor, (B, H, W) grey or (B, H, W, 3) RGB, on its device."""
+    if images.ndim == 3:
+        images = images[..., None].repeat(1, 1, 1, 3)
+    return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def grey_from_pixels(pixels: Tensor) -> NDArray[np.uint8]:
@@ -37,6 +44,11 @@ def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     values = encoder_values(vae.config.block_out_channels, pixels.shape[-2:].numel())
     parts = [vae.encode(pixels[part]).latent_dist.mode() for part in parts_of(len(pixels), values)]
     return torch.cat(parts).to(pixels.dtype) * vae.config.scaling_factor
+
+
+def encode_at_once(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """Return what `encode` does, computed in one pass: for a GPU, whose memory the caller has looked at."""
+    return vae.encode(pixels).latent_dist.mode().to(pixels.dtype) * vae.config.scaling_factor
 
 
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:

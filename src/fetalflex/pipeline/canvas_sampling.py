@@ -14,7 +14,8 @@ from fetalflex.anatomy.conditions import Conditions, build_conditions
 from fetalflex.compute.precision import computing_in
 from fetalflex.diffusion.anisotropic import smooth_structures
 from fetalflex.diffusion.following import follow_leaders
-from fetalflex.diffusion.inpainting import keep_background, mask_to_latents, share_of_latents
+from fetalflex.diffusion.inpainting import keep_background
+from fetalflex.diffusion.masks import mask_to_latents, share_of_latents
 from fetalflex.diffusion.noise import sample_generators, sample_noise
 from fetalflex.diffusion.resampling import with_resampling
 from fetalflex.diffusion.samplers import choose_sampler

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fetalflex.anatomy import Layout, Registry, draw_layout_map
 from fetalflex.anatomy.layout_code import draw_label_maps
 from fetalflex.diffusion.guidance import Guidance
-from fetalflex.diffusion.inpainting import share_of_latents
+from fetalflex.diffusion.masks import share_of_latents
 from fetalflex.diffusion.schedule import NoiseSchedule
 from fetalflex.models.components import Components
 from fetalflex.models.latents import encode, pixels_from_arrays

@@ -70,8 +70,8 @@ class Augmentation:
         x, y = size / 2 + self.shift_x, size / 2 + self.shift_y
         matrix = (cos, sin, width / 2 - cos * x - sin * y, -sin, cos, height / 2 + sin * x - cos * y)
         picture = picture.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-        grey = np.asarray(picture, dtype=np.float64) / 255
-        return np.rint(grey**self.gamma * 255).astype(np.uint8)
+        levels = np.rint((np.arange(256) / 255) ** self.gamma * 255).astype(np.uint8)
+        return levels[np.asarray(picture)]
 
     def apply_to_layout(self, layout: Layout, size: int) -> Layout:
         """Return the layout in canvas pixels, moved as the image is; boxes that leave the canvas are dropped.

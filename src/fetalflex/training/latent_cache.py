@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, groupby
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from fetalflex.anatomy import Layout, Registry
-from fetalflex.anatomy.conditions import Conditions, build_conditions
-from fetalflex.compute.precision import Precision, computing_in
+from fetalflex.anatomy import Registry
+from fetalflex.anatomy.drawing import layout_palette
+from fetalflex.compute.precision import Precision
 from fetalflex.compute.processes import Processes
-from fetalflex.diffusion.inpainting import mask_to_latents
-from fetalflex.files import locked, remove_leftovers, replacing_file
+from fetalflex.files import locked, remove_leftovers
 from fetalflex.models.components import Components, weights_digest
-from fetalflex.models.latents import encode, pixels_from_arrays
-from fetalflex.pipeline.conditioning import with_labels
 from fetalflex.progress import OnProgress, tell_nobody
-from fetalflex.training.augmentation import Augmentation
 from fetalflex.training.config import AugmentationConfig
 from fetalflex.training.images import TrainingView
-from fetalflex.training.roi import draw_inner_mask, draw_training_roi
+from fetalflex.training.latent_shards import ShardContent, ShardFiles, in_shards, write_shard
+from fetalflex.training.shard_preparation import ShardPreparation, ShardState, prepared_shards
+from fetalflex.training.variant_encoder import VariantEncoder
+from fetalflex.training.variants import VariantMaker
 
 _FORMAT = "fetalflex/latents/3"
-_RECORDS_PER_SHARD = 32
-_CHUNK = 16
-
-Variant = tuple[Layout, NDArray[np.uint8], Conditions]
-"""Layout, image and conditions on the canvas."""
+_WRITERS = 4  # a file that is written waits for the disk most of the time
 
 
 @dataclass
@@ -99,6 +88,7 @@ class LatentCache:
         device: Where to encode.
         with_conditions: Also cache layout, background, ROI mask and structure mask.
         precision: In which the VAE computes.
+        workers: How many processes prepare images; 0 = threads of this one do; by default as many as pay.
     """
 
     def __init__(
@@ -111,17 +101,13 @@ class LatentCache:
         device: torch.device,
         with_conditions: bool,
         precision: Precision = "fp32",
+        workers: int | None = None,
     ) -> None:
         self.folder = folder
         self.vae = components.vae.to(device=device, memory_format=torch.channels_last)
         self.config = components.config
-        self.registry = registry
-        self.augmentation = augmentation
-        self.seed = seed
-        self.device = device
-        self.with_conditions = with_conditions
-        self.precision = precision
-        self._common_key = json.dumps(
+        self.workers = workers
+        common_key = json.dumps(
             [
                 _FORMAT,
                 self.config.image_size,
@@ -133,9 +119,15 @@ class LatentCache:
                 [(p.name, p.title, p.outline) for p in registry.planes],
             ]
         )
-        self._code = self.config.control.layout_code
-        colours = {s.name: s.colour for s in registry.structures} | dict(self._code.colours)
-        self._code_key = json.dumps([colours, self._code.channels])
+        code = self.config.control.layout_code
+        colours = {s.name: s.colour for s in registry.structures} | dict(code.colours)
+        code_key = json.dumps([colours, code.channels])
+        kinds = ("image", "conditions", "structures") if with_conditions else ("image",)
+        files = ShardFiles(folder, kinds, common_key, code_key)
+        size, latent_size = self.config.image_size, self.config.latent_size
+        maker = VariantMaker(registry, code.channels, augmentation, seed, size, latent_size, with_conditions)
+        self._preparation = ShardPreparation(files, maker)
+        self._encoder = VariantEncoder(self.vae, layout_palette(registry, code.colours), size, device, precision)
 
     def load(
         self,
@@ -167,130 +159,74 @@ class LatentCache:
         processes: Processes,
         lock: ExitStack,
     ) -> Latents:
-        parts = list(_shards(samples))
-        shards: dict[int, Latents] = {}
-        done = 0
+        parts = list(in_shards(samples))
         own = range(processes.index, len(parts), processes.count)
-        with ThreadPoolExecutor() as pool:
+        done = 0
+        shards: dict[int, list[Future[ShardContent]]] = {}
+        made: dict[Path, Future[ShardContent]] = {}
+        with ExitStack() as stack:
+            writing = ThreadPoolExecutor(_WRITERS)
+            stack.callback(writing.shutdown, cancel_futures=True)
             for numbers in (own, sorted(set(range(len(parts))) - set(own))):
-                for number in numbers:
-                    images = list(pool.map(lambda sample: sample.image(), parts[number]))
-                    shards[number] = self._shard(parts[number], images, pool, lock if processes.count == 1 else None)
-                    done += len(parts[number])
-                    on_progress(min(done * processes.count, len(samples)))
+                pending: deque[Future[ShardContent]] = deque()
+                chosen = [parts[number] for number in numbers]
+                with prepared_shards(self._preparation, chosen, self.workers, processes.count) as states:
+                    for number, state in zip(numbers, states, strict=True):
+                        if state.missing and processes.count == 1:
+                            lock.enter_context(locked(self.folder))
+                        shards[number] = self._contents(state, made, writing)
+                        pending.extend(shards[number])
+                        while len(pending) > 2 * _WRITERS:
+                            pending.popleft().result()
+                        done += len(parts[number])
+                        on_progress(min(done * processes.count, len(samples)))
+                for content in pending:
+                    content.result()
                 processes.wait()
-        return _concatenate([shards[number] for number in range(len(parts))])
+            return _concatenate([_latents(shards[number]) for number in range(len(parts))])
 
-    def _shard(
-        self, samples: list[TrainingView], images: list[np.ndarray], pool: ThreadPoolExecutor, lock: ExitStack | None
-    ) -> Latents:
-        digest = hashlib.sha256(self._common_key.encode())
-        for sample, image in zip(samples, images, strict=True):
-            digest.update(sample.layout.to_json().encode() + repr(image.shape).encode() + image.tobytes())
-            if sample.kept_back or sample.prompt is not None:
-                digest.update(json.dumps([sorted(sample.kept_back), sample.prompt]).encode())
-        key = digest.hexdigest()[:32]
-        kinds = {"image": self._encode_images}
-        if self.with_conditions:
-            kinds |= {"conditions": self._encode_conditions, "structures": self._draw_structures}
-        tensors: dict[str, Tensor] = {}
-        prompts: list[str] = []
-        variants: list[Variant] = []
-        for kind, encode_kind in kinds.items():
-            path = self.folder / f"{self._key_of(kind, key)}.{kind}.safetensors"
-            found = _read_shard(path)
-            if found is None:
-                if lock is not None:
-                    lock.enter_context(locked(self.folder))
-                variants = variants or list(chain.from_iterable(pool.map(self._variants, samples, images)))
-                found = encode_kind(variants), [conditions.prompt for *_, conditions in variants]
-                _write_shard(path, *found)
-            tensors |= found[0]
-            prompts = found[1]
-        return Latents(prompts=prompts, **tensors)
+    def _contents(
+        self, state: ShardState, made: dict[Path, Future[ShardContent]], writing: ThreadPoolExecutor
+    ) -> list[Future[ShardContent]]:
+        """Return what the files of a shard hold, or will hold as soon as they are written.
 
-    def _key_of(self, kind: str, key: str) -> str:
-        """Return the key of a file of a shard: conditions depend on how names are shown too."""
-        return hashlib.sha256((key + self._code_key).encode()).hexdigest()[:32] if kind == "conditions" else key
-
-    def _variants(self, sample: TrainingView, image: np.ndarray) -> list[Variant]:
-        size = self.config.image_size
-        content = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "little")
-        variants = []
-        for number in range(self.augmentation.variants):
-            rng = np.random.default_rng([self.seed, content, number])
-            change = Augmentation() if number == 0 else Augmentation.draw(self.augmentation, size, rng)
-            canvas = change.apply_to_image(image, size)
-            layout = change.apply_to_layout(sample.layout, size)
-            roi = draw_training_roi(layout, self.registry, rng)
-            shown = change.apply_to_layout(sample.shown_layout, size)
-            conditions = build_conditions(shown, canvas, roi, self.registry, sample.prompt, self._code)
-            variants.append((layout, canvas, conditions))
-        return variants
-
-    def _encode_images(self, variants: list[Variant]) -> dict[str, Tensor]:
-        return {"image": self._encode_arrays([canvas for _, canvas, _ in variants])}
-
-    def _encode_conditions(self, variants: list[Variant]) -> dict[str, Tensor]:
-        masks = torch.from_numpy(np.stack([conditions.roi_mask for *_, conditions in variants]))[:, None]
-        maps = self._encode_arrays([conditions.layout_map for *_, conditions in variants])
-        labels = np.stack([conditions.label_maps for *_, conditions in variants])
-        return {
-            "layout": with_labels(maps, labels),
-            "background": self._encode_arrays([conditions.background for *_, conditions in variants]),
-            "roi_mask": mask_to_latents(masks, self.config.latent_size).to(torch.uint8),
-        }
-
-    def _draw_structures(self, variants: list[Variant]) -> dict[str, Tensor]:
-        masks = torch.from_numpy(np.stack([draw_inner_mask(layout, self.registry) for layout, *_ in variants]))
-        return {"structure_mask": mask_to_latents(masks[:, None], self.config.latent_size).to(torch.uint8)}
-
-    @torch.no_grad()
-    def _encode_arrays(self, arrays: list[np.ndarray]) -> Tensor:
-        parts = []
-        for start in range(0, len(arrays), _CHUNK):
-            pixels = pixels_from_arrays(arrays[start : start + _CHUNK]).to(self.device)
-            with computing_in(self.precision, self.device):
-                latents = encode(self.vae, pixels)
-            parts.append(latents.half().cpu().contiguous())
-        return torch.cat(parts)
+        Args:
+            state: What is known of the shard.
+            made: Files made so far; those of two shards that show the same are one.
+            writing: Writes files.
+        """
+        contents = []
+        for kind, path in state.paths.items():
+            found = state.found.get(kind)
+            if found is not None:
+                contents.append(_known(found))
+                continue
+            if path not in made:
+                assert state.variants is not None
+                encoded = self._encoder.encode(kind, state.variants)
+                made[path] = writing.submit(_keep, path, encoded, state.variants.prompts)
+            contents.append(made[path])
+        return contents
 
 
-def _shards(samples: list[TrainingView]) -> Iterator[list[TrainingView]]:
-    """Return the samples in parts of one view each, so that shards are found again whatever other views are used."""
-    for _, group in groupby(samples, key=lambda sample: sample.view):
-        of_view = list(group)
-        for start in range(0, len(of_view), _RECORDS_PER_SHARD):
-            yield of_view[start : start + _RECORDS_PER_SHARD]
+def _keep(path: Path, encoded: dict[str, Tensor], prompts: list[str]) -> ShardContent:
+    """Fetch tensors from the device and write them; not in the thread that keeps the device busy."""
+    tensors = {name: tensor.cpu() for name, tensor in encoded.items()}
+    write_shard(path, tensors, prompts)
+    return tensors, prompts
 
 
-def _write_shard(path: Path, tensors: dict[str, Tensor], prompts: list[str]) -> None:
-    metadata = {"name": path.name, "prompts": json.dumps(prompts), "sha256": _digest(tensors, prompts)}
-    with replacing_file(path) as partial:
-        save_file(tensors, partial, metadata)
+def _known(content: ShardContent) -> Future[ShardContent]:
+    future: Future[ShardContent] = Future()
+    future.set_result(content)
+    return future
 
 
-def _read_shard(path: Path) -> tuple[dict[str, Tensor], list[str]] | None:
-    """Return a shard's tensors and prompts, or None if it is absent, cut short or damaged."""
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, framework="pt") as handle:
-            metadata = handle.metadata() or {}
-            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a mapping
-        prompts = json.loads(metadata["prompts"])
-        if metadata["name"] != path.name or metadata["sha256"] != _digest(tensors, prompts):
-            return None
-        return tensors, prompts
-    except (SafetensorError, OSError, LookupError, ValueError, TypeError, RecursionError):
-        return None
-
-
-def _digest(tensors: dict[str, Tensor], prompts: list[str]) -> str:
-    digest = hashlib.sha256(json.dumps(prompts).encode())
-    for name in sorted(tensors):
-        digest.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def _latents(contents: list[Future[ShardContent]]) -> Latents:
+    tensors: dict[str, Tensor] = {}
+    for content in contents:
+        tensors |= content.result()[0]
+    return Latents(prompts=contents[0].result()[1], **tensors)
 
 
 def _concatenate(shards: list[Latents]) -> Latents:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
+from fetalflex.compute.fast_kernels import fast_kernels
 from fetalflex.compute.processes import Processes
 from fetalflex.data import write_png
 from fetalflex.files import write_text
@@ -96,7 +97,7 @@ class Trainer:
             self._budget = progress.seconds + max(self._deadline - time.monotonic(), 0.0)
         log = RunLog(self.folder, progress.images) if self.processes.main else None
         try:
-            with self._graceful_stop(), self.steps.workers():
+            with self._graceful_stop(), self.steps.workers(), fast_kernels(self.stage.device):
                 self._train(progress, log)
             if self._done(progress) < 1:
                 self.console.print(f"interrupted at {progress.images} images; the same command continues from there")
@@ -217,7 +218,7 @@ class Trainer:
     def seconds_per_step(self, steps: int = 3) -> tuple[float, float]:
         """Take a few steps without keeping anything on disk; return the seconds and the images that one takes."""
         progress = RunProgress()
-        with self.steps.workers():
+        with self.steps.workers(), fast_kernels(self.stage.device):
             self.steps.take(progress, self._done(progress))  # the first one also allocates
             before, started = progress.images, time.monotonic()
             for _ in range(steps):

@@ -11,7 +11,7 @@ Precision = Literal["fp32", "bf16"]
 
 
 def computing_in(precision: Precision, device: torch.device) -> torch.autocast:
-    """Return the context in which networks on a device compute in a precision; their weights stay float32."""
+    """Return the context in which networks with float32 weights compute in a precision on a device."""
     import torch
 
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,13 @@ class Components:
             for network in self.networks().values():
                 network.to(device=device, dtype=dtype)
         return self
+
+    @quiet()
+    def in_bfloat16(self) -> Components:
+        """Return a copy on the same device that computes in bfloat16 throughout, its weights laid out channels last."""
+        how: JsonObject = {"dtype": torch.bfloat16, "memory_format": torch.channels_last}
+        parts: JsonObject = {name: copy.deepcopy(network).to(**how) for name, network in self.networks().items()}
+        return replace(self, **parts)
 
     def freeze(self) -> Components:
         """Switch all networks to inference, in place."""

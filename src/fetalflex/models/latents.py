@@ -42,7 +42,7 @@ def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     Many images are computed part by part.
     """
     values = encoder_values(vae.config.block_out_channels, pixels.shape[-2:].numel())
-    parts = [vae.encode(pixels[part]).latent_dist.mode() for part in parts_of(len(pixels), values)]
+    parts = [vae.encode(pixels[part].to(vae.dtype)).latent_dist.mode() for part in parts_of(len(pixels), values)]
     return torch.cat(parts).to(pixels.dtype) * vae.config.scaling_factor
 
 
@@ -63,4 +63,4 @@ def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
 
 def decode_at_once(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Return what `decode` does, computed in one pass: for a loss, whose batch the run has divided already."""
-    return vae.decode(latents / vae.config.scaling_factor).sample
+    return vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample

@@ -69,7 +69,7 @@ class ConditionedDenoiser:
     """
 
     def __init__(self, components: Components, conditions: LatentConditions, guidance: Guidance) -> None:
-        self.unet = components.unet
+        self.unet, dtype = components.unet, components.unet.dtype
         self.schedule = NoiseSchedule.from_scheduler(components.scheduler)
         self.guidance = guidance if conditions.layout_before is not None else guidance.without_edit()
         self.terms = tuple(self.guidance.terms())
@@ -79,12 +79,15 @@ class ConditionedDenoiser:
             "before": conditions.layout_before,
         }
         batch = len(conditions.text)
+        background, roi_mask = conditions.background.to(dtype), conditions.roi_mask.to(dtype)
         text, features = [], []
         for term in self.terms:
             text.append(conditions.text if term.prompt else conditions.null_text.expand(batch, -1, -1))
-            condition = components.prealignment(layouts[term.layout], conditions.background, conditions.roi_mask)
+            layout = layouts[term.layout]
+            assert layout is not None  # no term asks for a layout before an edit that there was not
+            condition = components.prealignment(layout.to(dtype), background, roi_mask)
             features.append(components.controlnet.controlnet_cond_embedding(condition))
-        self.text = torch.cat(text)
+        self.text = torch.cat(text).to(dtype)
         self.features = torch.cat(features)
         self.controlnet = _taking_features(components.controlnet)
 
@@ -92,7 +95,7 @@ class ConditionedDenoiser:
         """Return ε̂ of x_t, (B, C, h, w)."""
         x = torch.cat([x] * len(self.terms))
         t = torch.tensor(timestep)
-        prediction = predict(self.unet, self.controlnet, x, t, self.text, self.features)
+        prediction = predict(self.unet, self.controlnet, x.to(self.text.dtype), t, self.text, self.features)
         noise = self.schedule.noise_from_prediction(prediction.to(x.dtype), x, t)
         return self.guidance.combine(list(noise.chunk(len(self.terms))))
 

@@ -19,6 +19,7 @@ from benchmarks.gpu_sampling import SamplingCases
 from benchmarks.gpu_training import TrainingCases
 from benchmarks.timing import Case, Clock, Results
 from fetalflex.anatomy import default_registry, prompt_corpus
+from fetalflex.compute.fast_kernels import fast_kernels
 from fetalflex.diffusion.samplers import SamplerName
 from fetalflex.models.build import build_components, build_scheduler
 from fetalflex.models.components import Components
@@ -88,12 +89,12 @@ class _Measuring:
         self._rates[preset, batch] = case.flops * batch / max(result["theirs"]["seconds"], result["ours"]["seconds"])
 
     def train(self, preset: str, batches: tuple[int, ...]) -> None:
-        """Measure control training at the first batch size that fits into memory."""
+        """Measure control training at the first batch size that fits into memory, with the kernels of our trainer."""
         name = f"{preset} control training"
         if self._clock.left <= 0:
             self._results.skip(name, "no time left")
             return
-        with self._noting_failure(name):
+        with self._noting_failure(name), fast_kernels(self._device):
             cases = TrainingCases(self._model(preset)[0], self._device, 2 * max(batches))
             for batch in batches:
                 try:

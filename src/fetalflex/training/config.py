@@ -124,6 +124,14 @@ class AutoencoderStage(_Strict):
             PSNR.
         ssim_weight: Weight of 1 - SSIM.
         kl_weight: Weight of the mean KL divergence per latent value.
+        equivariance_weight: Weight of the errors of images that are decoded from latents that were shrunk, turned and
+            flipped; it keeps from the latents' finest resolution what is not fine in the image, so that a denoiser
+            learns sooner. 0 is off.
+        latent_noise: Largest standard deviation of noise that is added to latents before they are decoded, relative to
+            theirs; drawn evenly for each image. The decoder then bears with what a denoiser gets wrong.
+        adversarial_weight: Weight of an adversarial loss (Esser et al. 2021), which gives back the texture that the
+            other losses average away; 0 is off.
+        adversarial_from: Share of the run from which on it counts. The discriminator begins to learn a little earlier.
         decoder_only: Leave the encoder as it is, and so the latents, on which denoiser and control branch rest.
     """
 
@@ -132,6 +140,10 @@ class AutoencoderStage(_Strict):
     mse_weight: float = Field(0.0, ge=0, le=1000)
     ssim_weight: float = Field(0.1, ge=0, le=1000)
     kl_weight: float = Field(1e-4, ge=0, le=1000)
+    equivariance_weight: float = Field(0.0, ge=0, le=1000)
+    latent_noise: float = Field(0.0, ge=0, le=10)
+    adversarial_weight: float = Field(0.0, ge=0, le=1000)
+    adversarial_from: float = Field(0.5, ge=0, lt=1)
     decoder_only: bool = False
 
     @model_validator(mode="after")

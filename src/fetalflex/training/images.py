@@ -240,7 +240,7 @@ class ImageBank:
         return canvas.image_to_canvas(sample.image()), canvas.layout_to_canvas(layout)
 
     def crops(self, indices: np.ndarray, size: int, generator: torch.Generator) -> Tensor:
-        """Return random crops with random left-right flips, (B, 3, size, size) float32 in [-1, 1]."""
+        """Return random crops with random left-right flips, (B, 1, size, size) uint8, where the images are."""
         room = self.size - size + 1
         places = torch.randint(0, room, (len(indices), 2), generator=generator).tolist()
         flips = (torch.rand(len(indices), generator=generator) < 0.5).tolist()
@@ -248,4 +248,4 @@ class ImageBank:
         for index, (top, left), flip in zip(indices, places, flips, strict=True):
             crop = self.images[index, top : top + size, left : left + size]
             crops.append(crop.flip(1) if flip else crop)
-        return torch.stack(crops)[:, None].float().div_(127.5).sub_(1.0).expand(-1, 3, -1, -1)
+        return torch.stack(crops)[:, None]

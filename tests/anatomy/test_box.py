@@ -30,6 +30,12 @@ def same_region(first: Box, second: Box) -> bool:
 
 
 class TestValues:
+    def test_all_values_are_floats_and_no_angle_is_minus_zero(self):
+        for angle in (-0.0, 0, np.float64(-0.0), 180.0):
+            box = Box(1, np.float32(2), np.float64(3), 4, angle)
+            assert [type(value) for value in box.to_dict().values()] == [float] * 5
+            assert math.copysign(1.0, box.angle) == 1
+
     @pytest.mark.parametrize("field", ["cx", "cy", "width", "height", "angle"])
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "1", None, True, 1e10])
     def test_wrong_values_are_refused_by_name(self, field, value):
@@ -283,6 +289,14 @@ class TestClipping:
     @given(boxes(rotated=False))
     def test_inside_fraction_is_the_clipped_area(self, box):
         assert box.inside_fraction(400, 300) == pytest.approx(box.clipped(400, 300).area / box.area)
+
+    @given(boxes())
+    def test_a_box_within_the_image_lies_inside_it_wholly(self, box):
+        x0, y0, x1, y1 = box.corners()
+        assume(x1 > 0 and y1 > 0)
+        moved = box.translated(max(0.0, -x0) + 1, max(0.0, -y0) + 1)
+        _, _, right, below = moved.corners()
+        assert moved.inside_fraction(right + 1, below + 1) == 1
 
 
 class TestIou:

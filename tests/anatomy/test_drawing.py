@@ -13,6 +13,9 @@ from fetalflex.anatomy import (
     draw_layout_map,
     draw_overlay,
 )
+from fetalflex.anatomy.drawing import draw_structure_numbers, layout_palette
+from fetalflex.anatomy.planes import Structure
+from fetalflex.anatomy.registry import Registry
 from fetalflex.errors import FetalFlexError
 
 SKULL = (255, 255, 255)
@@ -130,3 +133,34 @@ class TestOverlay:
     def test_other_arrays_are_refused(self, registry, image):
         with pytest.raises(FetalFlexError, match="image must"):
             draw_overlay(image, head(), registry)
+
+
+class TestStructureNumbers:
+    @given(layouts())
+    @settings(max_examples=20)
+    def test_they_are_the_layout_map_under_its_palette(self, layout):
+        registry = default_registry()
+        colours = {registry.structures[0].name: (1, 2, 3)}
+        numbers = draw_structure_numbers(layout, registry)
+        assert numbers.dtype == np.uint8
+        for changed in (None, colours):
+            drawn = layout_palette(registry, changed)[numbers]
+            assert np.array_equal(drawn, draw_layout_map(layout, registry, colours=changed))
+
+    def test_large_boxes_lie_under_small_ones_and_nothing_is_zero(self, registry):
+        layout = head(("thalami", Box(20, 15, 4, 4)), ("skull", Box(20, 15, 20, 10)))
+        numbers = draw_structure_numbers(layout, registry)
+        names = [structure.name for structure in registry.structures]
+        assert numbers[15, 20] == 1 + names.index("thalami")
+        assert numbers[11, 12] == 1 + names.index("skull")
+        assert numbers[0, 0] == 0
+
+    def test_a_registry_of_many_structures_needs_wider_numbers(self):
+        levels = range(80, 256, 25)
+        colours = [(red, green, blue) for red in levels for green in levels for blue in levels]
+        made = [Structure(f"part_{i}", f"part {i}", one, "isoechoic", (0.1, 0.1)) for i, one in enumerate(colours)]
+        many = Registry(made, [])
+        layout = Layout("any_plane", 40, 30, (PlacedStructure("part_299", Box(20, 15, 10, 10)),))
+        numbers = draw_structure_numbers(layout, many)
+        assert numbers.max() == 300
+        assert tuple(layout_palette(many)[numbers][15, 20]) == colours[299]

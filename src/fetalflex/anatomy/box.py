@@ -242,7 +242,8 @@ class Box:
 
     def translated(self, dx: float, dy: float) -> Box:
         """Return the box moved by dx to the right and dy down, pixels."""
-        return replace(self, cx=self.cx + finite_number(dx, "dx"), cy=self.cy + finite_number(dy, "dy"))
+        cx, cy = self.cx + finite_number(dx, "dx"), self.cy + finite_number(dy, "dy")
+        return Box(cx, cy, self.width, self.height, self.angle)
 
     def scaled(self, fx: float, fy: float | None = None) -> Box:
         """Return the box with width times fx and height times fy (fy = fx if None), centre kept; factors > 0."""
@@ -252,7 +253,7 @@ class Box:
 
     def resized(self, width: float, height: float) -> Box:
         """Return the box with other sides, centre and angle kept."""
-        return replace(self, width=width, height=height)
+        return Box(self.cx, self.cy, width, height, self.angle)
 
     def rotated(self, degrees: float) -> Box:
         """Return the box turned clockwise about its own centre."""
@@ -263,7 +264,8 @@ class Box:
         degrees = finite_number(degrees, "rotation")
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         dx, dy = self.cx - finite_number(x, "x"), self.cy - finite_number(y, "y")
-        return replace(self, cx=x + dx * cos - dy * sin, cy=y + dx * sin + dy * cos, angle=self.angle + degrees)
+        cx, cy = x + dx * cos - dy * sin, y + dx * sin + dy * cos
+        return Box(cx, cy, self.width, self.height, self.angle + degrees)
 
     def mirrored_horizontally(self, image_width: float) -> Box:
         """Return the box with left and right of the image exchanged."""
@@ -277,7 +279,7 @@ class Box:
         """Return the box under (x, y) -> (x * scale + dx, y * scale + dy), scale > 0."""
         scale = positive_number(scale, "scale")
         cx, cy = self.cx * scale + finite_number(dx, "dx"), self.cy * scale + finite_number(dy, "dy")
-        return replace(self, cx=cx, cy=cy, width=self.width * scale, height=self.height * scale)
+        return Box(cx, cy, self.width * scale, self.height * scale, self.angle)
 
     def clipped(self, image_width: float, image_height: float) -> Box | None:
         """Return the part within the image, or None when nothing is left.

@@ -6,7 +6,8 @@ import math
 import numbers
 import operator
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fetalflex.errors import FetalFlexError
 
@@ -30,7 +31,7 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def finite_number(value: Any, field: str) -> float:
+def finite_number(value: object, field: str) -> float:
     """Return `value` as a float.
 
     Raises:
@@ -47,7 +48,7 @@ def finite_number(value: Any, field: str) -> float:
     return number
 
 
-def positive_number(value: Any, field: str) -> float:
+def positive_number(value: object, field: str) -> float:
     """Return `value` as a float > 0, or raise FetalFlexError."""
     number = finite_number(value, field)
     if number <= 0:
@@ -55,18 +56,18 @@ def positive_number(value: Any, field: str) -> float:
     return number
 
 
-def whole_number(value: Any, field: str, low: int, high: int) -> int:
+def whole_number(value: object, field: str, low: int, high: int) -> int:
     """Return `value` as an int between `low` and `high` (both included), or raise FetalFlexError."""
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
+    number = None
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        with suppress(TypeError):  # an array of several numbers has the method, too
+            number = operator.index(value)
     if number is None or not low <= number <= high:
         raise FetalFlexError(f"{field} must be a whole number from {low} to {high}, got {shown(value)}")
     return number
 
 
-def one_of(value: Any, field: str, allowed: Collection[str]) -> str:
+def one_of(value: object, field: str, allowed: Collection[str]) -> str:
     """Return `value` if it is one of the `allowed` words, or raise FetalFlexError."""
     if not isinstance(value, str) or value not in allowed:
         raise FetalFlexError(f"{field} must be one of {', '.join(allowed)}, got {shown(value)}")
@@ -82,7 +83,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def mapping_with_keys(
-    value: Any, what: str, required: Collection[str], optional: Collection[str] = ()
+    value: object, what: str, required: Collection[str], optional: Collection[str] = ()
 ) -> Mapping[str, Any]:
     """Return `value` if it is a mapping with all `required` keys and none beyond `required` and `optional`.
 
@@ -102,21 +103,21 @@ def mapping_with_keys(
     return value
 
 
-def text(value: Any, field: str) -> str:
+def text(value: object, field: str) -> str:
     """Return `value` if it is a text with more than white space, or raise FetalFlexError."""
     if not isinstance(value, str) or not value.strip():
         raise FetalFlexError(f"{field} must be a text, got {shown(value)}")
     return value
 
 
-def items(value: Any, field: str) -> tuple[Any, ...]:
+def items(value: object, field: str) -> tuple[Any, ...]:
     """Return the items of a list as a tuple, or raise FetalFlexError."""
     if not isinstance(value, (list, tuple)):
         raise FetalFlexError(f"{field} must be a list, got {shown(value)}")
     return tuple(value)
 
 
-def texts(value: Any, field: str) -> tuple[str, ...]:
+def texts(value: object, field: str) -> tuple[str, ...]:
     """Return the items of a list of texts as a tuple, or raise FetalFlexError."""
     return tuple(text(item, field) for item in items(value, field))
 

@@ -10,11 +10,12 @@ from fetalflex.errors import FetalFlexError
 
 if TYPE_CHECKING:
     import numpy as np
+    from _typeshed import DataclassInstance
     from numpy.typing import NDArray
     from PIL.Image import Image as Picture
 
 
-def changes_repr(value: Any) -> str:
+def changes_repr(value: DataclassInstance) -> str:
     """Return `Name(field=value, ...)` of a frozen dataclass, the fields that have their default value left out."""
     changed = [one for one in fields(value) if one.repr and not _is_default(one, getattr(value, one.name))]
     return f"{type(value).__name__}({', '.join(f'{one.name}={_short(getattr(value, one.name))}' for one in changed)})"

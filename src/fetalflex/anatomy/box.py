@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from fetalflex.files.json_files import JsonMapping
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+CoordinateT = TypeVar("CoordinateT", float, "NDArray[np.float64]")
+"""One number, or an array of them."""
 
 _LARGEST_VALUE = 1e9
 _ROUNDING = 1e-9
@@ -208,15 +211,7 @@ class Box:
 
     # Coordinates
 
-    @overload
-    def local(self, x: float, y: float) -> tuple[float, float]: ...
-
-    @overload
-    def local(
-        self, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    def local(self, x: Any, y: Any) -> tuple[Any, Any]:
+    def local(self, x: CoordinateT, y: CoordinateT) -> tuple[CoordinateT, CoordinateT]:
         """Return where a point (x, y) of the image lies along and across the box, pixels from the box's centre.
 
         "Along" is the direction of the width, "across" that of the height. Arrays give arrays.
@@ -225,15 +220,7 @@ class Box:
         dx, dy = x - self.cx, y - self.cy
         return dx * cos + dy * sin, dy * cos - dx * sin
 
-    @overload
-    def point(self, along: float, across: float) -> tuple[float, float]: ...
-
-    @overload
-    def point(
-        self, along: NDArray[np.float64], across: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    def point(self, along: Any, across: Any) -> tuple[Any, Any]:
+    def point(self, along: CoordinateT, across: CoordinateT) -> tuple[CoordinateT, CoordinateT]:
         """Return the point (x, y) of the image that lies so far along and across the box; the inverse of `local`."""
         cos, sin = self.cos_sin()
         return self.cx + along * cos - across * sin, self.cy + along * sin + across * cos

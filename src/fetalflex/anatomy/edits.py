@@ -242,7 +242,7 @@ def _check_fields(edit: Any, finite: tuple[str, ...] = (), positive: tuple[str, 
         object.__setattr__(edit, field, positive_number(getattr(edit, field), f"{edit.kind} {field}"))
 
 
-def _split_reference(reference: Any) -> tuple[str, int | None]:
+def _split_reference(reference: object) -> tuple[str, int | None]:
     """Split `name[2]` into the name and the index, `name` into the name and None."""
     match = _REFERENCE.fullmatch(reference.strip()) if isinstance(reference, str) else None
     if match is None:

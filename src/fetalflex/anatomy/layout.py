@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.planes import check_canonical_name
@@ -262,7 +261,7 @@ def _schema_text() -> str:
     return Path(__file__).with_name("layout.schema.json").read_text(encoding="utf-8")
 
 
-def _placed_structures(structures: Any) -> tuple[PlacedStructure, ...]:
+def _placed_structures(structures: object) -> tuple[PlacedStructure, ...]:
     if not isinstance(structures, (list, tuple)):
         raise FetalFlexError(f"layout structures must be a tuple of PlacedStructure, got {shown(structures)}")
     if len(structures) > MAX_STRUCTURES:
@@ -273,11 +272,11 @@ def _placed_structures(structures: Any) -> tuple[PlacedStructure, ...]:
     return tuple(structures)
 
 
-def _structure_from(data: Any, index: int) -> PlacedStructure:
+def _structure_from(data: object, index: int) -> PlacedStructure:
     where = f"layout structures[{index}]"
-    mapping_with_keys(data, where, ("name", "box"))
+    entry = mapping_with_keys(data, where, ("name", "box"))
     try:
-        return PlacedStructure(data["name"], Box.from_dict(data["box"]))
+        return PlacedStructure(entry["name"], Box.from_dict(entry["box"]))
     except FetalFlexError as error:
         raise FetalFlexError(f"{where}: {error}") from error
 

@@ -24,7 +24,7 @@ class _Strict(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _check_names(cls, values: object) -> Any:
+    def _check_names(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
         for name in values:
@@ -148,7 +148,7 @@ class Entry(_Strict):
 
     @field_validator("severity", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> Any:
+    def _listed(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")

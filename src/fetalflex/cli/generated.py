@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -139,7 +139,7 @@ def _read(path: Path) -> Iterator[tuple[str, JsonObject]]:
             yield name, facts
 
 
-def _ends_in_a_line(file: Any) -> bool:
+def _ends_in_a_line(file: BinaryIO) -> bool:
     file.seek(-1, 2)
     return bool(file.read(1) == b"\n")
 

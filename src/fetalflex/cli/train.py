@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -140,7 +140,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes:.1f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
 
 
-def _stage_in_file(path: Path) -> Any:
+def _stage_in_file(path: Path) -> object:
     """Return the stage named in a run file; None if it has none or cannot be read, which `load_run_config` reports."""
     from fetalflex.files.yaml_files import read_yaml
 

@@ -9,8 +9,7 @@ own as `score`. Where images are synthetic, each has `synthetic`, and `info` say
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
@@ -19,6 +18,7 @@ from fetalflex.checks import finite_number, shown, whole_number
 from fetalflex.data.records import IMAGE_FIELDS, Record
 from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping, JsonObject
 from fetalflex.provenance.mark import NOTICE, mark_of_fields
 
 _LARGEST_ID = 2**53
@@ -27,9 +27,9 @@ _LARGEST_ID = 2**53
 def coco_from_records(
     records: Sequence[Record],
     registry: Registry,
-    info: Mapping[str, Any] | None = None,
-    licenses: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
+    info: JsonMapping | None = None,
+    licenses: Sequence[JsonMapping] = (),
+) -> JsonObject:
     """Return a COCO dictionary; its categories are all structures of the registry in the registry's order.
 
     Args:
@@ -42,8 +42,8 @@ def coco_from_records(
         FetalFlexError: If a structure is unknown or two records have the same file name.
     """
     category_ids = {structure.name: number for number, structure in enumerate(registry.structures, start=1)}
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    images: list[JsonObject] = []
+    annotations: list[JsonObject] = []
     names: set[str] = set()
     for image_id, record in enumerate(records, start=1):
         if record.file_name in names:
@@ -64,7 +64,7 @@ def coco_from_records(
     }
 
 
-def records_from_coco(coco: Any, registry: Registry, where: str) -> tuple[Record, ...]:
+def records_from_coco(coco: object, registry: Registry, where: str) -> tuple[Record, ...]:
     """Return the records of a COCO dictionary, in the order of its images.
 
     Args:
@@ -98,7 +98,7 @@ def records_from_coco(coco: Any, registry: Registry, where: str) -> tuple[Record
     return tuple(records)
 
 
-def image_entry(record: Record) -> dict[str, Any]:
+def image_entry(record: Record) -> JsonObject:
     """Return a record without its structures as an entry of COCO's `images`, save for the `id`."""
     layout = record.layout
     named = {
@@ -109,7 +109,7 @@ def image_entry(record: Record) -> dict[str, Any]:
         "quality": record.quality,
         "pixel_spacing_mm": layout.pixel_spacing_mm,
     }
-    entry: dict[str, Any] = {
+    entry: JsonObject = {
         "file_name": record.file_name,
         "width": layout.width,
         "height": layout.height,
@@ -118,22 +118,22 @@ def image_entry(record: Record) -> dict[str, Any]:
     return {**entry, **record.extra}
 
 
-def _told_synthetic(records: Sequence[Record]) -> dict[str, Any]:
+def _told_synthetic(records: Sequence[Record]) -> JsonObject:
     """Return what COCO's `info` says of synthetic images; nothing without any."""
     count = sum(mark_of_fields(record.extra) is not None for record in records)
     return {"synthetic_images": count, "notice": NOTICE} if count else {}
 
 
-def _scores(record: Record) -> list[Any]:
+def _scores(record: Record) -> list[object]:
     """Return the score of each box, None for each where there is not one for every box."""
     scores, count = record.extra.get("scores"), len(record.layout.structures)
     return scores if isinstance(scores, list) and len(scores) == count else [None] * count
 
 
-def annotation_entry(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> dict[str, Any]:
+def annotation_entry(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> JsonObject:
     """Return a placed structure as an entry of COCO's `annotations`."""
     box = placed.box
-    entry: dict[str, Any] = {
+    entry: JsonObject = {
         "id": annotation_id,
         "image_id": image_id,
         "category_id": category_id,
@@ -147,14 +147,14 @@ def annotation_entry(placed: PlacedStructure, annotation_id: int, image_id: int,
     return entry
 
 
-def _entries(coco: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
+def _entries(coco: JsonObject, key: str, where: str) -> list[JsonObject]:
     entries = coco.get(key)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise FetalFlexError(f"{where}: {key} is {shown(entries)}; it must be a list of objects")
     return entries
 
 
-def _categories(entries: list[dict[str, Any]], registry: Registry, where: str) -> dict[int, str]:
+def _categories(entries: list[JsonObject], registry: Registry, where: str) -> dict[int, str]:
     names = {}
     for number, entry in enumerate(entries):
         place = f"{where}: categories[{number}]"
@@ -168,9 +168,7 @@ def _categories(entries: list[dict[str, Any]], registry: Registry, where: str) -
     return names
 
 
-def _structures(
-    entries: list[dict[str, Any]], categories: dict[int, str], where: str
-) -> dict[int, list[PlacedStructure]]:
+def _structures(entries: list[JsonObject], categories: dict[int, str], where: str) -> dict[int, list[PlacedStructure]]:
     """Return the placed structures of each image id."""
     structures: dict[int, list[PlacedStructure]] = {}
     for number, entry in enumerate(entries):
@@ -187,7 +185,7 @@ def _structures(
     return structures
 
 
-def _box(entry: dict[str, Any]) -> Box:
+def _box(entry: JsonObject) -> Box:
     if "rotated_box" in entry:
         return Box.from_dict(entry["rotated_box"])
     if "ellipse" in entry:
@@ -195,7 +193,7 @@ def _box(entry: dict[str, Any]) -> Box:
     return Box.from_xywh(*_numbers(entry.get("bbox"), 4, "bbox"))
 
 
-def box_from_ellipse_entry(ellipse: Any) -> Box:
+def box_from_ellipse_entry(ellipse: object) -> Box:
     """Return the rotated box of an `ellipse` entry: `center` [x, y], `semi_axes` [a, b], `angle_deg` clockwise.
 
     Raises:
@@ -208,14 +206,14 @@ def box_from_ellipse_entry(ellipse: Any) -> Box:
     return Box.from_ellipse(cx, cy, a, b, finite_number(ellipse.get("angle_deg"), "ellipse angle_deg"))
 
 
-def _numbers(value: Any, count: int, field: str) -> list[float]:
+def _numbers(value: object, count: int, field: str) -> list[float]:
     if not isinstance(value, list) or len(value) != count:
         raise FetalFlexError(f"{field} must be a list of {count} numbers, got {shown(value)}")
     return [finite_number(one, field) for one in value]
 
 
 def record_of_entry(
-    entry: Mapping[str, Any], structures: tuple[PlacedStructure, ...], registry: Registry, place: str
+    entry: JsonMapping, structures: tuple[PlacedStructure, ...], registry: Registry, place: str
 ) -> Record:
     """Return the record of an entry of COCO's `images`.
 
@@ -251,11 +249,11 @@ def record_of_entry(
         raise FetalFlexError(f"{place}: {error}") from error
 
 
-def _text(value: Any, field: str) -> str:
+def _text(value: object, field: str) -> str:
     if not isinstance(value, str) or not value:
         raise FetalFlexError(f"{field} must be a text, got {shown(value)}")
     return value
 
 
-def _optional_text(value: Any, field: str) -> str | None:
+def _optional_text(value: object, field: str) -> str | None:
     return None if value is None else _text(value, field)

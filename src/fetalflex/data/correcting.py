@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry
@@ -13,6 +12,7 @@ from fetalflex.data.coco_records import annotation_entry, records_from_coco
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import locked, write_text
+from fetalflex.files.json_files import JsonObject
 
 _OF_THE_DETECTOR = ("scores", "plane_score", "review")
 REVIEWED = "reviewed"
@@ -49,7 +49,7 @@ def correct_layout(root: Path, file_name: str, layout: Layout, registry: Registr
         write_text(path, json.dumps(coco, indent=1, allow_nan=False))
 
 
-def _exchange(coco: dict[str, Any], entry: dict[str, Any], layout: Layout, registry: Registry) -> None:
+def _exchange(coco: JsonObject, entry: JsonObject, layout: Layout, registry: Registry) -> None:
     for name in _OF_THE_DETECTOR:
         entry.pop(name, None)
     entry |= {"plane": layout.plane, REVIEWED: True}

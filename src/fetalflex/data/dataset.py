@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from fetalflex.data.picture_kind import shared_nominal
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
+from fetalflex.files.json_files import JsonMapping, JsonObject
 from fetalflex.provenance import KnownSynthetic, SyntheticList, SyntheticMark, mark_in_file, mark_of_fields
 
 ANNOTATIONS = "annotations.json"
@@ -53,7 +53,7 @@ class DatasetFolder(Dataset):
         coco = read_annotation_json(annotations)
         super().__init__(records_from_coco(coco, registry or default_registry(), str(annotations)))
         self.root = root
-        self.info: dict[str, Any] = _info_of(coco, str(annotations))
+        self.info: JsonObject = _info_of(coco, str(annotations))
         self.licenses = licenses_of(coco, str(annotations))
         self._known_synthetic = KnownSynthetic(root)
 
@@ -100,8 +100,8 @@ class DatasetFolder(Dataset):
         root: Path,
         items: Iterable[tuple[Record, NDArray[np.uint8]]],
         registry: Registry | None = None,
-        info: Mapping[str, Any] | None = None,
-        licenses: Sequence[Mapping[str, Any]] = (),
+        info: JsonMapping | None = None,
+        licenses: Sequence[JsonMapping] = (),
     ) -> DatasetFolder:
         """Write a new data set folder, wholly or not at all, and open it.
 
@@ -129,8 +129,8 @@ class DatasetFolder(Dataset):
         folder: Path,
         items: Iterable[tuple[Record, NDArray[np.uint8]]],
         registry: Registry | None = None,
-        info: Mapping[str, Any] | None = None,
-        licenses: Sequence[Mapping[str, Any]] = (),
+        info: JsonMapping | None = None,
+        licenses: Sequence[JsonMapping] = (),
     ) -> DatasetFolder:
         """Write annotations and images into a folder in the making, and open it; see `write`."""
         registry = registry or default_registry()
@@ -142,7 +142,7 @@ class DatasetFolder(Dataset):
         return cls(folder, registry)
 
 
-def _info_of(coco: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _info_of(coco: JsonMapping, where: str) -> JsonObject:
     info = coco.get("info") or {}
     if not isinstance(info, dict):
         raise FetalFlexError(f"{where}: info is {shown(info)}; it must be a JSON object")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from fetalflex.data.records import SPLITS, Record, check_size
 from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, write_text
+from fetalflex.files.json_files import JsonMapping, JsonObject
 from fetalflex.progress import OnProgress, tell_nobody
 from fetalflex.provenance import NOTICE, SYNTHETIC_LIST, mark_of_fields
 
@@ -56,7 +56,7 @@ class ExportResult:
         """Number of images."""
         return sum(self.splits.values())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             "format": self.format,
@@ -140,7 +140,7 @@ def export(
     return result
 
 
-def _license_text(license: Mapping[str, Any]) -> str:
+def _license_text(license: JsonMapping) -> str:
     """Return number, name and address of a licence as one line."""
     text = f"{license.get('id', '')} {license.get('name', '')} {license.get('url', '')}"
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
@@ -167,7 +167,7 @@ class _Counted:
             self.synthetic += mark_of_fields(record.extra) is not None
             self._on_progress(number)
 
-    def _check(self, record: Record, pixels: Any) -> None:
+    def _check(self, record: Record, pixels: object) -> None:
         where = record.file_name
         if where in self._names:
             raise FetalFlexError(f"two images have the file name {where}; rename one")

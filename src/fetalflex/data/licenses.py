@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from fetalflex.checks import shown
 from fetalflex.data.records import Dataset, Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping, JsonObject
 
 LICENSE = "license"
 """Extra field of a record: the id of its licence, as in COCO."""
@@ -22,7 +23,7 @@ class LicenseTable:
     """
 
     def __init__(self, datasets: Sequence[Dataset]) -> None:
-        self.licenses: list[dict[str, Any]] = []
+        self.licenses: list[JsonObject] = []
         self._ids: dict[int, dict[Any, int]] = {}
         for dataset in datasets:
             known = self._ids.setdefault(id(dataset), {})
@@ -43,7 +44,7 @@ class LicenseTable:
         number = None if key is None else self._ids[id(dataset)].get(key)
         return replace(record, extra=extra if number is None else extra | {LICENSE: number})
 
-    def _number(self, license: Mapping[str, Any]) -> int:
+    def _number(self, license: JsonMapping) -> int:
         content = {name: value for name, value in license.items() if name != "id"}
         for number, known in enumerate(self.licenses, start=1):
             if {name: value for name, value in known.items() if name != "id"} == content:
@@ -52,7 +53,7 @@ class LicenseTable:
         return len(self.licenses)
 
 
-def licenses_of(coco: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+def licenses_of(coco: JsonMapping, where: str) -> list[JsonObject]:
     """Return the licences of a COCO dictionary, none if it has no such list.
 
     Raises:
@@ -66,6 +67,6 @@ def licenses_of(coco: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     return licenses
 
 
-def _key(value: Any) -> int | str | None:
+def _key(value: object) -> int | str | None:
     """Return what an id is looked up by; None for what is no id."""
     return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from fetalflex.data.licenses import LicenseTable, licenses_of
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import replacing
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.provenance import SyntheticMark, mark_in_bytes, mark_of_fields
 
 FORMAT = "fetalflex/packed"
@@ -169,7 +169,7 @@ def _jpeg(pixels: NDArray[np.uint8], quality: int, mark: SyntheticMark | None) -
 
 
 def _content(
-    records: Sequence[Record], jpegs: Iterable[bytes], licenses: Sequence[Mapping[str, Any]], registry: Registry
+    records: Sequence[Record], jpegs: Iterable[bytes], licenses: Sequence[JsonMapping], registry: Registry
 ) -> bytes:
     jpegs = list(jpegs)
     coco = coco_from_records(records, registry, licenses=licenses)

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from fetalflex import __version__
 from fetalflex.anatomy.registry import default_registry
@@ -23,6 +22,7 @@ from fetalflex.data.report import PrepareReport
 from fetalflex.data.splits import split_by_patient
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import new_folder, reserved, write_bytes, write_text
+from fetalflex.files.json_files import JsonObject
 from fetalflex.progress import Show, show_nothing
 from fetalflex.provenance import SyntheticList, picture_text
 
@@ -163,7 +163,7 @@ def _first_few(findings: CheckedSource) -> str:
 
 def _settings(
     options: ImportOptions, seed: int, fractions: tuple[float, float, float], keep_splits: bool
-) -> dict[str, Any]:
+) -> JsonObject:
     settings = {
         "plane": options.plane,
         "label_map": dict(options.label_map),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, overload
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from fetalflex.data.paths import safe_relative
 from fetalflex.data.utf8_text import check_text
 from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.provenance.mark import SyntheticMark, mark_of_fields
 
 SPLITS = ("train", "val", "test")
@@ -53,7 +54,7 @@ class Record:
     source: str | None = None
     split: str | None = None
     quality: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: JsonMapping = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file_name", safe_relative(self.file_name).as_posix())
@@ -92,7 +93,7 @@ class Dataset(ABC, Sequence[Record]):
     `licenses` are those of the images, as in COCO: `license` in a record's extra fields refers to one by its `id`.
     """
 
-    licenses: Sequence[Mapping[str, Any]] = ()
+    licenses: Sequence[JsonMapping] = ()
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = tuple(records)

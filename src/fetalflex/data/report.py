@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fetalflex.data.importers.base import Finding
 from fetalflex.data.records import SPLITS, Record
+from fetalflex.files.json_files import JsonMapping, JsonObject
 
 FORMAT = "fetalflex/prepare-report"
 VERSION = 1
@@ -34,7 +34,7 @@ class PrepareReport:
 
     importer: str
     source: str
-    settings: Mapping[str, Any]
+    settings: JsonMapping
     records: Sequence[Record]
     refused: Sequence[Finding] = ()
     notes: Sequence[Finding] = ()
@@ -73,7 +73,7 @@ class PrepareReport:
             for plane, of_plane in counts.items()
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return everything but the records as JSON values."""
         return {
             "format": FORMAT,
@@ -143,7 +143,7 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return _plain("; ".join(f"{key} = {one}" for key, one in value.items()) or "none")
     if isinstance(value, bool):

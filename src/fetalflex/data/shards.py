@@ -12,7 +12,6 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from fetalflex.data.image_files import decode_image
 from fetalflex.data.paths import inside
 from fetalflex.data.records import Dataset, Record, check_size
 from fetalflex.errors import FetalFlexError
-from fetalflex.files.json_files import json_text, parse_json, read_json, tagged_with
+from fetalflex.files.json_files import JsonObject, json_text, parse_json, read_json, tagged_with
 from fetalflex.provenance import SyntheticMark, mark_in_bytes
 
 SHARD_INDEX = "shards.json"
@@ -48,7 +47,7 @@ def sample_json(record: Record) -> bytes:
     return json_text(sample).encode()
 
 
-def index_of_shards(folder: Path, shards: Sequence[tuple[str, int]]) -> dict[str, Any]:
+def index_of_shards(folder: Path, shards: Sequence[tuple[str, int]]) -> JsonObject:
     """Return the content of `shards.json`, which WebDataset's indexed reader takes too.
 
     Args:
@@ -155,7 +154,7 @@ def _shards(path: Path) -> list[tuple[Path, int | None]]:
     return [_indexed_shard(path, entry, f"{index}: shardlist[{number}]") for number, entry in enumerate(entries)]
 
 
-def _indexed_shard(folder: Path, entry: Any, place: str) -> tuple[Path, int]:
+def _indexed_shard(folder: Path, entry: object, place: str) -> tuple[Path, int]:
     if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
         raise FetalFlexError(f"{place} has no url")
     shard = inside(folder, entry["url"])

@@ -7,7 +7,6 @@ names (PEP 383); JSON escapes may hold one too. Nothing with one is written anyw
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from fetalflex.checks import shown
 from fetalflex.errors import FetalFlexError
@@ -37,7 +36,7 @@ def tolerant(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def check_text(value: Any, field: str) -> None:
+def check_text(value: object, field: str) -> None:
     """Check that all text in a value is UTF-8.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.files.json_files import JsonMapping
@@ -104,6 +103,6 @@ def _controlnet(controlnet: JsonMapping, unet: JsonMapping) -> Iterator[str]:
     yield from _other_inputs("controlnet", controlnet)
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """Return a value as JSON has it, so that tuples equal lists."""
     return list(value) if isinstance(value, tuple) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, astuple, dataclass, field, fields
 from dataclasses import replace as replace_fields
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
 
 from fetalflex.checks import one_of, positive_number, shown, whole_number
 from fetalflex.compute.precision import Precision
@@ -12,6 +12,7 @@ from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.samplers import SamplerName, check_sampler
 from fetalflex.display import changes_repr
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.finishing import Finishing
 from fetalflex.pipeline.option_names import explain_fields
 
@@ -135,9 +136,9 @@ class Sampling:
         """Say whether noise is drawn on the way even without a background."""
         return self.eta > 0 or self.resampling is not None
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """Return the settings as plain values, those that are off left out."""
-        record: dict[str, Any] = {"sampler": self.sampler, "steps": int(self.steps), "eta": float(self.eta)}
+        record: JsonObject = {"sampler": self.sampler, "steps": int(self.steps), "eta": float(self.eta)}
         record |= {
             "finishing": self.finishing.record(),
             "prompt_guidance": self.guidance.prompt,

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from fetalflex.data import write_png
 from fetalflex.data.image_files import check_png_place
 from fetalflex.display import notebook_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.provenance import NOTICE, SyntheticMark, append_to_list, picture_text
 
@@ -53,7 +53,7 @@ class Synthesis:
     prompt: str
     seed: int
     model: str
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: JsonObject = field(default_factory=dict)
     sampling: Sampling = Sampling()
     close_up: CloseUp | None = None
 

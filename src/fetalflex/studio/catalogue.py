@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from fetalflex import __version__
 from fetalflex.abilities import Abilities, abilities_of_named
 from fetalflex.anatomy import Plane
 from fetalflex.anatomy.anomalies import Anomaly
+from fetalflex.files.json_files import JsonObject
 from fetalflex.provenance import NOTICE
 from fetalflex.studio.layouts import growth_facts
 from fetalflex.studio.messages import MOST_VARIANTS, Settings
 from fetalflex.studio.state import Studio
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "draft": {"sampler": "dpm++", "steps": 8, "guidance_layout": 1.0, "guidance_edit": 0.0},
     "fine": Settings().model_dump(),
 }
 """`draft` is for trying things: few steps, and one prediction per step. `fine` are the command line's own settings."""
 
 
-def catalogue(studio: Studio) -> dict[str, Any]:
+def catalogue(studio: Studio) -> JsonObject:
     """Return it as JSON values."""
     abilities = abilities_of_named(studio.model)
     if abilities is not None and abilities.model != studio.engine.identity:
@@ -44,7 +44,7 @@ def catalogue(studio: Studio) -> dict[str, Any]:
     }
 
 
-def _plane(plane: Plane, studio: Studio) -> dict[str, Any]:
+def _plane(plane: Plane, studio: Studio) -> JsonObject:
     structures = []
     for name in plane.structures:
         structure = studio.registry.structure(name)
@@ -60,7 +60,7 @@ def _plane(plane: Plane, studio: Studio) -> dict[str, Any]:
     return {"name": plane.name, "title": plane.title, "outline": plane.outline, "structures": structures}
 
 
-def _anomaly(one: Anomaly, abilities: Abilities | None) -> dict[str, Any]:
+def _anomaly(one: Anomaly, abilities: Abilities | None) -> JsonObject:
     return {
         "name": one.name,
         "title": one.title,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.studio.messages import Settings
 
 _USUAL = Settings()
 _USUAL_STRENGTH = {"generate": 1.0, "refine": 0.6}
 
 
-def command_line(facts: Mapping[str, Any], model: str) -> str | None:
+def command_line(facts: JsonMapping, model: str) -> str | None:
     """Return the command that makes a result from the files that are exported beside it; None if there is none.
 
     Args:

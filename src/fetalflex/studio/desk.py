@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from fetalflex.data import read_image
 from fetalflex.data.image_files import encode_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, claim, locked, write_text, writing_together
-from fetalflex.files.json_files import read_json
+from fetalflex.files.json_files import JsonMapping, JsonObject, read_json
 from fetalflex.provenance import SyntheticMark, append_to_list
 
 STUDIO = FolderKind("studio's work")
@@ -54,14 +54,14 @@ class OpenImage:
     name: str
     width: int
     height: int
-    layout: dict[str, Any] | None
+    layout: JsonObject | None
     origin: str
     synthetic: bool = False
     facts: dict[str, str | int] = field(default_factory=dict)
     scores: tuple[float, ...] = ()
     record: str | None = None
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> JsonObject:
         """Return it as JSON values."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"scores": list(self.scores)}
 
@@ -135,7 +135,7 @@ class Desk:
         result_id = secrets.token_hex(8)
         return result_id, self._path(_RESULTS, result_id, "png")
 
-    def keep_result(self, result_id: str, facts: Mapping[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
+    def keep_result(self, result_id: str, facts: JsonMapping, mask: NDArray[np.bool_]) -> JsonObject:
         """Keep what is known of a result whose image is written; return it as JSON values."""
         values = {"id": result_id, **facts}
         with writing_together() as files:
@@ -144,11 +144,11 @@ class Desk:
         self._results[result_id] = values
         return values
 
-    def result(self, result_id: str) -> dict[str, Any]:
+    def result(self, result_id: str) -> JsonObject:
         """Return what is known of a result; an unknown id raises NotThere."""
         return _found(self._results, result_id, "result")
 
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> list[JsonObject]:
         """Return all results, oldest first."""
         return sorted(self._results.values(), key=lambda values: str(values.get("made_at", "")))
 
@@ -164,7 +164,7 @@ class Desk:
 
     # The work itself
 
-    def work(self) -> dict[str, Any]:
+    def work(self) -> JsonObject:
         """Return `{"revision": ..., "document": ...}`; the document is None at the very start."""
         path = self._folder / _WORK
         if not path.is_file():
@@ -174,7 +174,7 @@ class Desk:
             raise FetalFlexError(f"{path} is damaged; move it elsewhere to start anew")
         return {"revision": found["revision"], "document": found.get("document")}
 
-    def save_work(self, revision: int, document: dict[str, Any]) -> int | None:
+    def save_work(self, revision: int, document: JsonObject) -> int | None:
         """Save the work; return its new revision, None if it has been saved by another page since `revision`."""
         with self._saving:
             if revision != self.work()["revision"]:
@@ -193,7 +193,7 @@ class Desk:
             except (TypeError, KeyError):
                 continue
 
-    def _known_results(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _known_results(self) -> Iterator[tuple[str, JsonObject]]:
         yield from _entries(self._folder / _RESULTS)
 
 
@@ -210,7 +210,7 @@ def desk_at(folder: Path) -> Iterator[Desk]:
         yield Desk(folder)
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entries(folder: Path) -> Iterator[tuple[str, JsonObject]]:
     """Yield names and contents of the JSON files in a folder that have an image beside them; damaged ones are left."""
     for path in sorted(folder.glob("*.json")):
         if path.name.endswith(".layout.json") or not path.with_suffix(".png").is_file():
@@ -223,7 +223,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield path.stem, values
 
 
-def _found(known: Mapping[str, Any], wanted: str, what: str) -> Any:
+def _found(known: JsonMapping, wanted: str, what: str) -> Any:
     if wanted not in known:
         raise NotThere(f"there is no {what} {shown(wanted)} on the desk; open it again")
     return known[wanted]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from fetalflex.detection import Detection
 from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.smoothing import Smoothing
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.finishing import Finishing
 from fetalflex.pipeline import FetalFlexPipeline, Sampling, Synthesis
 from fetalflex.request_notes import layout_notes, prompt_notes
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Report = Callable[[int, int, dict[str, Any] | None], None]
+Report = Callable[[int, int, JsonObject | None], None]
 """Takes steps done, steps in all, and a preview; may raise to stop."""
 
 _SECONDS_BETWEEN_PREVIEWS = 1.0

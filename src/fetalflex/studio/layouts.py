@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fetalflex.anatomy import (
     GROWTH_CHARTS,
     MEASURES,
@@ -17,9 +15,10 @@ from fetalflex.anatomy.anomalies import AnomalyLibrary
 from fetalflex.anatomy.anomalies.rules import Plausibility
 from fetalflex.anatomy.biometry.measures import Measurement
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 
-def measures_of(layout: Layout, registry: Registry) -> list[dict[str, Any]]:
+def measures_of(layout: Layout, registry: Registry) -> list[JsonObject]:
     """Return what a layout measures in mm, and the age at which that is the 50th centile; nothing without a spacing."""
     if layout.pixel_spacing_mm is None:
         return []
@@ -59,7 +58,7 @@ def with_anomaly(
     seed: int,
     registry: Registry,
     library: AnomalyLibrary,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return a layout with an anomaly, and what was drawn, as JSON values."""
     wanted = None if structure is None else registry.structure(structure).name
     variant = library.anomaly(name).sample(layout, severity, seed, wanted, registry)
@@ -73,14 +72,14 @@ def with_anomaly(
     }
 
 
-def grown(layout: Layout, targets: list[str], registry: Registry) -> dict[str, Any]:
+def grown(layout: Layout, targets: list[str], registry: Registry) -> JsonObject:
     """Return a layout whose measures are as wanted, as JSON values."""
     wanted = [parse_growth_target(target) for target in targets]
     after = biometry_recipe(layout, wanted, registry).apply(layout, registry)
     return {"layout": after.to_dict(), "measures": measures_of(after, registry)}
 
 
-def growth_facts() -> list[dict[str, Any]]:
+def growth_facts() -> list[JsonObject]:
     """Return the measures that can be set, and the weeks that their charts cover, as JSON values."""
     return [
         {

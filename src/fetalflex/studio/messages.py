@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from fetalflex.anatomy import EDIT_ROI_MODES, Layout
 from fetalflex.checks import describe_error
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 MOST_VARIANTS = 8
 LARGEST_SEED = 2**53 - 1
@@ -20,9 +21,7 @@ Id = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
 PngText = Annotated[str, Field(max_length=24_000_000, description="a PNG file, in base64")]
-LayoutValue = Annotated[
-    dict[str, Any], WithJsonSchema({"type": "object", "description": "a layout, as in a layout file"})
-]
+LayoutValue = Annotated[JsonObject, WithJsonSchema({"type": "object", "description": "a layout, as in a layout file"})]
 Region = Literal["changed", "auto", "outline", "box", "structures", "full"]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
@@ -148,7 +147,7 @@ class Work(Message):
     """Save the work; `revision` is that on which it builds."""
 
     revision: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-    document: dict[str, Any]
+    document: JsonObject
 
 
 class Export(Message):
@@ -160,7 +159,7 @@ class Export(Message):
 MessageT = TypeVar("MessageT", bound=Message)
 
 
-def read_message(kind: type[MessageT], value: dict[str, Any]) -> MessageT:
+def read_message(kind: type[MessageT], value: JsonObject) -> MessageT:
     """Return a message that came as JSON, or raise a FetalFlexError that names each wrong field."""
     try:
         return kind.model_validate(value)
@@ -168,7 +167,7 @@ def read_message(kind: type[MessageT], value: dict[str, Any]) -> MessageT:
         raise FetalFlexError(describe_error(error)[:2000]) from error
 
 
-def layout_of(value: dict[str, Any], field: str) -> Layout:
+def layout_of(value: JsonObject, field: str) -> Layout:
     """Return the layout in a message, or raise a FetalFlexError that names the field."""
     try:
         return Layout.from_dict(value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from fetalflex import __version__
+from fetalflex.files.json_files import JsonObject
 from fetalflex.studio.messages import Message
 from fetalflex.studio.routes import ENDPOINTS, EVENTS, EVENTS_PATH, JSON, Endpoint
 from fetalflex.web import TOKEN_HEADER
@@ -24,10 +24,10 @@ _ERRORS = {
 }
 
 
-def description() -> dict[str, Any]:
+def description() -> JsonObject:
     """Return the description as JSON values, a fresh copy."""
-    paths: dict[str, dict[str, Any]] = {}
-    schemas: dict[str, Any] = {"Error": _ERROR}
+    paths: dict[str, JsonObject] = {}
+    schemas: JsonObject = {"Error": _ERROR}
     for one in ENDPOINTS:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas)
     paths[EVENTS_PATH] = {"get": _event_operation()}
@@ -50,8 +50,8 @@ _ABOUT = (
 _ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
 
-def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    operation: dict[str, Any] = {
+def _operation(one: Endpoint, schemas: JsonObject) -> JsonObject:
+    operation: JsonObject = {
         "operationId": one.handler.__name__,
         "summary": (one.handler.__doc__ or "").strip(),
         "parameters": _parameters(one),
@@ -65,7 +65,7 @@ def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def _event_operation() -> dict[str, Any]:
+def _event_operation() -> JsonObject:
     return {
         "operationId": "get_events",
         "summary": "Server-sent events: `job`, with the job and now and then a preview, until it has ended.",
@@ -74,29 +74,29 @@ def _event_operation() -> dict[str, Any]:
     }
 
 
-def _schema(message: type[Message], schemas: dict[str, Any]) -> str:
+def _schema(message: type[Message], schemas: JsonObject) -> str:
     schema = message.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schema.pop("$defs", {}))
     schemas[message.__name__] = schema
     return message.__name__
 
 
-def _parameters(one: Endpoint) -> list[dict[str, Any]]:
+def _parameters(one: Endpoint) -> list[JsonObject]:
     inside = [_parameter(name, "path") for name in re.findall(r"{(\w+)}", one.path)]
     return [*inside, *(_parameter(name, "query") for name in one.queries)]
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
+def _parameter(name: str, place: str) -> JsonObject:
     schema = {"type": "string", "maxLength": 200} | ({"pattern": "^[0-9]{1,9}$"} if name in ("set", "start") else {})
     return {"name": name, "in": place, "required": place == "path", "schema": schema}
 
 
-def _answer(kind: str) -> dict[str, Any]:
+def _answer(kind: str) -> JsonObject:
     schema = {"type": "object"} if kind == JSON else {"type": "string"}
     return {"description": "As asked for.", "content": {kind: {"schema": schema}}}
 
 
-def _errors(may_conflict: bool) -> dict[str, Any]:
+def _errors(may_conflict: bool) -> JsonObject:
     content = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {
         status: {"description": text, "content": content}

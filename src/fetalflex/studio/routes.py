@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -106,7 +105,7 @@ def routes_of(studio: Studio) -> list[Route]:
     return [*found, Route(EVENTS_PATH, _events(studio), methods=["GET"])]
 
 
-def _answering(studio: Studio, ways: dict[str, Endpoint]) -> Callable[[Request], Any]:
+def _answering(studio: Studio, ways: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         endpoint = ways.get("GET" if request.method == "HEAD" else request.method)
         if endpoint is None:
@@ -119,7 +118,7 @@ def _answering(studio: Studio, ways: dict[str, Endpoint]) -> Callable[[Request],
     return answer
 
 
-def _events(studio: Studio) -> Callable[[Request], Any]:
+def _events(studio: Studio) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         return event_stream(_news_of(endpoints.job_of(studio, request.path_params)))
 

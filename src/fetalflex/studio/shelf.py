@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from fetalflex.data import Dataset, DatasetFolder, Record
 from fetalflex.data.correcting import correct_layout
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.studio.desk import Desk, NotThere, OpenImage
 
 _THUMBNAIL = 160
@@ -35,7 +35,7 @@ class Shelf:
         self.sets = list(sets)
         self.may_correct = may_correct
 
-    def page(self, number: int, start: int, count: int, plane: str | None, words: str) -> dict[str, Any]:
+    def page(self, number: int, start: int, count: int, plane: str | None, words: str) -> JsonObject:
         """Return some of the records of a data set, as JSON values.
 
         Args:
@@ -117,7 +117,7 @@ def _positions(text: str, dataset: Sequence[Record]) -> Iterator[int]:
             yield place
 
 
-def _entry(number: int, place: int, record: Record) -> dict[str, Any]:
+def _entry(number: int, place: int, record: Record) -> JsonObject:
     layout = record.layout
     return {
         "id": f"{number:x}-{place:x}",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fetalflex.anatomy import Layout, changed_structures
 from fetalflex.anatomy.changed import check_same_image
 from fetalflex.counterfactuals.difference import draw_difference
 from fetalflex.data.image_files import write_png
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.provenance import picture_text
 from fetalflex.studio.desk import OpenImage
 from fetalflex.studio.messages import Detect, Generate, Pair, Refine, layout_of
@@ -21,7 +22,7 @@ from fetalflex.studio.worker import Job
 if TYPE_CHECKING:
     from fetalflex.pipeline import Synthesis
 
-Work = Callable[[Job], dict[str, Any]]
+Work = Callable[[Job], JsonObject]
 
 
 def work_of(message: Generate | Refine | Pair | Detect, studio: Studio) -> Work:
@@ -50,7 +51,7 @@ def _generating(message: Generate, studio: Studio) -> Work:
         "options": message.settings.model_dump(),
     }
 
-    def work(job: Job) -> dict[str, Any]:
+    def work(job: Job) -> JsonObject:
         pixels = studio.desk.pixels(image.id)
         made = studio.engine.generate(pixels, before, after, region, message.seeds, message.settings, job.report)
         for synthesis in made:
@@ -73,7 +74,7 @@ def _refining(message: Refine, studio: Studio) -> Work:
         "options": message.settings.model_dump(),
     }
 
-    def work(job: Job) -> dict[str, Any]:
+    def work(job: Job) -> JsonObject:
         pixels = studio.desk.pixels(image.id)
         for synthesis in studio.engine.refine(pixels, layout, mask, message.seeds, message.settings, job.report):
             job.add_result(keep(synthesis, image, facts, studio))
@@ -96,7 +97,7 @@ def _pairing(message: Pair, studio: Studio) -> Work:
         "options": message.settings.model_dump(),
     }
 
-    def work(job: Job) -> dict[str, Any]:
+    def work(job: Job) -> JsonObject:
         pixels = studio.desk.pixels(image.id)
         normal, changed = studio.engine.pair(pixels, before, after, message.seed, message.settings, job.report)
         first = keep(normal, image, facts | {"role": "as it is"}, studio)
@@ -115,7 +116,7 @@ def _pairing(message: Pair, studio: Studio) -> Work:
 def _detecting(message: Detect, studio: Studio) -> Work:
     image = studio.desk.image(message.image)
 
-    def work(_job: Job) -> dict[str, Any]:
+    def work(_job: Job) -> JsonObject:
         found = studio.engine.detect(studio.desk.pixels(image.id), message.plane)
         found.layout.validate(studio.registry)
         return {
@@ -128,7 +129,7 @@ def _detecting(message: Detect, studio: Studio) -> Work:
     return work
 
 
-def fitting_layout(value: dict[str, Any], field: str, image: OpenImage, studio: Studio) -> Layout:
+def fitting_layout(value: JsonObject, field: str, image: OpenImage, studio: Studio) -> Layout:
     """Return the layout in a message, or raise a FetalFlexError if it does not fit the image or the registry."""
     layout = layout_of(value, field)
     check_same_image(Layout(layout.plane, image.width, image.height), layout)
@@ -136,7 +137,7 @@ def fitting_layout(value: dict[str, Any], field: str, image: OpenImage, studio: 
     return layout
 
 
-def keep(synthesis: Synthesis, image: OpenImage, facts: dict[str, Any], studio: Studio) -> dict[str, Any]:
+def keep(synthesis: Synthesis, image: OpenImage, facts: JsonObject, studio: Studio) -> JsonObject:
     """Write a synthesis with all that is known of it; return it as JSON values."""
     result_id, path = studio.desk.new_result()
     synthesis.save(path, extra={"FetalFlex:source": image.name})

@@ -8,9 +8,10 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
@@ -34,19 +35,19 @@ class Job:
     """
 
     client: str
-    work: Callable[[Job], dict[str, Any]]
+    work: Callable[[Job], JsonObject]
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     state: State = "waiting"
     step: int = 0
     steps: int = 0
-    preview: dict[str, Any] | None = None
-    results: list[dict[str, Any]] = field(default_factory=list)
-    answer: dict[str, Any] = field(default_factory=dict)
+    preview: JsonObject | None = None
+    results: list[JsonObject] = field(default_factory=list)
+    answer: JsonObject = field(default_factory=dict)
     error: str | None = None
     version: int = 0
     wants_cancel: bool = False
 
-    def report(self, step: int, steps: int, preview: dict[str, Any] | None = None) -> None:
+    def report(self, step: int, steps: int, preview: JsonObject | None = None) -> None:
         """Tell that a step is done; raises Cancelled if the user does not want more."""
         self.step, self.steps = step, steps
         if preview is not None:
@@ -54,7 +55,7 @@ class Job:
         self.version += 1
         self.check()
 
-    def add_result(self, result: dict[str, Any]) -> None:
+    def add_result(self, result: JsonObject) -> None:
         """Tell of a result while others are still computed."""
         self.results = [*self.results, result]
         self.version += 1
@@ -70,7 +71,7 @@ class Job:
         """Say whether nothing more will come."""
         return self.state in ENDED
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """Return the job as JSON values, without its preview."""
         return {
             "job": self.id,
@@ -94,7 +95,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="fetalflex-worker", daemon=True)
         self._thread.start()
 
-    def submit(self, client: str, work: Callable[[Job], dict[str, Any]]) -> Job | None:
+    def submit(self, client: str, work: Callable[[Job], JsonObject]) -> Job | None:
         """Queue a job; None if the client has one that has not ended."""
         with self._changed:
             if any(job.client == client and not job.has_ended for job in self._jobs.values()):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -160,7 +160,7 @@ def image_name(number: int) -> str:
 
 
 def _read(path: Path, kind: type[_FileT]) -> _FileT:
-    values: Any = read_json(path, _LARGEST_FILE)
+    values: object = read_json(path, _LARGEST_FILE)
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.checks import mapping_with_keys, shown, text
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 
 SUFFIXES = (".csv", ".jsonl")
 REQUIRED, OPTIONAL = ("image", "method"), ("plane", "case", "synthetic")
@@ -59,14 +59,14 @@ def read_manifest(path: Path) -> list[Row]:
     return rows
 
 
-def _csv_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _csv_lines(path: Path) -> Iterator[tuple[str, JsonMapping]]:
     from fetalflex.data.importers.csv_rows import csv_rows
 
     for number, cells in csv_rows(path, REQUIRED):
         yield f"{path} line {number}", {name: cell or None for name, cell in cells.items()}
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _json_lines(path: Path) -> Iterator[tuple[str, JsonMapping]]:
     from fetalflex.files.json_files import parse_json
 
     try:
@@ -80,7 +80,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"{path} line {number}", parse_json(line, f"{path} line {number}", _LONGEST_LINE)
 
 
-def _row(values: Any, where: str, folder: Path) -> Row:
+def _row(values: object, where: str, folder: Path) -> Row:
     given = mapping_with_keys(values, where, REQUIRED, OPTIONAL)
     known = {name: None if given.get(name) is None else given[name] for name in OPTIONAL}
     return Row(
@@ -93,7 +93,7 @@ def _row(values: Any, where: str, folder: Path) -> Row:
     )
 
 
-def _truth(value: Any, where: str) -> bool | None:
+def _truth(value: object, where: str) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     word = str(value).strip().casefold()

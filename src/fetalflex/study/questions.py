@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from fetalflex.checks import describe_error, mapping_with_keys, whole_number
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 
 TRUTH = "real_or_synthetic"
 """The name of the question whether an image is real (0) or synthetic (1)."""
@@ -78,7 +78,7 @@ class Questions(_Strict):
         """The names of all questions, in the order of asking."""
         return (*(one.name for one in self.criteria), *((TRUTH,) if self.real_or_synthetic else ()))
 
-    def check_answers(self, answers: Any) -> dict[str, int]:
+    def check_answers(self, answers: object) -> dict[str, int]:
         """Return the answers to all questions about one image, as they may be kept.
 
         Args:
@@ -87,12 +87,12 @@ class Questions(_Strict):
         Raises:
             FetalFlexError: If one is missing, unknown or outside its scale.
         """
-        given: Mapping[str, Any] = mapping_with_keys(answers, "answers", self.names)
+        given: JsonMapping = mapping_with_keys(answers, "answers", self.names)
         scales = {name: (REAL, SYNTHETIC) if name == TRUTH else (1, self.points) for name in self.names}
         return {name: whole_number(given[name], f"answers: {name}", *scales[name]) for name in self.names}
 
 
-def questions_of(values: Any, where: str) -> Questions:
+def questions_of(values: object, where: str) -> Questions:
     """Return questions from plain values, as they stand in a YAML or JSON file.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import math
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp
 
 from fetalflex.checks import finite_number, mapping_with_keys, whole_number
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 from fetalflex.study.answers import AnswerStore, AnswersUnavailableError, OutOfStepError, Submission
 from fetalflex.study.folder import Reader, Study
 from fetalflex.web import FAILURES, Address, Answer, Guard, StaticPages, is_one_of, read_object, refused, token_of
@@ -84,7 +84,7 @@ class _Desk:
         given = mapping_with_keys(await read_object(request), "the body", ("answers", "seen"), ("seconds",))
         return await run_in_threadpool(self._keep, request, given)
 
-    def _keep(self, request: Request, given: Any) -> Response:
+    def _keep(self, request: Request, given: JsonMapping) -> Response:
         reader, position = self._place(request)
         submission = Submission(
             reader.name,
@@ -116,7 +116,7 @@ class _Desk:
         return {"total": total, "next": following, "seen": self._answers.count(reader.name)}
 
 
-def _seconds(value: Any) -> float | None:
+def _seconds(value: object) -> float | None:
     if value is None:
         return None
     seconds = finite_number(value, "seconds")

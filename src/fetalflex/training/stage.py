@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 class Model(Protocol):
     """Hold networks of which a stage trains some or all."""
 
-    def to(self, device: torch.device) -> Any:
+    def to(self, device: torch.device) -> object:
         """Move all networks, in place."""
         ...
 
-    def freeze(self) -> Any:
+    def freeze(self) -> object:
         """Switch all networks to inference, in place."""
         ...
 

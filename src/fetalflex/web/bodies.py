@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 _DEEPEST = 40
 
@@ -18,7 +19,7 @@ class Answer(Response):
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         """Return JSON text; NaN and infinity, which JSON lacks, are refused."""
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
@@ -28,7 +29,7 @@ def refused(status: int, message: str) -> Answer:
     return Answer({"error": message}, status)
 
 
-async def read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request) -> JsonObject:
     """Return the JSON object that a request holds; the guard has limited its size.
 
     Raises:
@@ -45,7 +46,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     return value
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: object) -> None:
     """Refuse what would make later walks through the value overflow; this walk does not recurse."""
     level = [value]
     for _ in range(_DEEPEST):

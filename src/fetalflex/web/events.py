@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.responses import StreamingResponse
 
@@ -20,7 +19,7 @@ class Event:
     """Hold a name, and a JSON value."""
 
     name: str
-    data: Any
+    data: object
 
     def encoded(self) -> bytes:
         """Return the event as it is sent; JSON has no line ends, so that no value can pass for another event."""

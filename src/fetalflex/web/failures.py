@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,5 +29,11 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return refused(500, "something went wrong in the server; its terminal says what")
 
 
-FAILURES: Mapping[Any, Any] = {FetalFlexError: _bad_input, HTTPException: _http_error, Exception: _unexpected}
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+FAILURES: Mapping[type[Exception], Handler] = {
+    FetalFlexError: _bad_input,
+    HTTPException: _http_error,
+    Exception: _unexpected,
+}
 """For `Starlette(exception_handlers=...)`: bad input is 400 with its message, and no traceback leaves the machine."""

@@ -14,6 +14,7 @@ from fetalflex.anatomy.anomalies.changes import ANY, Change, ChangeSize, Displac
 from fetalflex.anatomy.anomalies.demands import KINDS, Demand, Sign
 from fetalflex.anatomy.anomalies.directions import Axis, PlaneDirections
 from fetalflex.anatomy.anomalies.rules import Rules
+from fetalflex.anatomy.planes import check_canonical_name
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import items, mapping_with_keys, named_entries, one_of, shown, text, texts
 from fetalflex.errors import FetalFlexError
@@ -72,7 +73,7 @@ def _at(where: str) -> Iterator[None]:
         raise FetalFlexError(f"{where}: {error}") from error
 
 
-def _anomaly(name: str, entry: Any, registry: Registry) -> Anomaly:
+def _anomaly(name: str, entry: object, registry: Registry) -> Anomaly:
     with _at(f"anomaly {name}"):
         optional = ("title", "planes", "prompt_words", "organs", "demands")
         data = mapping_with_keys(entry, "it", ("about", "changes", "severities"), optional)
@@ -112,7 +113,7 @@ def _check_on_planes(anomaly: Anomaly, registry: Registry) -> None:
             raise FetalFlexError(f"{field} holds any, but none of the changes is of any structure")
 
 
-def _severity(name: Any, entry: Any) -> Severity:
+def _severity(name: object, entry: object) -> Severity:
     with _at(f"severity {name}"):
         optional = ("values", "threshold", "sources", "prompt_words")
         data = mapping_with_keys(entry or {}, "it", (), optional)
@@ -121,7 +122,7 @@ def _severity(name: Any, entry: Any) -> Severity:
             raise FetalFlexError(f"values must be a mapping of names to ranges, got {shown(values)}")
         threshold = data.get("threshold")
         return Severity(
-            name=name,
+            name=check_canonical_name(name, "severity name"),
             values={text(key, "values"): _range(value, f"value {key}") for key, value in values.items()},
             threshold=None if threshold is None else text(threshold, "threshold"),
             sources=texts(data.get("sources", ()), "sources"),
@@ -129,7 +130,7 @@ def _severity(name: Any, entry: Any) -> Severity:
         )
 
 
-def _change(entry: Any, index: int, registry: Registry) -> Change:
+def _change(entry: object, index: int, registry: Registry) -> Change:
     with _at(f"changes[{index}]"):
         if not isinstance(entry, Mapping) or "do" not in entry:
             raise FetalFlexError(f"must be a mapping with the key 'do', got {shown(entry)}")
@@ -140,7 +141,7 @@ def _change(entry: Any, index: int, registry: Registry) -> Change:
         return kind(**{key: _field(key, value, registry) for key, value in entry.items() if key != "do"})
 
 
-def _field(key: str, value: Any, registry: Registry) -> Any:
+def _field(key: str, value: object, registry: Registry) -> Any:
     """Return the value of a change's field, checked as its kind of field needs it."""
     if key in _NAMES:
         return _structure(value, key, registry)
@@ -155,14 +156,14 @@ def _field(key: str, value: Any, registry: Registry) -> Any:
     return value
 
 
-def _structure(name: Any, field: str, registry: Registry) -> str:
+def _structure(name: object, field: str, registry: Registry) -> str:
     if name == ANY:
         return ANY
     with _at(field):
         return registry.structure(text(name, "structure")).name
 
 
-def _demand(entry: Any, index: int, registry: Registry) -> Demand:
+def _demand(entry: object, index: int, registry: Registry) -> Demand:
     with _at(f"demands[{index}]"):
         kinds = [kind for kind in KINDS if isinstance(entry, Mapping) and kind in entry]
         if len(kinds) != 1:
@@ -171,13 +172,13 @@ def _demand(entry: Any, index: int, registry: Registry) -> Demand:
         return Demand(kinds[0], _structure(data[kinds[0]], kinds[0], registry), data.get("at_least"))
 
 
-def _sign(name: str, entry: Any, registry: Registry) -> tuple[str, Sign]:
+def _sign(name: str, entry: object, registry: Registry) -> tuple[str, Sign]:
     with _at(f"signs: {name}"):
         data = mapping_with_keys(entry, "it", ("look", "at_least"))
         return registry.structure(name).name, Sign(text(data["look"], "look"), data["at_least"])
 
 
-def _rules(entry: Any, registry: Registry) -> Rules:
+def _rules(entry: object, registry: Registry) -> Rules:
     with _at("rules"):
         data = mapping_with_keys(entry, "it", (), ("bones", "surroundings", "may_overlap"))
         names = {
@@ -188,7 +189,7 @@ def _rules(entry: Any, registry: Registry) -> Rules:
         return Rules(names["bones"], names["surroundings"], frozenset(frozenset(pair) for pair in pairs))
 
 
-def _plane_directions(name: str, entry: Any, registry: Registry) -> PlaneDirections:
+def _plane_directions(name: str, entry: object, registry: Registry) -> PlaneDirections:
     with _at(f"directions: {name}"):
         if not isinstance(entry, Mapping):
             raise FetalFlexError(f"must be a mapping of directions to landmarks, got {shown(entry)}")
@@ -203,14 +204,14 @@ def _plane_directions(name: str, entry: Any, registry: Registry) -> PlaneDirecti
         return PlaneDirections(registry.plane(name).name, tuple(axes), along_outline)
 
 
-def _pair(value: Any, field: str, registry: Registry) -> tuple[str, str]:
+def _pair(value: object, field: str, registry: Registry) -> tuple[str, str]:
     names = [_structure(name, field, registry) for name in texts(value, field)]
     if len(names) != 2:
         raise FetalFlexError(f"{field} must hold pairs of structures, got {len(names)} in one")
     return names[0], names[1]
 
 
-def _range(value: Any, field: str) -> Range:
+def _range(value: object, field: str) -> Range:
     pair = items(value, field)
     if len(pair) != 2:
         raise FetalFlexError(f"{field} must be [lowest, highest], got {len(pair)} numbers")

@@ -9,10 +9,10 @@ To add a format, write a class with `name`, `reads_back` and a `write` method in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 
 Item = tuple[Record, NDArray[np.uint8]]
 """A record and its image, `(H, W) uint8` of the layout's size."""
@@ -48,7 +49,7 @@ class ExportOptions:
     class_field: str = "plane"
     shard_images: int = 1000
     shard_bytes: int = 256 * 2**20
-    licenses: Sequence[Mapping[str, Any]] = ()
+    licenses: Sequence[JsonMapping] = ()
 
     def __post_init__(self) -> None:
         if not self.class_field:

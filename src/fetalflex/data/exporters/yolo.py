@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -14,6 +13,7 @@ from fetalflex.data.exporters.base import ExportOptions, Item, split_name
 from fetalflex.data.exporters.box_fitting import BoxFitting, decimal
 from fetalflex.data.exporters.image_writer import ImageWriter
 from fetalflex.data.records import SPLITS
+from fetalflex.files.json_files import JsonObject
 from fetalflex.provenance import NOTICE, SYNTHETIC_LIST
 
 DATA_YAML = "data.yaml"
@@ -82,7 +82,7 @@ class YoloObbExporter(YoloExporter):
 
 
 def _data_yaml(splits: Iterable[str], classes: list[str]) -> str:
-    content: dict[str, Any] = {split: f"images/{split}" for split in SPLITS if split in splits}
+    content: JsonObject = {split: f"images/{split}" for split in SPLITS if split in splits}
     return yaml.safe_dump({**content, "names": dict(enumerate(classes))}, sort_keys=False)
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Literal, Protocol, cast
 
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry, default_registry
@@ -22,6 +22,7 @@ from fetalflex.checks import shown
 from fetalflex.data.importers.units import FORMS, UNITS, Form, Unit
 from fetalflex.data.utf8_text import check_text, displayable, encodable
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 
 _CHOICES = {
     "box_unit": UNITS,
@@ -87,7 +88,7 @@ class ImportedItem:
     source: str | None = None
     split: str | None = None
     quality: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: JsonMapping = field(default_factory=dict)
     as_stored: bool = False
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from fetalflex.data.importers.sources import Reference, Source, split_of_folder
 from fetalflex.data.importers.units import Form, doubt_about_form, form_by_area, polygon_box, quad_box, scale_of, scaled
 from fetalflex.data.records import IMAGE_FIELDS, SPLITS
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 _BOOKKEEPING = frozenset({"license", "coco_url", "flickr_url", "date_captured"})
 _BEST_QUALITY = 1000
@@ -57,7 +57,7 @@ class CocoImporter:
     def read(self, source: Path, options: ImportOptions) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; see `Importer.read`."""
         place = Source(source, options)
-        files: list[tuple[Path, dict[str, Any]]] = []
+        files: list[tuple[Path, JsonObject]] = []
         refusals: list[Finding] = []
         is_ours = False
         for path in place.readable(place.annotation_files([".json"], usual=["annotations"])):
@@ -84,20 +84,20 @@ class CocoImporter:
 class _CocoFile:
     """Turn the content of one COCO file into items and refusals."""
 
-    def __init__(self, place: Source, path: Path, coco: dict[str, Any], options: ImportOptions) -> None:
+    def __init__(self, place: Source, path: Path, coco: JsonObject, options: ImportOptions) -> None:
         self._place = place
         self._path = path
         self._coco = coco
         self._options = options
         self._where = place.name(path)
-        self._labels = Keys("category id")
+        self._labels: Keys[int | str, str] = Keys("category id")
         for number, entry in enumerate(coco["categories"]):
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
                 with contextlib.suppress(FetalFlexError):
                     self._labels.add(key_of(entry.get("id"), "id"), entry["name"], f"categories[{number}]")
         self._count_doubt: str | None = None
-        self._ids = Keys("image id")
-        self._images: list[tuple[str, dict[str, Any], int | str] | Finding] = []
+        self._ids: Keys[int | str, str] = Keys("image id")
+        self._images: list[tuple[str, JsonObject, int | str] | Finding] = []
         for number, entry in enumerate(coco["images"]):
             where = f"images[{number}]"
             try:
@@ -118,7 +118,7 @@ class _CocoFile:
 
     def read(self, matches: Iterator[Match | FetalFlexError]) -> Iterator[ImportedItem | Finding]:
         """Yield items and refusals; takes one match for each of `references`."""
-        by_image: dict[Any, list[tuple[str, dict[str, Any]]]] = {}
+        by_image: dict[str, list[tuple[str, JsonObject]]] = {}
         for number, annotation in enumerate(self._coco["annotations"]):
             where = f"{self._where} annotations[{number}]"
             try:
@@ -156,7 +156,7 @@ class _CocoFile:
                     image = shown(annotation["image_id"])
                     yield Finding(place, f"the image {image} that it belongs to could not be used")
 
-    def _form(self, by_image: dict[Any, list[tuple[str, dict[str, Any]]]]) -> tuple[Form, str | None]:
+    def _form(self, by_image: dict[str, list[tuple[str, JsonObject]]]) -> tuple[Form, str | None]:
         """Return what the file's four numbers are, and what to say where that is in doubt."""
         if self._options.box_form is not None:
             return self._options.form_or("size"), None
@@ -182,8 +182,8 @@ class _CocoFile:
     def _read_image(
         self,
         match: Match,
-        entry: dict[str, Any],
-        annotations: list[tuple[str, dict[str, Any]]],
+        entry: JsonObject,
+        annotations: list[tuple[str, JsonObject]],
         form: Form,
         doubt: str | None,
     ) -> Iterator[ImportedItem | Finding]:
@@ -210,7 +210,7 @@ class _CocoFile:
         extra = {key: value for key, value in entry.items() if key not in IMAGE_FIELDS | _BOOKKEEPING}
         yield from builder.finish(_text(entry, "patient"), _text(entry, "source"), split, quality, extra)
 
-    def _split(self, entry: dict[str, Any]) -> str | None:
+    def _split(self, entry: JsonObject) -> str | None:
         split = _text(entry, "split")
         if split is not None and split not in SPLITS:
             raise FetalFlexError(f"split is {shown(split)}; it must be one of {', '.join(SPLITS)}")
@@ -218,7 +218,7 @@ class _CocoFile:
         return split or split_of_folder(self._where) or (in_name.pop() if len(in_name) == 1 else None)
 
 
-def _whole_numbers(entries: list[Any], field: str) -> set[int]:
+def _whole_numbers(entries: list[object], field: str) -> set[int]:
     """Return the whole numbers that stand in a field of some entries."""
     found = set()
     for entry in entries:
@@ -230,19 +230,19 @@ def _whole_numbers(entries: list[Any], field: str) -> set[int]:
     return found
 
 
-def _coco(content: Any) -> dict[str, Any]:
+def _coco(content: object) -> JsonObject:
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
         raise FetalFlexError(f"this is no COCO file, which has the lists {', '.join(keys)}")
     return content
 
 
-def _names_every_plane(coco: dict[str, Any]) -> bool:
+def _names_every_plane(coco: JsonObject) -> bool:
     images = coco["images"]
     return bool(images) and all(isinstance(entry, dict) and isinstance(entry.get("plane"), str) for entry in images)
 
 
-def _named(entry: Any) -> int | str:
+def _named(entry: object) -> int | str:
     """Return the id of an image entry that has a name and an id."""
     if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
         raise FetalFlexError("the image has no file_name")
@@ -257,7 +257,7 @@ def _subset(path: Path) -> str | None:
     return match.group(1) if match else None
 
 
-def _plain_quad(annotation: dict[str, Any]) -> list[float] | None:
+def _plain_quad(annotation: JsonObject) -> list[float] | None:
     """Return the four numbers of a bbox with a size, None if it has none."""
     bbox = annotation.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4:
@@ -269,7 +269,7 @@ def _plain_quad(annotation: dict[str, Any]) -> list[float] | None:
     return values if values[2] > 0 and values[3] > 0 else None
 
 
-def _text(entry: dict[str, Any], key: str) -> str | None:
+def _text(entry: JsonObject, key: str) -> str | None:
     value = entry.get(key)
     if value is None or value == "":
         return None
@@ -278,7 +278,7 @@ def _text(entry: dict[str, Any], key: str) -> str | None:
     return str(value)
 
 
-def _quality(entry: dict[str, Any]) -> int | None:
+def _quality(entry: JsonObject) -> int | None:
     value = entry.get("quality")
     if value is None:
         return None
@@ -289,7 +289,7 @@ def _quality(entry: dict[str, Any]) -> int | None:
     raise FetalFlexError(f"quality is {shown(value)}; it must be a whole number from 0 to {_BEST_QUALITY}")
 
 
-def _declared_size(entry: dict[str, Any]) -> tuple[float, float] | None:
+def _declared_size(entry: JsonObject) -> tuple[float, float] | None:
     if entry.get("width") is None or entry.get("height") is None:
         return None
     return finite_number(entry["width"], "width"), finite_number(entry["height"], "height")
@@ -313,7 +313,7 @@ class _Boxes:
         self._form: Form = form
         self._doubt = doubt
 
-    def box(self, annotation: dict[str, Any]) -> Box:
+    def box(self, annotation: JsonObject) -> Box:
         """Return the box of an annotation in pixels."""
         segmentation = annotation.get("segmentation")
         # Annotation tools mark single structures as crowds too when they write them as masks, so those count.
@@ -336,7 +336,7 @@ class _Boxes:
             return box
         return self._of_segmentation(segmentation)
 
-    def _bounds(self, segmentation: Any) -> Box | None:
+    def _bounds(self, segmentation: object) -> Box | None:
         """Return the upright box of a segmentation; None if it has none."""
         upright = _Boxes(self._size, replace(self._options, rotated=False), self._form, None)
         try:
@@ -344,7 +344,7 @@ class _Boxes:
         except FetalFlexError:
             return None
 
-    def _of_segmentation(self, segmentation: Any) -> Box:
+    def _of_segmentation(self, segmentation: object) -> Box:
         if not segmentation:
             raise FetalFlexError("it has neither bbox nor segmentation")
         if isinstance(segmentation, dict):
@@ -367,11 +367,11 @@ def _overlap(box: Box, other: Box | None) -> float:
     return common / (box.width * box.height + other.width * other.height - common)
 
 
-def _is_without_size(bbox: Any) -> bool:
+def _is_without_size(bbox: object) -> bool:
     return isinstance(bbox, list) and len(bbox) == 4 and 0 in bbox[2:]
 
 
-def _four_numbers(bbox: Any) -> list[float]:
+def _four_numbers(bbox: object) -> list[float]:
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise FetalFlexError(f"bbox is {shown(bbox)}; it must be [x, y, width, height]")
     return [finite_number(value, "bbox") for value in bbox]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ class Hc18Importer:
         """Yield items and refusals; see `Importer.read`."""
         options = with_fixed_plane(options, "thalamic_transverse", self.name)
         place = Source(source, options, outlines=True)
-        measurements = Keys("image name")
+        measurements: Keys[tuple[str, str], _Measurement] = Keys("image name")
         for result in _read_tables(place):
             if isinstance(result, Finding):
                 yield result
@@ -112,9 +111,9 @@ class _Measurement:
     circumference_mm: float | None
 
 
-def _measured(measurements: Keys, key: tuple[str, str]) -> _Measurement | None:
+def _measured(measurements: Keys[tuple[str, str], _Measurement], key: tuple[str, str]) -> _Measurement | None:
     try:
-        return cast(_Measurement, measurements.get(key))
+        return measurements.get(key)
     except KeyError:
         return None
 

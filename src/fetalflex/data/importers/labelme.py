@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -24,6 +23,7 @@ from fetalflex.data.importers.reading import child_text, number, read_annotation
 from fetalflex.data.importers.sources import Source, split_of_folder
 from fetalflex.data.importers.units import polygon_box, scale_of, scaled
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 from fetalflex.provenance.fingerprints import look_of, resemble
 
 
@@ -66,8 +66,10 @@ class LabelMeImporter:
             try:
                 if isinstance(match, FetalFlexError):
                     raise match
-                read_file = _read_xml_file if isinstance(one.content, Element) else _read_json_file
-                yield from read_file(place, path, one.content, match, options)
+                if isinstance(one.content, Element):
+                    yield from _read_xml_file(place, path, one.content, match, options)
+                else:
+                    yield from _read_json_file(place, path, one.content, match, options)
             except FetalFlexError as error:
                 yield place.refusal(path, error)
         yield from place.unclaimed()
@@ -75,9 +77,9 @@ class LabelMeImporter:
 
 @dataclass(frozen=True)
 class _Annotation:
-    """Hold the content of one file and what it says of its image's name and folder."""
+    """The content of one file, and what it says of its image's name and folder."""
 
-    content: Any
+    content: JsonObject | Element
     image: str
     folder: str | None = None
     is_implied: bool = False
@@ -93,7 +95,7 @@ def _open_json(path: Path) -> _Annotation:
 
 
 def _read_json_file(
-    place: Source, path: Path, content: dict[str, Any], match: Match, options: ImportOptions
+    place: Source, path: Path, content: JsonObject, match: Match, options: ImportOptions
 ) -> Iterator[ImportedItem | Finding]:
     builder = place.builder(match, _json_size(content))
     _check_embedded(content.get("imageData"), match.image)
@@ -107,7 +109,7 @@ def _read_json_file(
     yield from builder.finish(split=split_of_folder(place.name(match.image)))
 
 
-def _check_embedded(data: Any, image: Path) -> None:
+def _check_embedded(data: object, image: Path) -> None:
     """Check that the picture inside a file is the one that it names; one that cannot be read says nothing.
 
     Raises:
@@ -126,14 +128,14 @@ def _check_embedded(data: Any, image: Path) -> None:
         )
 
 
-def _json_size(content: dict[str, Any]) -> tuple[float, float] | None:
+def _json_size(content: JsonObject) -> tuple[float, float] | None:
     width, height = content.get("imageWidth"), content.get("imageHeight")
     if width is None or height is None:
         return None
     return finite_number(width, "imageWidth"), finite_number(height, "imageHeight")
 
 
-def _box_of_shape(shape: dict[str, Any], scale: tuple[float, float], rotated: bool) -> Box:
+def _box_of_shape(shape: JsonObject, scale: tuple[float, float], rotated: bool) -> Box:
     kind = shape.get("shape_type", "polygon")
     points = _points(shape.get("points"))
     points = scaled(points, scale)
@@ -152,7 +154,7 @@ def _box_of_shape(shape: dict[str, Any], scale: tuple[float, float], rotated: bo
     raise FetalFlexError(f"a shape of type {shown(kind)} with {len(points)} points has no box")
 
 
-def _points(points: Any) -> NDArray[np.float64]:
+def _points(points: object) -> NDArray[np.float64]:
     """Return `(N, 2)` points in pixels, N >= 1."""
     if not isinstance(points, list) or not points:
         raise FetalFlexError(f"points is {shown(points)}; it must be a list of [x, y]")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
@@ -15,6 +14,7 @@ from fetalflex.data.importers.units import Unit, check_unit
 from fetalflex.data.limits import MAX_BOXES, MAX_EXTRA_BYTES
 from fetalflex.data.records import Record
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonMapping
 
 _PRINTED_ROUNDING = 0.05  # pixels; what a rounded decimal may stick out without being worth a note
 
@@ -117,7 +117,7 @@ class LayoutBuilder:
         source: str | None = None,
         split: str | None = None,
         quality: int | None = None,
-        extra: Mapping[str, Any] | None = None,
+        extra: JsonMapping | None = None,
     ) -> Iterator[ImportedItem | Finding]:
         """Yield the findings, then the item, or one more refusal if the image has no usable box.
 
@@ -178,7 +178,7 @@ class LayoutBuilder:
         return clipped
 
 
-def check_plain_json(value: Any, field: str) -> None:
+def check_plain_json(value: object, field: str) -> None:
     """Check that a value can be written as JSON: finite numbers and texts that are UTF-8, not nested too deep.
 
     Raises:

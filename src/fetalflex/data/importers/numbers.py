@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from typing import Generic, Literal, TypeVar
 
 from fetalflex.checks import shown
 from fetalflex.data.limits import MAX_DIGITS
@@ -21,7 +21,7 @@ _OF_NUMPY = re.compile(r"(?:np|numpy)\.(?:float|int|uint)\d{1,3}\((.*)\)", re.AS
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
 
-def number(value: Any, field: str, decimal: Decimal | None = None) -> float:
+def number(value: object, field: str, decimal: Decimal | None = None) -> float:
     """Return a number that stands as text in a file, or came as a number from a table or JSON.
 
     Args:
@@ -47,7 +47,7 @@ def number(value: Any, field: str, decimal: Decimal | None = None) -> float:
     return result
 
 
-def _from_text(text: str, field: str, decimal: Decimal | None) -> Any:
+def _from_text(text: str, field: str, decimal: Decimal | None) -> object:
     stripped = text.strip(_SPACE)
     if match := _OF_NUMPY.fullmatch(stripped):
         stripped = match.group(1)
@@ -64,7 +64,7 @@ def _from_text(text: str, field: str, decimal: Decimal | None) -> Any:
     return text
 
 
-def decimal_of(values: Iterable[Any]) -> Decimal | None:
+def decimal_of(values: Iterable[object]) -> Decimal | None:
     """Return what stands before the decimals in the numbers of a file, None if none of them tells.
 
     Args:
@@ -87,7 +87,7 @@ def decimal_of(values: Iterable[Any]) -> Decimal | None:
     return "point" if point else "comma" if comma else None
 
 
-def flag(value: Any, field: str) -> bool:
+def flag(value: object, field: str) -> bool:
     """Return a yes or no: true, 1, "1", "true", "yes" and their opposites; what is missing is no.
 
     Raises:
@@ -103,7 +103,7 @@ def flag(value: Any, field: str) -> bool:
     raise FetalFlexError(f"{field} is {shown(value)}; it must be true or false, 1 or 0")
 
 
-def whole(value: Any, field: str) -> int:
+def whole(value: object, field: str) -> int:
     """Return a whole number from 0 on; 3, 3.0, "3" and "3.000000" are the same.
 
     Raises:
@@ -115,7 +115,7 @@ def whole(value: Any, field: str) -> int:
     return int(value) if isinstance(value, int) else int(result)
 
 
-def key_of(value: Any, field: str) -> int | str:
+def key_of(value: object, field: str) -> int | str:
     """Return an id as it is compared: 1 and 1.0 are one, "1" is a text.
 
     Raises:
@@ -151,8 +151,12 @@ def count_doubt(used: Collection[int], known: Collection[int], what: str) -> str
     return None
 
 
-class Keys:
-    """Hold what keys mean; a key with two meanings has none.
+KeyT = TypeVar("KeyT", bound=Hashable)
+MeaningT = TypeVar("MeaningT")
+
+
+class Keys(Generic[KeyT, MeaningT]):
+    """Keys and what they mean; a key with two meanings has none.
 
     Args:
         what: What a key is, for messages, such as "image id".
@@ -160,11 +164,11 @@ class Keys:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._entries: dict[Any, tuple[Any, str]] = {}
-        self._other: dict[Any, str] = {}
-        self._spellings: dict[str, list[Any]] = {}
+        self._entries: dict[KeyT, tuple[MeaningT, str]] = {}
+        self._other: dict[KeyT, str] = {}
+        self._spellings: dict[str, list[KeyT]] = {}
 
-    def add(self, key: Any, value: Any, where: str) -> None:
+    def add(self, key: KeyT, value: MeaningT, where: str) -> None:
         """Say what a key means, and where that stands; saying the same again is no harm."""
         known = self._entries.setdefault(key, (value, where))
         if known[1] == where:
@@ -172,7 +176,7 @@ class Keys:
         elif known[0] != value:
             self._other.setdefault(key, where)
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: KeyT) -> MeaningT:
         """Return what the key means; where it is not there, one that is written alike, as 1 and "1" are.
 
         Raises:
@@ -188,7 +192,7 @@ class Keys:
             raise FetalFlexError(self._doubt(key))
         return self._entries[key][0]
 
-    def is_double(self, key: Any) -> bool:
+    def is_double(self, key: KeyT) -> bool:
         """Tell whether a key means two things."""
         return key in self._other
 
@@ -197,10 +201,10 @@ class Keys:
         for key in self._other:
             yield self._doubt(key)
 
-    def items(self) -> list[tuple[Any, Any]]:
+    def items(self) -> list[tuple[KeyT, MeaningT]]:
         """Return the keys that mean one thing, and what."""
         return [(key, value) for key, (value, _) in self._entries.items() if key not in self._other]
 
-    def _doubt(self, key: Any) -> str:
+    def _doubt(self, key: KeyT) -> str:
         first = self._entries[key][1]
         return f"the {self._what} {shown(key)} means two things, by {first} and by {self._other[key]}; correct one"

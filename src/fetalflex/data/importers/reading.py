@@ -27,6 +27,7 @@ from fetalflex.data.limits import (
 )
 from fetalflex.data.utf8_text import tolerant
 from fetalflex.errors import FetalFlexError
+from fetalflex.files.json_files import JsonObject
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -137,7 +138,7 @@ def _parsed_int(text: str) -> float:
     return int(text) if len(text) <= 400 else math.inf
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_doubles(pairs: list[tuple[str, Any]]) -> JsonObject:
     data = dict(pairs)
     if len(data) != len(pairs):
         seen: set[str] = set()

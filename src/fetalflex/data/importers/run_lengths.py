@@ -6,8 +6,6 @@ counts do not fit the size. Tests hold the result against pycocotools.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +15,7 @@ from fetalflex.data.limits import MAX_RUNS
 from fetalflex.errors import FetalFlexError
 
 
-def mask_from_rle(rle: Any, width: int, height: int) -> NDArray[np.bool_]:
+def mask_from_rle(rle: object, width: int, height: int) -> NDArray[np.bool_]:
     """Return the mask of a run-length encoding.
 
     Args:
@@ -37,7 +35,7 @@ def mask_from_rle(rle: Any, width: int, height: int) -> NDArray[np.bool_]:
     return np.repeat(is_inside, lengths).reshape(width, height).T
 
 
-def box_of_rle(rle: Any, width: int, height: int, rotated: bool = False) -> Box:
+def box_of_rle(rle: object, width: int, height: int, rotated: bool = False) -> Box:
     """Return the box around all pixels of a run-length encoded mask, in time linear in its runs.
 
     Args:
@@ -82,7 +80,7 @@ def box_of_rle(rle: Any, width: int, height: int, rotated: bool = False) -> Box:
     return Box.from_polygon(points.astype(np.float64), rotated=True)
 
 
-def _lengths(rle: Any, width: int, height: int) -> list[int]:
+def _lengths(rle: object, width: int, height: int) -> list[int]:
     """Return the run lengths of a mask of width x height pixels, checked."""
     if not isinstance(rle, dict) or rle.get("size") != [height, width]:
         size = shown(rle.get("size") if isinstance(rle, dict) else rle)

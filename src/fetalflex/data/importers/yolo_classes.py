@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fetalflex.checks import shown
 from fetalflex.data.importers.numbers import whole
@@ -105,8 +104,10 @@ def _in_list(path: Path) -> dict[int, str]:
 
 def _in_yaml(path: Path) -> Classes | None:
     """Return what a YAML file says, None if it has no `names`."""
-    content: Any = read_names_yaml(path)
-    names = content.get("names") if isinstance(content, dict) else None
+    content = read_names_yaml(path)
+    if not isinstance(content, dict):
+        return None
+    names = content.get("names")
     if not names and not isinstance(names, (bool, int)):
         return None
     if isinstance(names, list):
@@ -134,7 +135,7 @@ def _in_yaml(path: Path) -> Classes | None:
     return Classes(by_number, _pose_numbers(content.get("kpt_shape"), path))
 
 
-def _pose_numbers(shape: Any, path: Path) -> int | None:
+def _pose_numbers(shape: object, path: Path) -> int | None:
     if shape is None:
         return None
     if isinstance(shape, list) and len(shape) == 2 and all(type(one) is int for one in shape):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.evaluation.intervals import Estimate
+from fetalflex.files.json_files import JsonObject
 from fetalflex.study.ratings import Progress, Ratings
 from fetalflex.study.statistics.agreement import Agreement, agreement
 from fetalflex.study.statistics.comparisons import Comparison, compare_methods
@@ -29,7 +29,7 @@ class Mean:
     reader: str | None
     estimate: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         group = {"method": self.method, "plane": self.plane, "reader": self.reader}
         return {"question": self.question, **group, **self.estimate.to_dict()}
@@ -80,7 +80,7 @@ class Results:
         """The readers who have not rated all images yet."""
         return tuple(one for one in self.progress if one.rated < one.total)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             "random_answers": self.are_random,

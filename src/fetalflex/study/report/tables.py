@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from fetalflex.study.folder import image_name
 from fetalflex.study.questions import SYNTHETIC, TRUTH
@@ -73,7 +72,7 @@ def imrmc_csv(ratings: Ratings) -> str | None:
     rated = sorted({int(image) for image in ratings.image})
     if len({ratings.images[image].synthetic for image in rated}) < 2:
         return None
-    rows: list[Sequence[Any]] = [
+    rows: list[Sequence[object]] = [
         ("truth", image_name(image).removesuffix(".png"), "truth", int(ratings.images[image].synthetic))
         for image in rated
     ]
@@ -85,7 +84,7 @@ def imrmc_csv(ratings: Ratings) -> str | None:
     return _csv(("readerID", "caseID", "modalityID", "score"), rows)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -93,7 +92,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _harmless(cell: Any) -> Any:
+def _harmless(cell: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 

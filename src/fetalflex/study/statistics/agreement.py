@@ -11,12 +11,13 @@ import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.evaluation.intervals import Estimate
+from fetalflex.files.json_files import JsonObject
 from fetalflex.study.questions import TRUTH
 from fetalflex.study.ratings import Ratings
 
@@ -59,7 +60,7 @@ class Agreement:
         values = [kappa.value for kappa in self.kappas.values()]
         return float(np.mean(values)) if values else None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             "question": self.question,

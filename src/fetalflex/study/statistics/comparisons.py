@@ -11,12 +11,12 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetalflex.evaluation.intervals import Estimate
+from fetalflex.files.json_files import JsonObject
 from fetalflex.study.ratings import Ratings
 from fetalflex.study.statistics.resampling import FEWEST_CASES, Draws, Sample, mean_estimate
 
@@ -47,7 +47,7 @@ class Comparison:
     p: float | None
     p_holm: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         difference = None if self.difference is None else self.difference.to_dict()
         return {**self.__dict__, "difference": difference}
@@ -134,5 +134,5 @@ def _rank_sum(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return _p(mannwhitneyu(one, other, method="asymptotic").pvalue)
 
 
-def _p(value: Any) -> float:
+def _p(value: float) -> float:
     return 1.0 if math.isnan(value) else float(value)

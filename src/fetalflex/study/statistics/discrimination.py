@@ -7,11 +7,11 @@ synthetic and of real images that were told, and the mean of the two: 0.5 is wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fetalflex.evaluation.intervals import Estimate, share_estimate
+from fetalflex.files.json_files import JsonObject
 from fetalflex.study.questions import REAL, SYNTHETIC, TRUTH
 from fetalflex.study.ratings import Ratings
 from fetalflex.study.statistics.resampling import FEWEST_CASES, Draws, Sample, estimate_of, mean_estimate
@@ -35,7 +35,7 @@ class Discrimination:
     real_told: Estimate | None
     balanced: Estimate | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {
             name: value.to_dict() if isinstance(value, Estimate) else value for name, value in self.__dict__.items()

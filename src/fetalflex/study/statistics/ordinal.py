@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fetalflex.files.json_files import JsonObject
 from fetalflex.study.ratings import Ratings
 
 _QUANTILE = 1.959963984540054
@@ -53,7 +53,7 @@ class OrdinalModel:
     clusters: int
     problem: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         return {**self.__dict__, "odds": [one.__dict__ for one in self.odds]}
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fetalflex.evaluation.intervals import Estimate, share_estimate
+from fetalflex.files.json_files import JsonObject
 from fetalflex.study.questions import TRUTH
 from fetalflex.study.ratings import Ratings, Values
 from fetalflex.study.statistics.agreement import weighted_kappa
@@ -50,7 +50,7 @@ class Repeatability:
         """The repeatability coefficient, in points."""
         return None if self.within_sd is None else _COEFFICIENT * self.within_sd
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values."""
         estimates = {name: getattr(self, name) for name in ("equal", "within_one", "kappa")}
         told = {name: None if one is None else one.to_dict() for name, one in estimates.items()}

@@ -15,6 +15,7 @@ from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
 from fetalflex.checks import finite_number, shown, whole_number
+from fetalflex.data.coco_types import CocoAnnotation, CocoFile
 from fetalflex.data.records import IMAGE_FIELDS, Record
 from fetalflex.data.utf8_text import check_text
 from fetalflex.errors import FetalFlexError
@@ -29,7 +30,7 @@ def coco_from_records(
     registry: Registry,
     info: JsonMapping | None = None,
     licenses: Sequence[JsonMapping] = (),
-) -> JsonObject:
+) -> CocoFile:
     """Return a COCO dictionary; its categories are all structures of the registry in the registry's order.
 
     Args:
@@ -43,7 +44,7 @@ def coco_from_records(
     """
     category_ids = {structure.name: number for number, structure in enumerate(registry.structures, start=1)}
     images: list[JsonObject] = []
-    annotations: list[JsonObject] = []
+    annotations: list[CocoAnnotation] = []
     names: set[str] = set()
     for image_id, record in enumerate(records, start=1):
         if record.file_name in names:
@@ -54,7 +55,9 @@ def coco_from_records(
             if placed.name not in category_ids:
                 raise FetalFlexError(f"{record.file_name}: {placed.name!r} is no structure of the registry")
             entry = annotation_entry(placed, len(annotations) + 1, image_id, category_ids[placed.name])
-            annotations.append(entry if score is None else {**entry, "score": score})
+            if score is not None:
+                entry["score"] = score
+            annotations.append(entry)
     return {
         "info": {**(info or {}), **_told_synthetic(records)},
         "licenses": [dict(one) for one in licenses],
@@ -130,10 +133,10 @@ def _scores(record: Record) -> list[object]:
     return scores if isinstance(scores, list) and len(scores) == count else [None] * count
 
 
-def annotation_entry(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> JsonObject:
+def annotation_entry(placed: PlacedStructure, annotation_id: int, image_id: int, category_id: int) -> CocoAnnotation:
     """Return a placed structure as an entry of COCO's `annotations`."""
     box = placed.box
-    entry: JsonObject = {
+    entry: CocoAnnotation = {
         "id": annotation_id,
         "image_id": image_id,
         "category_id": category_id,

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fetalflex.files.json_files import JsonObject
 from fetalflex.studio import endpoints
-from fetalflex.studio.endpoints import Query, Value
+from fetalflex.studio.endpoints import Query
 from fetalflex.studio.messages import (
     ApplyAnomaly,
     Correct,
@@ -32,7 +33,7 @@ from fetalflex.studio.state import Studio
 from fetalflex.studio.worker import Job
 from fetalflex.web import Event, event_stream, read_object, refused
 
-Handler = Callable[[Studio, Query, Value], Response]
+Handler = Callable[[Studio, Query, JsonObject], Response]
 _SECONDS_BETWEEN_LOOKS = 0.15  # more often would keep a slow browser busy
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 10.0
 

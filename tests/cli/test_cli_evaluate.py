@@ -136,11 +136,11 @@ def test_a_detector_measures_layout_fidelity(
         ("--blur 2,-4", "--blur is '2,-4'"),
         ("--blur-like missing.json", "missing.json cannot be read"),
         ("--sampler magic", "magic"),
-        ("--steps 5000", "'--steps': Input should be less than or equal to 1000"),
+        ("--steps 5000", "--steps is 5000; give a whole number from 1 to 1000"),
         ("--device abacus", "device 'abacus' cannot be used"),
         ("--registry missing.yaml", "missing.yaml"),
-        ("--limit 0", "greater than or equal to 1"),
-        ("--batch-size 0", "greater than or equal to 1"),
+        ("--limit 0", "--limit is 0; give a whole number of 1 or more"),
+        ("--batch-size 0", "--batch-size is 0; give a whole number from 1 to 4096"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(evaluate: RunCommand, options: str, message: str) -> None:

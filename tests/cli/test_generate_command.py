@@ -271,7 +271,7 @@ def bad_files(folder: Path) -> None:
         ("scan.layout.json --model no-such-model", "model 'no-such-model' is neither"),
         ("scan.layout.json --model broken", "broken: not a FetalFlex model folder"),
         ("scan.layout.json --steps 0", "--steps"),
-        ("scan.layout.json --steps 1001", "'--steps': Input should be less than or equal to 1000"),
+        ("scan.layout.json --steps 1001", "--steps is 1001; give a whole number from 1 to 1000"),
         ("scan.layout.json --seed -1", "--seed"),
         ("scan.layout.json --seed 9223372036854775808", "seed"),
         ("scan.layout.json --samples 0", "--samples"),

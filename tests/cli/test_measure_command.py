@@ -77,7 +77,7 @@ def test_errors_name_file_and_remedy(run: RunCommand, workplace: Path) -> None:
     assert missing.startswith("error: scan.layout.json states no pixel_spacing_mm")
     assert "--pixel-spacing" in missing
     negative = run("measure", "scan.layout.json", "--pixel-spacing", -1, code=2).stderr
-    assert "'--pixel-spacing': Input should be greater than or equal to 0.0001" in negative
+    assert negative == "error: --pixel-spacing is -1; give a number from 0.0001 to 100\n"
     FACE.save("face.json")
     other = run("measure", "face.json", "--pixel-spacing", 1, code=2).stderr
     assert other == "error: face.json states pixel_spacing_mm 0.3, but --pixel-spacing is 1\n"

@@ -39,6 +39,7 @@ from fetalflex.cli.studio import studio
 from fetalflex.cli.study import study
 from fetalflex.cli.train import train
 from fetalflex.cli.typed_edits import EditCommand
+from fetalflex.cli.wrong_values import wrong_value
 from fetalflex.errors import FetalFlexError, OtherProcessFailed
 
 _SURROUNDINGS = frozenset(
@@ -62,6 +63,10 @@ class _Commands(TyperGroup):
                 return super().invoke(ctx)
         except FetalFlexError as error:
             _stop(f"error: {error}", ExitCode.BAD_INPUT, error)
+        except typer.BadParameter as error:
+            if (message := wrong_value(error)) is None:
+                raise
+            _stop(f"error: {message}", ExitCode.BAD_INPUT, error)
         except FloatingPointError as error:
             _stop(f"error: training diverged: {error}", ExitCode.DIVERGED, error)
         except OtherProcessFailed as error:

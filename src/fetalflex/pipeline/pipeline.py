@@ -7,18 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, overload
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fetalflex.anatomy import CHANGED, CloseUp, Layout, Registry, default_registry, draw_edit_mask, model_registry
-from fetalflex.checks import shown, whole_number
+from fetalflex.checks import shown
 from fetalflex.compute.device import choose_device
-from fetalflex.diffusion.sampling import Callback, Step
+from fetalflex.diffusion.sampling import Callback
 from fetalflex.errors import FetalFlexError
-from fetalflex.finishing.finish import Fit, finish
-from fetalflex.finishing.own_tone import own_tone
-from fetalflex.finishing.pasting import paste
 from fetalflex.models.components import Components, model_identity
 from fetalflex.models.latents import decode, grey_from_pixels
 from fetalflex.models.locate import find_model
@@ -30,14 +26,15 @@ from fetalflex.pipeline.region import (
     Mask,
     MaskLike,
     Roi,
-    edit_region,
-    region_to_synthesise,
+    counterfactual_region,
+    region_of_edits,
     regions_that_may_differ,
     union_of_masks,
 )
-from fetalflex.pipeline.requests import CheckedRequest, Request, check_requests
+from fetalflex.pipeline.requests import Request, check_requests
 from fetalflex.pipeline.sampling import REFINEMENT_STRENGTH, Sampling
 from fetalflex.pipeline.synthesis import Synthesis
+from fetalflex.pipeline.synthesising import Synthesiser
 from fetalflex.progress import OnProgress
 
 
@@ -94,6 +91,7 @@ class FetalFlexPipeline:
         self.device = choose_device(device) if isinstance(device, str) else device
         self.components = self.components.to(self.device)
         self.canvas_sampler = CanvasSampler(self.components, self.registry, self.device)
+        self._synthesise = Synthesiser(self.canvas_sampler, self.identity)
         return self
 
     def __repr__(self) -> str:
@@ -327,7 +325,7 @@ class FetalFlexPipeline:
         prompts = [None] * len(after) if prompt is None else list(prompt)
         if len(prompts) != len(after):
             raise FetalFlexError(f"prompt has {len(prompts)} values for {len(after)} layouts; give one per layout")
-        roi_mask = self._shared_region(image, before, after, may_differ, roi)
+        roi_mask = counterfactual_region(self.registry, image, before, after, may_differ, roi)
         close_up = sampling.close_up
         if close_up is True:
             close_up = CloseUp.around_all([before, *after], self.registry, roi_mask)
@@ -341,24 +339,8 @@ class FetalFlexPipeline:
         followers = [replace(it, may_differ=region) for it, region in zip(requests[1:], regions, strict=True)]
         first, *made = self._synthesise([requests[0], *followers], sampling, len(requests), callback, on_progress)
         frame = requests[0].close_up
-        return [first, *(self._following(first, *pair, frame) for pair in zip(made, regions, strict=True))]
-
-    def _shared_region(
-        self, image: ImageLike, before: Layout, after: Sequence[Layout], may_differ: Mask | Sequence[Mask], roi: Roi
-    ) -> Mask:
-        if isinstance(roi, str) and roi == CHANGED:
-            whole = np.ones((before.height, before.width), np.bool_)
-            roi = np.logical_or.reduce(regions_that_may_differ(may_differ, len(after), whole))
-        return self.edit_region(image, before, after, roi)
-
-    def _following(self, first: Synthesis, other: Synthesis, may_differ: Mask, frame: CloseUp) -> Synthesis:
-        """Return a synthesis with the pixels of the first where it may not differ from it.
-
-        Their latents are blended within one latent at the region's edge, their pixels over half of one.
-        """
-        blend = round(max(frame.width, frame.height) / self.components.config.latent_size / 2)
-        image = paste(other.image, first.image, may_differ, blend, kept=first.roi_mask & ~may_differ)
-        return replace(other, image=image, settings=other.settings | {"blend": blend})
+        following = self._synthesise.following
+        return [first, *(following(first, *pair, frame) for pair in zip(made, regions, strict=True))]
 
     def edit_region(
         self, image: ImageLike, before: Layout, after: Layout | Sequence[Layout], roi: Roi = CHANGED
@@ -372,11 +354,7 @@ class FetalFlexPipeline:
             roi: As for `edit`.
         """
         layouts = [after] if isinstance(after, Layout) else after
-        pixels = np.asarray(image)
-        if isinstance(roi, str):
-            masks = [edit_region(self.registry, pixels, before, layout, roi) for layout in layouts]
-            return np.logical_or.reduce(masks)
-        return region_to_synthesise(self.registry, before, pixels, roi)
+        return region_of_edits(self.registry, image, before, layouts, roi)
 
     def edit_roi(self, before: Layout, after: Layout, mode: str = CHANGED) -> Mask:
         """Return the region to synthesise for an edit of any image, (H, W) bool; see `draw_edit_mask`."""
@@ -387,90 +365,7 @@ class FetalFlexPipeline:
         with torch.no_grad():
             return grey_from_pixels(decode(self.components.vae, latents))
 
-    @torch.no_grad()
-    def _synthesise(
-        self,
-        requests: Sequence[CheckedRequest],
-        sampling: Sampling,
-        batch_size: int,
-        callback: Callback | None,
-        on_progress: OnProgress | None,
-    ) -> list[Synthesis]:
-        batch_size = whole_number(batch_size, "batch_size", 1, 4096)
-        if sampling.guidance.prompt == 1.0 and any(request.negative_prompt for request in requests):
-            raise FetalFlexError(
-                "negative_prompt has no effect while the prompt's guidance is 1; set guidance.prompt above 1, such as 3"
-            )
-        if sampling.starts_at_source and any(request.image is None for request in requests):
-            raise FetalFlexError("strength below 1 starts at the source image, but there is none; give image")
-        results: list[Synthesis] = []
-        for start in range(0, len(requests), batch_size):
-            batch = requests[start : start + batch_size]
-            parts = [request.part() for request in batch]
-            conditions = [self.canvas_sampler.conditions(part) for part in parts]
-            after_step = _reporting(callback, on_progress, start, len(batch))
-            pixels = self.canvas_sampler.sample(parts, conditions, sampling, after_step)
-            leading: Fit | None = None
-            for request, part, condition, canvas in zip(batch, parts, conditions, pixels, strict=True):
-                image = part.canvas(self.components.config.image_size).image_from_canvas(canvas)
-                like = None if request.may_differ is None else leading
-                synthesis, fit = self._finish(request, part, condition.prompt, image, sampling, like)
-                leading = leading or fit
-                results.append(synthesis)
-        return results
-
-    def _finish(
-        self,
-        request: CheckedRequest,
-        part: CheckedRequest,
-        prompt: str,
-        image: Image,
-        sampling: Sampling,
-        like: Fit | None,
-    ) -> tuple[Synthesis, Fit]:
-        """Return the synthesis of a decoded close-up, and its fit for those that follow it."""
-        record, close_up = sampling.record(), request.close_up
-        if request.before is None:
-            record.pop("edit_guidance", None)
-        record.pop("finishing")
-        fit = Fit()
-        if part.image is not None and request.image is not None:
-            own = None if part.before is None else own_tone(part.image, part.roi_mask, part.before, part.layout)
-            finished = finish(image, part.image, part.roi_mask, sampling.finishing, request.seed, like, own)
-            fit, image = finished.fit, close_up.put_back(finished.image, request.image)
-            record["finishing"] = finished.record
-        if request.negative_prompt:
-            record["negative_prompt"] = request.negative_prompt
-        whole = close_up == CloseUp.whole(request.layout)
-        record["close_up"] = False if whole else [close_up.x, close_up.y, close_up.width, close_up.height]
-        synthesis = Synthesis(
-            image,
-            request.layout,
-            request.roi_mask,
-            prompt,
-            request.seed,
-            self.identity,
-            record,
-            sampling=sampling,
-            close_up=None if whole else close_up,
-        )
-        return synthesis, fit
-
 
 def _check_sampling(sampling: object) -> None:
     if not isinstance(sampling, Sampling):
         raise FetalFlexError(f"sampling is {shown(sampling)}; give a Sampling, such as Sampling(steps=30)")
-
-
-def _reporting(callback: Callback | None, on_progress: OnProgress | None, done: int, batch: int) -> Callback | None:
-    """Return what is called after a step of a batch: the user's callback, then what takes how many images are done."""
-    if on_progress is None:
-        return callback
-    tell = on_progress
-
-    def after_step(x: Tensor, step: Step) -> None:
-        if callback is not None:
-            callback(x, step)
-        tell(done + batch * (step.index + 1) / step.count)
-
-    return after_step

@@ -66,6 +66,29 @@ def edit_region(registry: Registry, image: Image | None, before: Layout, after: 
     return mask if image is None else _keeping_words(registry, image, mask, [before, after], mode)
 
 
+def region_of_edits(registry: Registry, image: ImageLike, before: Layout, after: Sequence[Layout], roi: Roi) -> Mask:
+    """Return the region of several edits of one image, (H, W) bool: those of a mode joined, or the mask, checked."""
+    pixels = np.asarray(image)
+    if isinstance(roi, str):
+        return np.logical_or.reduce([edit_region(registry, pixels, before, layout, roi) for layout in after])
+    return region_to_synthesise(registry, before, pixels, roi)
+
+
+def counterfactual_region(
+    registry: Registry,
+    image: ImageLike,
+    before: Layout,
+    after: Sequence[Layout],
+    may_differ: Mask | Sequence[Mask],
+    roi: Roi,
+) -> Mask:
+    """Return the region that counterfactuals share, (H, W) bool: where any may differ, if the ROI is `changed`."""
+    if isinstance(roi, str) and roi == CHANGED:
+        whole = np.ones((before.height, before.width), np.bool_)
+        roi = np.logical_or.reduce(regions_that_may_differ(may_differ, len(after), whole))
+    return region_of_edits(registry, image, before, after, roi)
+
+
 def regions_that_may_differ(masks: Mask | Sequence[Mask], count: int, roi_mask: Mask) -> list[Mask]:
     """Return `count` masks, (H, W) bool, without what lies outside the ROI.
 

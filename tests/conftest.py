@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from fetalflex.detection import Detector
     from fetalflex.models.components import Components
     from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -101,3 +104,12 @@ def detector(detector_folder: Path) -> Detector:
     from fetalflex.detection import Detector
 
     return Detector.from_pretrained(detector_folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; for tests with the marks `IN_CHROMIUM`."""
+    from chromium import chromium
+
+    with chromium() as browser:
+        yield browser

@@ -11,8 +11,10 @@ from fetalflex.anatomy.anomalies import default_library
 from fetalflex.data import DatasetFolder
 from fetalflex.errors import FetalFlexError
 from fetalflex.studio.desk import desk_at
+from fetalflex.studio.engine import Engine
 from fetalflex.studio.shelf import Shelf
-from fetalflex.studio.starting import studio_of
+from fetalflex.studio.starting import application_of
+from fetalflex.studio.state import Studio
 from fetalflex.web import Server, listen
 from served import TOKEN, Client
 
@@ -48,8 +50,9 @@ def serve_studio(model: FetalFlexPipeline, model_folder: Path, phantom_folder: P
     def serving(folder: Path, data: Path = phantom_folder, may_correct: bool = False) -> Iterator[Client]:
         listening, address = listen("127.0.0.1", 0, has_token=False)
         shelf = Shelf((("data", DatasetFolder(data)),), may_correct)
-        parts = (shelf, default_library(), str(model_folder), model, no_detector)
-        with desk_at(folder) as desk, studio_of(address, TOKEN, desk, *parts) as app, Server(app).running(listening):
-            yield Client(address)
+        with desk_at(folder) as desk:
+            studio = Studio(Engine(model, no_detector), desk, shelf, default_library(), str(model_folder))
+            with application_of(studio, address, TOKEN) as app, Server(app).running(listening):
+                yield Client(address)
 
     return serving

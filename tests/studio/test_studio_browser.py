@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,28 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import IN_CHROMIUM, errors_on
 from served import TOKEN, Client
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = Path("/usr/bin/chromium")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ABDOMEN = "ab_Patient00769_Plane2_1_of_1.jpg"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = IN_CHROMIUM
 
 
 class Studio:
@@ -44,15 +31,9 @@ class Studio:
         self.client = client
         self.address = client.address.link(TOKEN)
         self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-        self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", self._check)
+        self.errors = errors_on(self.page, self.address)
         self.page.goto(self.address)
         self.wait_for_start()
-
-    def _check(self, request: Any) -> None:
-        if not request.url.startswith((self.address.partition("#")[0], "blob:")):
-            self.errors.append(f"asked for {request.url}")
 
     def wait_for_start(self) -> None:
         self.page.wait_for_selector("body[data-ready=true]")

@@ -16,27 +16,15 @@ from typing import TYPE_CHECKING
 import pytest
 from study_helpers import make_study
 
+from chromium import IN_CHROMIUM, errors_on
 from fetalflex.study.answers import read_submissions
 from fetalflex.study.folder import Study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = Path("/usr/bin/chromium")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture
@@ -84,10 +72,7 @@ class Reader:
 
     def __init__(self, browser: Browser, link: str, **context: object) -> None:
         self.page: Page = browser.new_context(**context).new_page()
-        self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        own = (link.partition("#")[0], "blob:")
-        self.page.on("request", lambda one: one.url.startswith(own) or self.errors.append(f"asked for {one.url}"))
+        self.errors = errors_on(self.page, link)
         self.page.goto(link)
         self.page.wait_for_selector("#go:not([hidden])")
 

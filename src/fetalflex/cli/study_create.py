@@ -26,58 +26,67 @@ class Fit(StrEnum):
     CROP = "crop"
 
 
-def create(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="METHOD=FOLDER, a data set or a folder of images by one method; or a manifest, .csv or .jsonl, with "
-            "image, method and, where known, plane, case and synthetic.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Study folder to make.")],
-    readers: Annotated[str, typer.Option("--readers", help="Number of readers, or their names: A,B,C.")] = "1",
-    real: Annotated[
-        str | None,
-        typer.Option(
-            "--real",
-            metavar="A,B",
-            help="Methods whose images are real, such as a folder of scans; those of all others are then synthetic.",
-            show_default=False,
-        ),
-    ] = None,
-    planes: options.Planes = None,
-    each: Annotated[
-        int | None,
-        typer.Option(
-            "--each",
-            min=1,
-            help="Images of each plane by each method; by default as many as the smallest of these groups has.",
-            show_default=False,
-        ),
-    ] = None,
-    repeats: Annotated[
-        float, typer.Option("--repeats", min=0, max=0.5, help="Share of the images that each reader sees twice.")
-    ] = 0.1,
-    criteria: Annotated[
-        Path | None,
-        typer.Option("--criteria", metavar="FILE.yaml", help="Other questions than the paper's.", show_default=False),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--size", metavar="WIDTHxHEIGHT", help="Size of all images in pixels; by default the median one."),
-    ] = None,
-    fit: Annotated[Fit, typer.Option("--fit", help="pad: show all of each image, on black. crop: fill the size.")] = (
-        Fit.PAD
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="METHOD=FOLDER, a data set or a folder of images by one method; or a manifest, .csv or .jsonl, with "
+        "image, method and, where known, plane, case and synthetic.",
+        show_default=False,
     ),
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the choice of images and of all orders.")
-    ] = 0,
+]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Study folder to make.")]
+_Readers = Annotated[str, typer.Option("--readers", help="Number of readers, or their names: A,B,C.")]
+_Real = Annotated[
+    str | None,
+    typer.Option(
+        "--real",
+        metavar="A,B",
+        help="Methods whose images are real, such as a folder of scans; those of all others are then synthetic.",
+        show_default=False,
+    ),
+]
+_Each = Annotated[
+    int | None,
+    typer.Option(
+        "--each",
+        min=1,
+        help="Images of each plane by each method; by default as many as the smallest of these groups has.",
+        show_default=False,
+    ),
+]
+_Repeats = Annotated[
+    float, typer.Option("--repeats", min=0, max=0.5, help="Share of the images that each reader sees twice.")
+]
+_Criteria = Annotated[
+    Path | None,
+    typer.Option("--criteria", metavar="FILE.yaml", help="Other questions than the paper's.", show_default=False),
+]
+_Size = Annotated[
+    str | None,
+    typer.Option("--size", metavar="WIDTHxHEIGHT", help="Size of all images in pixels; by default the median one."),
+]
+_Fit = Annotated[Fit, typer.Option("--fit", help="pad: show all of each image, on black. crop: fill the size.")]
+_Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the choice of images and of all orders.")
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace an older study that nobody has answered yet.")]
+
+
+def create(
+    sources: _Sources,
+    out: _Out,
+    readers: _Readers = "1",
+    real: _Real = None,
+    planes: options.Planes = None,
+    each: _Each = None,
+    repeats: _Repeats = 0.1,
+    criteria: _Criteria = None,
+    size: _Size = None,
+    fit: _Fit = Fit.PAD,
+    seed: _Seed = 0,
     registry_file: options.RegistryFile = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace an older study that nobody has answered yet.")
-    ] = False,
+    force: _Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Make a blinded study from images by several methods.
@@ -94,12 +103,7 @@ def create(
     registry = load_registry(registry_file)
     design = Design(_reader_names(readers), each, repeats, seed, _size(size), fit is Fit.CROP)
     questions = default_questions() if criteria is None else read_questions(criteria)
-    wanted = {registry.plane(name).name for name in options.names_in(planes)}
-    candidates = read_sources(sources, registry, options.names_in(real))
-    if wanted:
-        candidates = [candidate for candidate in candidates if candidate.plane in wanted]
-        if not candidates:
-            raise FetalFlexError(f"no image is of the planes {', '.join(sorted(wanted))}")
+    candidates = read_sources(sources, registry, options.names_in(real), options.names_in(planes))
     created = create_study(out, candidates, design, questions, force)
     if not as_json:
         for warning in created.warnings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from PIL import Image
 
 from fetalflex.anatomy import Layout, Registry
 from fetalflex.checks import shown
-from fetalflex.data import Dataset, DatasetFolder, Record
+from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset
 from fetalflex.data.correcting import correct_layout
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.errors import FetalFlexError
@@ -21,7 +22,7 @@ _THUMBNAIL = 160
 
 
 class Shelf:
-    """Hold data sets, and their records by id.
+    """Data sets, and their records by id.
 
     An id is the place of a data set and of a record in it, in hexadecimal; so it stays the same from start to start
     while the same data sets are given.
@@ -34,6 +35,15 @@ class Shelf:
     def __init__(self, sets: Sequence[tuple[str, Dataset]], may_correct: bool = False) -> None:
         self.sets = list(sets)
         self.may_correct = may_correct
+
+    @classmethod
+    def of_paths(cls, paths: Iterable[Path], registry: Registry, may_correct: bool = False) -> Shelf:
+        """Open data sets, named like their folders or files.
+
+        Raises:
+            FetalFlexError: If one is missing or damaged.
+        """
+        return cls([(path.name or str(path), open_dataset(path, registry)) for path in paths], may_correct)
 
     def page(self, number: int, start: int, count: int, plane: str | None, words: str) -> JsonObject:
         """Return some of the records of a data set, as JSON values.

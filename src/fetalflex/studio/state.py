@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fetalflex.anatomy import Registry
 from fetalflex.anatomy.anomalies import AnomalyLibrary
@@ -14,23 +14,23 @@ from fetalflex.studio.worker import Worker
 
 @dataclass(frozen=True)
 class Studio:
-    """Hold the parts of a running studio.
+    """The parts of a running studio.
 
     Args:
         engine: The model.
         desk: Images, results and the work, on disk.
         shelf: Data sets to open images from.
-        worker: The thread that computes.
         library: Anomalies.
         model: The model as the user named it.
+        worker: The thread that computes; `application_of` ends it.
     """
 
     engine: Engine
     desk: Desk
     shelf: Shelf
-    worker: Worker
     library: AnomalyLibrary
     model: str
+    worker: Worker = field(default_factory=Worker)
 
     @property
     def registry(self) -> Registry:

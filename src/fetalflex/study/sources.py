@@ -21,7 +21,9 @@ from fetalflex.study.manifest import Row, read_manifest
 _LONGEST_NAME = 60
 
 
-def read_sources(sources: Sequence[str], registry: Registry, real: Collection[str] = ()) -> list[Candidate]:
+def read_sources(
+    sources: Sequence[str], registry: Registry, real: Collection[str] = (), planes: Collection[str] = ()
+) -> list[Candidate]:
     """Return the images that manifests and folders offer.
 
     A folder may be a data set, or hold image files; their plane is that of NAME.layout.json beside NAME.png, as
@@ -36,11 +38,13 @@ def read_sources(sources: Sequence[str], registry: Registry, real: Collection[st
         sources: `METHOD=FOLDER`, or paths of manifests, see `read_manifest`.
         registry: Knows the planes.
         real: Methods whose images are real.
+        planes: Only images of these planes, by name or synonym; all by default.
 
     Raises:
-        FetalFlexError: If a source is missing or offers no image, it is not known whether an image is synthetic, what
-            is said of it contradicts its mark, or some images have a plane and others none.
+        FetalFlexError: If a source is missing or offers no image, none is of the planes, it is not known whether an
+            image is synthetic, what is said of it contradicts its mark, or some images have a plane and others none.
     """
+    wanted = {registry.plane(name).name for name in planes}
     found = [candidate for source in sources for candidate in _candidates(source, registry, frozenset(real))]
     if unused := sorted(set(real) - {candidate.method for candidate in found}):
         methods = ", ".join(sorted({candidate.method for candidate in found}))
@@ -52,7 +56,14 @@ def read_sources(sources: Sequence[str], registry: Registry, real: Collection[st
             "their plane, by the column plane of a manifest, a layout beside the image, or a folder named like it; or "
             "give none"
         )
-    return found
+    return _of_planes(found, wanted) if wanted else found
+
+
+def _of_planes(found: list[Candidate], wanted: set[str]) -> list[Candidate]:
+    chosen = [candidate for candidate in found if candidate.plane in wanted]
+    if not chosen:
+        raise FetalFlexError(f"no image is of the planes {', '.join(sorted(wanted))}")
+    return chosen
 
 
 def _candidates(source: str, registry: Registry, real: frozenset[str]) -> list[Candidate]:

@@ -12,7 +12,7 @@ a browser sends requests there for any web site, and only hides the answers. So 
 5. What is sent is JSON of limited size. Names and paths of files are never taken from it: the server gives out ids.
 6. Pages may load nothing but what this server gives, and no answer is taken for another type than it says.
 
-Needs the extra `studio`; imports only errors and checks.
+Needs the extra `studio`; imports only errors, checks and the reading of JSON.
 """
 
 from fetalflex.web.address import Address, listen

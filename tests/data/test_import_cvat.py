@@ -189,3 +189,29 @@ class TestTracks:
         items, refusals = self.read(tmp_path, self.TRACK)
         assert [item.image_path.name for item in items] == ["frame_000001.png"]
         assert "2 images have the frame's number" in reasons(refusals)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "meta", "options", "first"),
+    [
+        ((0, 1, 2), "<size>3</size>", {}, 0),
+        ((1, 2, 3), "<size>3</size>", {}, 1),
+        ((1, 2, 3), "", {}, 1),
+        ((1, 2), "<size>9</size>", {}, None),
+        ((5, 6, 7), "<size>3</size>", {}, None),
+        ((5, 6, 7), "<size>3</size>", {"first_frame": 5}, 5),
+    ],
+)
+def test_video_frames_find_their_images(tmp_path, numbers, meta, options, first):
+    for number in numbers:
+        save_image(tmp_path / "images" / f"frame_{number:04}.png")
+    shapes = "".join(f'<box frame="{n}" xtl="{n}" ytl="2" xbr="40" ybr="30"/>' for n in range(3))
+    text = f'<annotations><meta><task>{meta}</task></meta><track label="HC">{shapes}</track></annotations>'
+    save_text(tmp_path / "a.xml", text)
+    items, refusals = read_all("cvat", tmp_path, **PLANE, **options)
+    if first is None:
+        assert items == []
+        assert "--first-frame" in reasons(refusals)
+    else:
+        found = {int(item.image_path.stem[-4:]): item.layout.structures[0].box.corners()[0] for item in items}
+        assert found == {number: number - first for number in numbers}

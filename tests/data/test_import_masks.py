@@ -140,3 +140,15 @@ def test_masks_need_a_folder_of_their_own(tmp_path):
         read_all("masks", tmp_path, **PLANE, **INDEX)
     (item,), _ = read(tmp_path, index_mask(), folder="drawn", annotations="drawn", images="images", **INDEX)
     assert item.image_path == tmp_path / "images" / "a.png"
+
+
+@pytest.mark.parametrize("annotations", [None, "scans"])
+def test_masks_beside_their_images_come_together(tmp_path, annotations):
+    save_image(tmp_path / "scans" / "h (1).png")
+    for ending, columns in (("", slice(10, 30)), ("_1", slice(60, 80))):
+        mask = np.zeros((80, 100), np.uint8)
+        mask[20:40, columns] = 255
+        Image.fromarray(mask).save(tmp_path / "scans" / f"h (1)_mask{ending}.png")
+    (item,), refusals = read_all("masks", tmp_path, annotations=annotations, label_map={"255": "skull"}, **PLANE)
+    assert refusals == []
+    assert sorted(box[1] for box in boxes(item)) == [20, 70]

@@ -226,3 +226,19 @@ class TestWorkbook:
             archive.writestr("a.txt", "x")
         with pytest.raises(FetalFlexError, match="no readable XLSX file"):
             read_all("table", tmp_path, **PLANE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"file;label;x;y;width;height\na.png;HC;10,0;20;30,5;40\n",
+        b"sep=;\nfile;label;x;y;width;height\na.png;HC;10;20;30,5;40\n",
+        "file\tlabel\tx\ty\twidth\theight\na.png\tHC\t10\t20\t30.5\t40\n".encode("utf-16"),
+    ],
+)
+def test_tables_of_european_spreadsheets(tmp_path, data):
+    save_image(tmp_path / "a.png")
+    (tmp_path / "a.csv").write_bytes(data)
+    (item,), refusals = read_all("table", tmp_path, **PLANE)
+    assert refusals == []
+    assert boxes(item) == [("skull", 25.25, 40, 30.5, 40, 0)]

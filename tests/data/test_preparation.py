@@ -1,12 +1,8 @@
+"""What preparing makes of a source: images, splits, records."""
+
 from __future__ import annotations
 
 import json
-import os
-import re
-import struct
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,75 +10,25 @@ import numpy as np
 import pytest
 from data_helpers import FIXTURES, save_image, save_json, save_text
 from PIL import Image
+from preparation_helpers import TABLE, add_rows, files_in, noise, prepare_after, prepare_table, row, write_rows
 
 from fetalflex.anatomy.registry import default_registry
-from fetalflex.data import DatasetFolder, contact_sheet, read_image
+from fetalflex.data import DatasetFolder, read_image
 from fetalflex.data.image_files import image_size
 from fetalflex.data.importers import ImportOptions
 from fetalflex.data.preparation import prepare
-from fetalflex.data.report import PrepareReport
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import MARKER
-from fetalflex.progress import OnProgress, Show
 
-HEADER = "file,label,x0,y0,x1,y1,plane,patient,split"
-TABLE = "boxes.csv"
+pytestmark = pytest.mark.usefixtures("quick")
+
+
 PUBLIC_SETS = [
     ("fetus_framework", "fetus_framework", 2),
     ("head_biometry", "head_biometry", 1),
     ("hc18", "hc18", 2),
     ("fetal_planes", "fetal_planes_db", 2),
 ]
-
-
-def noise(path: Path, seed: int = 0, width: int = 60, height: int = 40) -> Path:
-    """Write a grey PNG that is like no other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def row(file: str, label: str = "femur", box: str = "10,10,50,30", patient: str = "", split: str = "") -> str:
-    return f"{file},{label},{box},femur,{patient},{split}"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Draw a small contact sheet and do not wait for the disk; both have tests of their own."""
-    monkeypatch.setattr(contact_sheet, "_PICTURE", (48, 32))
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Twelve sound images of six patients, with a box each."""
-    folder = tmp_path / "scans"
-    for number in range(12):
-        noise(folder / f"{number:02}.png", number)
-    write_rows(folder, [row(f"{number:02}.png", patient=f"p{number // 2}") for number in range(12)])
-    return folder
-
-
-def write_rows(folder: Path, rows: list[str]) -> None:
-    save_text(folder / TABLE, "\n".join([HEADER, *rows]) + "\n")
-
-
-def add_rows(folder: Path, *rows: str) -> None:
-    with (folder / TABLE).open("a") as file:
-        file.write("\n".join(rows) + "\n")
-
-
-def prepare_table(source: Path, name: str = "out", options: ImportOptions | None = None, **named: Any) -> PrepareReport:
-    return prepare(source, "table", source.parent / name, options, **named)
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def refusals(report: PrepareReport) -> str:
-    return "\n".join(f"{entry.where}: {entry.reason}" for entry in report.refused)
 
 
 class TestFolder:
@@ -194,109 +140,6 @@ class TestImages:
         ]
 
 
-def prepare_after(folder: Path, rows: list[str], **named: Any) -> PrepareReport:
-    write_rows(folder, rows)
-    return prepare_table(folder, **named)
-
-
-def bomb(path: Path) -> None:
-    """Write a small PNG whose header promises 30,000 x 30,000 pixels."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
-    data = zlib.compress(bytes(100_000))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
-
-
-def truncated(path: Path) -> None:
-    noise(path, 99)
-    path.write_bytes(path.read_bytes()[:-200])
-
-
-def duplicate(path: Path) -> None:
-    with Image.open(path.parent / "00.png") as image:
-        image.convert("RGB").save(path)
-
-
-def link_outside(path: Path) -> None:
-    path.symlink_to(noise(path.parent.parent / "secret.png", 98))
-
-
-HOSTILE: dict[str, tuple[Callable[[Path], Any], str, str]] = {
-    "missing image": (lambda _: None, row("x.png"), "there is no image 'x.png'"),
-    "empty file": (lambda path: path.write_bytes(b""), row("x.png"), "is an empty file"),
-    "no image": (lambda path: path.write_text("hello"), row("x.png"), "is no readable image"),
-    "damaged image": (truncated, row("x.png"), "x.png cannot be read"),
-    "decompression bomb": (bomb, row("x.png"), "at most 64,000,000 are allowed|more than the 64,000,000 pixels"),
-    "same picture": (duplicate, row("x.png"), "x.png: the image is the same picture as 00.png, pixel for pixel"),
-    "path outside": (noise, row("../secret.png"), "leads out of its folder"),
-    "absolute path": (noise, row("/etc/passwd"), "there is no image '/etc/passwd'"),
-    "link outside": (link_outside, row("x.png"), "is a link that leads outside"),
-    "unknown label": (noise, row("x.png", "fmur"), "unknown structure 'fmur'. Did you mean femur"),
-    "other plane's label": (noise, row("x.png", "skull"), "skull is no structure of the plane femur"),
-    "box outside": (noise, row("x.png", box="70,10,90,30"), "lies outside the image of 60 x 40"),
-    "box inside out": (noise, row("x.png", box="50,10,10,30"), "must satisfy x0 < x1"),
-    "no number": (noise, row("x.png", box="nan,10,10,30"), "x0 is 'nan'; it must be a number"),
-    "no annotation": (noise, "", "x.png: no usable annotation names this image"),
-    "unknown plane": (noise, "x.png,femur,10,10,50,30,moon,,", "unknown plane 'moon'"),
-    "unknown split": (noise, row("x.png", split="exam"), "split is 'exam'; it must be one of train"),
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-class TestRefusals:
-    @pytest.fixture
-    def hostile(self, source, kind):
-        make, line, _ = HOSTILE[kind]
-        if make is noise:
-            noise(source / "x.png", 77)
-        else:
-            make(source / "x.png")
-        add_rows(source, line)
-        return source
-
-    def test_only_the_bad_thing_is_left_out_and_the_reason_told(self, hostile, kind):
-        report = prepare_table(hostile)
-        assert report.taken == 12
-        assert re.search(HOSTILE[kind][2], refusals(report)), refusals(report)
-        assert str(hostile) not in refusals(report)
-        written = (hostile.parent / "out" / "report.md").read_text()
-        assert all(entry.reason in written for entry in report.refused)
-
-    def test_strict_writes_nothing(self, hostile, kind):
-        before = sorted(hostile.parent.iterdir())
-        with pytest.raises(FetalFlexError, match="strict allows no refusal") as caught:
-            prepare_table(hostile, strict=True)
-        assert re.search(HOSTILE[kind][2], str(caught.value))
-        assert sorted(hostile.parent.iterdir()) == before
-
-
-class TestStrict:
-    def test_a_sound_source_passes(self, source):
-        assert prepare_table(source, strict=True).taken == 12
-
-    def test_notes_are_no_refusals(self, source):
-        noise(source / "x.png", 77)
-        add_rows(source, row("x.png", box="-5,10,50,30"))
-        (note,) = prepare_table(source, strict=True).notes
-        assert note.where == "boxes.csv row 14"
-        assert "sticks out of the image; 91% is kept" in note.reason
-
-    def test_labels_ignored_on_request_are_counted_and_pass(self, source):
-        add_rows(source, *[row(f"{n:02}.png", "callipers", patient=f"p{n // 2}") for n in range(7)])
-        options = ImportOptions(label_map={"callipers": "ignore"})
-        report = prepare_table(source, options=options, strict=True)
-        assert report.left_out_on_request == {"callipers": 7}
-        assert report.refused == []
-
-    def test_the_message_stays_short(self, source):
-        add_rows(source, *[row(f"x{number}.png") for number in range(100)])
-        with pytest.raises(FetalFlexError, match=r"and 95 more$"):
-            prepare_table(source, strict=True)
-
-
 class TestSplits:
     def test_patients_are_in_one_split_and_the_seed_decides(self, source):
         first = prepare_table(source, "a", seed=1)
@@ -349,88 +192,6 @@ class TestSplits:
     def test_an_empty_split_is_remarked_on(self, source):
         write_rows(source, [row("00.png", patient="p")])
         assert "No image fell into" in prepare_table(source).remarks[0]
-
-
-def telling(step: Callable[[str, float, int | None], None]) -> Show:
-    """Return a display that hands on what is done, how many images and of how many."""
-
-    @contextmanager
-    def show(what: str, total: int | None) -> Iterator[OnProgress]:
-        yield lambda done: step(what, done, total)
-
-    return show
-
-
-class TestWriting:
-    @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-    @pytest.mark.parametrize("step", ["checking", "writing"])
-    def test_an_interruption_leaves_nothing_behind(self, source, error, step):
-        def interrupt(what: str, done: float, total: int | None) -> None:
-            if (what, done) == (step, 6):
-                raise error
-
-        with pytest.raises(error):
-            prepare_table(source, show=telling(interrupt))
-        assert [path.name for path in source.parent.iterdir()] == ["scans"]
-
-    def test_an_interruption_leaves_the_old_folder(self, source):
-        prepare_table(source)
-        before = files_in(source.parent / "out")
-
-        def interrupt(what: str, done: float, total: int | None) -> None:
-            if what == "writing":
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            prepare_table(source, force=True, seed=5, show=telling(interrupt))
-        assert files_in(source.parent / "out") == before
-        assert len(list(source.parent.iterdir())) == 2
-
-    def test_an_existing_folder_is_replaced_by_force_alone(self, source):
-        prepare_table(source)
-        write_rows(source, [row("00.png")])
-        with pytest.raises(FetalFlexError, match="already there and not empty"):
-            prepare_table(source)
-        assert len(DatasetFolder(source.parent / "out")) == 12
-        prepare_table(source, force=True)
-        assert len(DatasetFolder(source.parent / "out")) == 1
-        assert len(list((source.parent / "out" / "images").iterdir())) == 1
-
-    def test_what_is_no_data_set_is_never_replaced(self, source):
-        save_text(source.parent / "out" / "thesis.txt", "years of work")
-        with pytest.raises(FetalFlexError, match="is not a data set that FetalFlex wrote, so it is not replaced"):
-            prepare_table(source, force=True)
-        assert (source.parent / "out" / "thesis.txt").exists()
-
-    def test_whether_the_folder_is_free_is_checked_before_the_images(self, source):
-        save_text(source.parent / "out" / "file", "")
-
-        def fail(*_: object) -> None:
-            raise AssertionError("the source was read")
-
-        with pytest.raises(FetalFlexError, match="already there"):
-            prepare_table(source, show=telling(fail))
-
-    @pytest.mark.parametrize("out", ["scans", "scans/out", ".", "scans/../scans/deep/er"])
-    def test_source_and_folder_must_be_apart(self, source, out):
-        before = files_in(source)
-        with pytest.raises(FetalFlexError, match=r"lies in the source|holds the source"):
-            prepare_table(source, out, force=True)
-        assert files_in(source) == before
-
-    def test_an_image_that_changes_meanwhile_is_noticed(self, source):
-        def change(what: str, done: float, total: int | None) -> None:
-            if (what, done) == ("writing", 1):
-                noise(source / "11.png", 1234)
-
-        with pytest.raises(FetalFlexError, match=r"11\.png has changed while the data set was being made"):
-            prepare_table(source, show=telling(change))
-        assert not (source.parent / "out").exists()
-
-    def test_progress_counts_every_image_twice(self, source):
-        told: list[tuple[str, int, int | None]] = []
-        prepare_table(source, show=telling(lambda *step: told.append(step)))
-        assert told == [("checking", n, None) for n in range(1, 13)] + [("writing", n, 12) for n in range(1, 13)]
 
 
 class TestSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 from documents import DOCUMENTS, ROOT, Block, blocks_of, run_block
 from PIL import Image
 
+from dicom_files import region, write_dicom
 from fetalflex.anatomy import GestationalAge, Layout, Recipe, centile_of, default_registry, prompt_corpus
 from fetalflex.data import DatasetFolder, read_image
+from fetalflex.data.coco_records import coco_from_records
 from fetalflex.models.build import build_components
 from fetalflex.models.configs import get_preset
 
@@ -58,6 +61,19 @@ def data_set_with_splits(folder: Path) -> None:
     (folder / "annotations.json").write_text(json.dumps(values), encoding="utf-8")
 
 
+def dicom_scans(folder: Path) -> None:
+    """Write one of the examples and a clip of another as DICOM files, with annotations of the first."""
+    examples = DatasetFolder(ROOT / "examples")
+    records = examples.subset(planes=["abdominal_transverse"])
+    image, other = examples.image(records[0]), examples.image(records[1])
+    calibrated = {"SequenceOfUltrasoundRegions": [region((0, 0, image.shape[1] - 1, image.shape[0] - 1), (0.4, 0.4))]}
+    write_dicom(folder / "scan.dcm", image, **calibrated)
+    calibrated = {"SequenceOfUltrasoundRegions": [region((0, 0, other.shape[1] - 1, other.shape[0] - 1), (0.4, 0.4))]}
+    write_dicom(folder / "clip.dcm", np.stack([np.roll(other, shift, axis=1) for shift in (0, 2, 4)]), **calibrated)
+    coco = coco_from_records([replace(records[0], file_name="scan.dcm")], default_registry())
+    (folder / "boxes.json").write_text(json.dumps(coco), encoding="utf-8")
+
+
 def provide(name: str, blocks: list[Block]) -> None:
     """Put what a document takes for granted into the working directory, unless it makes that itself."""
     text = "\n".join(block.text for block in blocks)
@@ -67,6 +83,8 @@ def provide(name: str, blocks: list[Block]) -> None:
         Path("arms").mkdir()
         for number in (1, 2):
             Image.fromarray(np.full((200, 320), 40 * number, np.uint8)).save(f"arms/arm-{number}.png")
+    if name == "dicom":
+        dicom_scans(Path("dicom"))
     if name in WITH_RELEASED_WEIGHTS:
         Path("weights/mini").unlink()
         Path("weights/mini").symlink_to(ROOT / "weights" / "mini")

@@ -107,7 +107,7 @@ def test_planes_of_a_file(run: RunCommand, scans: Path, workplace: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "dicom"], "unknown annotation format 'dicom'; choose one of coco"),
+        (["--format", "nifti"], "unknown annotation format 'nifti'; choose one of coco"),
         (["--format", "table", "--plane", "moon"], "unknown plane 'moon'"),
         (["--format", "table", "--label-map", "mark"], "--label-map 'mark' is not a pair"),
         (["--format", "table", "--columns", "file=A", "--columns", "file=B"], "--columns names 'file' twice"),

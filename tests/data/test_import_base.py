@@ -15,7 +15,7 @@ def test_importers_are_found_by_name(name):
 
 def test_an_unknown_format_is_told_with_all_names():
     with pytest.raises(FetalFlexError, match=", ".join(sorted(IMPORTERS))):
-        get_importer("dicom")
+        get_importer("nifti")
 
 
 @pytest.mark.parametrize(

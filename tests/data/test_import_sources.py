@@ -85,7 +85,7 @@ def test_paths_of_other_machines_tell_by_a_name_that_one_image_has(root, referen
         ("data:image/png;base64,AAAA", "no file name"),
         ("../secret.png", "leads out"),
         ("/etc/secret.png", "there is no image"),
-        ("scan.dcm", "DICOM"),
+        ("scan.nii", "NIfTI"),
         ("patient1/a.png", "there is no image 'patient1/a.png'"),
     ],
 )
@@ -155,10 +155,10 @@ def test_masks_beside_images_are_no_images(root):
 
 def test_names_that_are_no_text_and_files_of_other_kinds_are_refused_one_by_one(root):
     (root / "images" / "a.png").rename(root / "images" / "a\udcfc.png")
-    (root / "scan.dcm").write_bytes(b"DICM")
+    (root / "scan.nii").write_bytes(b"n+1")
     refusals = {refusal.where: refusal.reason for refusal in Source(root, FEMUR).unclaimed()}
     assert "not UTF-8" in refusals["images/a\\udcfc.png"]
-    assert "DICOM" in refusals["scan.dcm"]
+    assert "NIfTI" in refusals["scan.nii"]
     assert "images/b.jpg" in refusals
 
 

@@ -164,18 +164,21 @@ def test_dicom_is_named_also_among_other_pictures(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(bytes(128) + b"DICM" + bytes(50))
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "c.png")
     for name in ("a.dcm", "b.png"):
-        with pytest.raises(FetalFlexError, match=f"{name} is a DICOM file, which is not read; export it as PNG"):
+        with pytest.raises(
+            FetalFlexError, match=f"{name} is no readable DICOM image: it has no picture, or is damaged"
+        ):
             read_image(tmp_path / name)
     assert [source.stem for source in image_sources([tmp_path], default_registry())] == ["a", "b", "c"]
 
 
-def test_dicom_in_a_source_is_told_by_the_report(scans: Path, tmp_path: Path) -> None:
+def test_a_damaged_dicom_file_in_a_source_is_told_by_the_report(scans: Path, tmp_path: Path) -> None:
     from fetalflex.data.importers import ImportOptions
 
     (scans / "more").mkdir()
     (scans / "more" / "a.dcm").write_bytes(b"x")
-    report = prepare(scans, "coco", tmp_path / "set", ImportOptions(plane="thalamic_transverse"))
-    assert "1 DICOM files lie in the source; they are not read" in report.to_markdown()
+    options = ImportOptions(plane="thalamic_transverse", keep_unannotated=True)
+    report = prepare(scans, "coco", tmp_path / "set", options)
+    assert "`more/a.dcm`: more/a.dcm is no readable DICOM image" in report.to_markdown()
 
 
 def test_a_picture_that_exif_turns_says_so_where_its_size_does_not_fit(tmp_path: Path) -> None:

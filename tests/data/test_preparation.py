@@ -206,8 +206,8 @@ class TestSource:
             prepare(tmp_path / "nowhere", "coco", tmp_path / "out")
 
     def test_unknown_format(self, source):
-        with pytest.raises(FetalFlexError, match="unknown annotation format 'dicom'; choose one of coco"):
-            prepare(source, "dicom", source.parent / "out")
+        with pytest.raises(FetalFlexError, match="unknown annotation format 'nifti'; choose one of coco"):
+            prepare(source, "nifti", source.parent / "out")
 
     def test_a_single_annotation_file(self, source):
         report = prepare(source / TABLE, "table", source.parent / "out")

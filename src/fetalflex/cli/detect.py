@@ -33,6 +33,18 @@ def detect(
         float, typer.Option("--review-below", min=0, max=1, help="Mark images and boxes with a lower score for review.")
     ] = 0.5,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")] = 16,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            "--frames",
+            metavar="all|every:N|first|middle",
+            help="Which frames of DICOM files with several to look at.",
+            show_default=False,
+        ),
+    ] = None,
+    colour_doppler: Annotated[
+        bool, typer.Option("--colour-doppler", help="Take DICOM images with flow in colour too, as grey.")
+    ] = False,
     device: options.Device = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace a folder of detections that is there.")] = False,
     as_json: options.AsJson = False,
@@ -46,13 +58,15 @@ def detect(
     from fetalflex.cli.inputs import load_detector
     from fetalflex.detection.folder import DETECTIONS, DetectionSettings, detect_into_folder
     from fetalflex.detection.folder_kinds import DETECTED_SET
-    from fetalflex.detection.sources import image_sources
+    from fetalflex.detection.sources import DicomWish, image_sources
+    from fetalflex.dicom import FrameChoice
     from fetalflex.files import reserved
 
+    wanted = DicomWish(None if frames is None else FrameChoice.parse(frames), colour_doppler)
     settings = DetectionSettings(None if plane == "auto" else plane, min_score, review_below, batch_size)
     with reserved(out, DETECTED_SET, force):
         detector = load_detector(model, device)
-        sources = image_sources(images, detector.registry, leave_out=out)
+        sources = image_sources(images, detector.registry, leave_out=out, dicom=wanted)
         with progress_bar("detecting", len(sources)) as show:
             found = detect_into_folder(detector, sources, out, settings, force=force, on_progress=show)
     for where, why in found.refused[:_SHOWN_REFUSALS]:

@@ -67,12 +67,20 @@ def import_options(
         str | None,
         _option("--exif", "apply|ignore", "Boxes are for pictures as EXIF turns them, or as stored."),
     ] = None,
+    frames: Annotated[
+        str | None,
+        _option("--frames", "all|every:N|first|middle", "Which frames of DICOM files with several become images."),
+    ] = None,
+    colour_doppler: Annotated[
+        bool, typer.Option("--colour-doppler", help="Take DICOM images with flow in colour too, as grey.")
+    ] = False,
     keep_unannotated: Annotated[bool, typer.Option("--keep-unannotated", help="Include images without boxes.")] = False,
     registry: options.RegistryFile = None,
 ) -> ImportOptions:
     """Return what the user says about a source."""
     from fetalflex.cli.inputs import load_registry
     from fetalflex.data.importers import ImportOptions
+    from fetalflex.dicom import FrameChoice
 
     return ImportOptions(
         plane=plane,
@@ -91,6 +99,8 @@ def import_options(
         first_pixel=first_pixel,
         first_frame=first_frame,
         exif=exif,
+        frames=None if frames is None else FrameChoice.parse(frames),
+        colour_doppler=colour_doppler,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,9 @@ def measure(
     ] = None,
     age: Annotated[
         str | None,
-        typer.Option("--age", help="Gestational age for centiles: 22w3d, 22+3 or 22.43.", show_default=False),
+        typer.Option(
+            "--age", help="Gestational age for centiles: 22w3d, 22+3 or 22.43.", show_default="the data set's"
+        ),
     ] = None,
     pixel_spacing: options.PixelSpacing = None,
     registry_file: options.RegistryFile = None,
@@ -53,8 +56,22 @@ def measure(
     found = []
     for name in dict.fromkeys(layouts):
         layout, origin, _ = read_layout(name, dataset, registry)
-        found.append(_facts(origin, with_spacing(layout, origin, pixel_spacing), registry, parsed))
+        known = parsed or _age_in(dataset, name, registry)
+        found.append(_facts(origin, with_spacing(layout, origin, pixel_spacing), registry, known))
     typer.echo(json.dumps(found, indent=2) if as_json else "\n\n".join(map(_as_text, found)))
+
+
+def _age_in(dataset: Path | None, name: str, registry: Registry) -> GestationalAge | None:
+    """Return the gestational age that a data set states for an image, None if it states none that can be read."""
+    from fetalflex.anatomy import GestationalAge
+    from fetalflex.cli.scans import find_record
+
+    if dataset is None:
+        return None
+    _, record = find_record(dataset, name, registry)
+    with contextlib.suppress(FetalFlexError):
+        return GestationalAge.parse(str(record.extra.get("gestational_age", "")))
+    return None
 
 
 def _facts(origin: str, layout: Layout, registry: Registry, age: GestationalAge | None) -> JsonObject:

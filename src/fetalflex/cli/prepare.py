@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fetalflex.data.importers import ImportOptions
     from fetalflex.data.report import PrepareReport
 
-FORMATS = "coco, yolo, voc, labelme, cvat, table, masks, fetus_framework, head_biometry, hc18, fetal_planes"
+FORMATS = "coco, yolo, voc, labelme, cvat, table, masks, dicom, fetus_framework, head_biometry, hc18, fetal_planes"
 """Names for `--format`, as in `fetalflex.data.importers.IMPORTERS`; written out so that --help loads nothing."""
 
 _SHOWN_ENTRIES = 10

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fetalflex.data.file_names import FileNames, portable_stem
-from fetalflex.data.image_files import decode_image
+from fetalflex.data.image_files import decode_image, read_image
 from fetalflex.data.importers.base import IGNORED, NOTED, REFUSED, Finding, ImportedItem, ImportOptions
+from fetalflex.data.importers.dicom_views import file_digest
 from fetalflex.data.limits import MAX_IMAGE_BYTES
 from fetalflex.data.picture_kind import PLAIN, PictureKind, picture_kind
 from fetalflex.data.plain_files import plain_suffix
 from fetalflex.data.records import Record
+from fetalflex.dicom import DicomReading
 from fetalflex.errors import FetalFlexError
 from fetalflex.progress import OnProgress
 from fetalflex.provenance import SYNTHETIC_LIST, KnownSynthetic, SyntheticMark, mark_in_bytes, mark_of_fields
 from fetalflex.provenance.fingerprints import Look, look_of, pixel_digest
 
+_Key = tuple[Path, int | None]
 _DEVICE_FIELDS = ("device", "machine", "us_machine", "scanner", "ultrasound_machine")
 
 
@@ -35,6 +41,8 @@ class CheckedImage:
         as_stored: Whether its pixels are taken as they are stored, though EXIF may turn the picture.
         mark: What says that the image is synthetic; None if nothing does.
         kind: What it holds beyond 8-bit grey; with the scale that it shares with others.
+        stem: What it is called in the source, without an ending.
+        dicom: How it is read from a DICOM file; None for other files.
     """
 
     path: Path
@@ -44,6 +52,24 @@ class CheckedImage:
     as_stored: bool = False
     mark: SyntheticMark | None = None
     kind: PictureKind = PLAIN
+    stem: str = ""
+    dicom: DicomReading | None = None
+
+    @property
+    def key(self) -> _Key:
+        """What tells it from all others of the source."""
+        return self.path, None if self.dicom is None else self.dicom.frame
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Hold what a file gives: its pixels and digest, what it holds beyond grey, its mark, and its ending if plain."""
+
+    pixels: NDArray[np.uint8]
+    digest: bytes
+    kind: Callable[[], PictureKind]
+    mark: SyntheticMark | None = None
+    plain_suffix: str | None = None
 
 
 @dataclass
@@ -86,7 +112,7 @@ def check_source(
             try:
                 findings.images.append(checker.check(result))
             except FetalFlexError as error:
-                findings.refused.append(Finding(checker.name(result.image_path), str(error)))
+                findings.refused.append(Finding(checker.name_of(result), str(error)))
             looked_at += 1
             tell(looked_at)
         elif result.kind == IGNORED:
@@ -142,15 +168,17 @@ class _Checker:
         self._names = FileNames()
         self._first_with: dict[bytes, str] = {}
         self._synthetic = KnownSynthetic(root)
-        self._pictures: dict[Path, tuple[bytes, Look]] = {}
-        self._recognised: dict[Path, bool] = {}
+        self._colour_doppler = options.colour_doppler
+        self._pictures: dict[_Key, tuple[bytes, Look]] = {}
+        self._recognised: dict[_Key, bool] = {}
 
     def check(self, item: ImportedItem) -> CheckedImage:
         """Return the item as checked, or raise FetalFlexError that says why it cannot be taken."""
-        name = self.name(item.image_path)
+        name = self.name_of(item)
         item.layout.validate(self._registry)
-        data = read_image_bytes(item.image_path, name)
-        pixels = decode_image(data, name, item.as_stored)
+        dicom = None if item.frame is None else DicomReading(item.frame, self._colour_doppler)
+        loaded = self._encoded(item, name) if dicom is None else self._dicom(item.image_path, dicom)
+        pixels, mark = loaded.pixels, mark_of_fields(item.extra) or loaded.mark
         expected = (item.layout.height, item.layout.width)
         if pixels.shape != expected:
             raise FetalFlexError(
@@ -158,35 +186,56 @@ class _Checker:
                 f"{expected[1]} x {expected[0]}"
             )
         picture, look = pixel_digest(pixels), look_of(pixels)
-        mark = mark_of_fields(item.extra) or mark_in_bytes(data)
         if mark is not None:
             self._synthetic.learn(picture, look, mark)
         if picture in self._first_with:
             raise FetalFlexError(f"the image is the same picture as {self._first_with[picture]}, pixel for pixel")
-        suffix = None if mark is not None else plain_suffix(data)
-        record = _record(item, self._names.give(item.image_path.stem, suffix or ".png"), mark)
+        suffix = None if mark is not None else loaded.plain_suffix
+        record = _record(item, self._names.give(item.stem, suffix or ".png"), mark)
         self._first_with[picture] = name
-        self._pictures[item.image_path] = (picture, look)
-        digest = hashlib.sha256(data).digest()
-        kind = PLAIN if suffix is not None else picture_kind(data, name)
-        return CheckedImage(item.image_path, record, digest, suffix is not None, item.as_stored, mark, kind)
+        self._pictures[item.image_path, item.frame] = (picture, look)
+        return CheckedImage(
+            path=item.image_path,
+            record=record,
+            file_hash=loaded.digest,
+            is_plain=suffix is not None,
+            as_stored=item.as_stored,
+            mark=mark,
+            kind=PLAIN if suffix is not None else loaded.kind(),
+            stem=item.stem,
+            dicom=dicom,
+        )
+
+    def _encoded(self, item: ImportedItem, name: str) -> _Loaded:
+        data = read_image_bytes(item.image_path, name)
+        return _Loaded(
+            pixels=decode_image(data, name, item.as_stored),
+            digest=hashlib.sha256(data).digest(),
+            kind=lambda: picture_kind(data, name),
+            mark=mark_in_bytes(data),
+            plain_suffix=plain_suffix(data),
+        )
+
+    def _dicom(self, path: Path, reading: DicomReading) -> _Loaded:
+        pixels = read_image(path, dicom=reading)
+        return _Loaded(pixels, file_digest(path), lambda: picture_kind(path, dicom=reading))
 
     def marked(self, images: list[CheckedImage]) -> list[CheckedImage]:
         """Return the images with the marks that lists, and synthetic images of the source, have for their pixels."""
         return [image if image.mark is not None else self._marked_by_pixels(image) for image in images]
 
     def _marked_by_pixels(self, image: CheckedImage) -> CheckedImage:
-        found = self._synthetic.find_by(image.path, *self._pictures[image.path])
+        found = self._synthetic.find_by(image.path, *self._pictures[image.key])
         if found is None:
             return image
-        mark, self._recognised[image.path] = found
+        mark, self._recognised[image.key] = found
         name = str(PurePosixPath(image.record.file_name).with_suffix(".png"))
         record = replace(image.record, file_name=name, extra=mark.added_to(image.record.extra))
         return replace(image, record=record, is_plain=False, mark=mark)
 
     def renaming(self, image: CheckedImage) -> list[Finding]:
         """Return a note if the image does not keep its name."""
-        stem = image.path.stem
+        stem = image.stem
         if Path(image.record.file_name).stem == stem:
             return []
         is_portable = portable_stem(stem) == stem
@@ -195,14 +244,19 @@ class _Checker:
 
     def recognition(self, image: CheckedImage) -> list[Finding]:
         """Return a note if only the image's pixels have told that it is synthetic."""
-        if image.path not in self._recognised:
+        if image.key not in self._recognised:
             return []
-        how = "has the pixels" if self._recognised[image.path] else "looks like a saved, scaled or turned copy"
+        how = "has the pixels" if self._recognised[image.key] else "looks like a saved, scaled or turned copy"
         reason = (
             f"taken as synthetic, although its file does not say so: it {how} of an image that a {SYNTHETIC_LIST}, or "
             "another file of the source, says is synthetic"
         )
         return [Finding(self.name(image.path), reason, NOTED)]
+
+    def name_of(self, item: ImportedItem) -> str:
+        """Return where an item lies: its path relative to the source, and its frame where it has several."""
+        frame = f" frame {item.frame}" if "frame" in item.extra and item.frame is not None else ""
+        return f"{self.name(item.image_path)}{frame}"
 
     def name(self, path: Path) -> str:
         """Return a path relative to the source, with slashes."""

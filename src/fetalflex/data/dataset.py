@@ -17,7 +17,7 @@ from fetalflex.checks import shown
 from fetalflex.data.annotation_json import read_annotation_json
 from fetalflex.data.coco_records import coco_from_records, records_from_coco
 from fetalflex.data.folder_kinds import DATA_SET
-from fetalflex.data.image_files import SUFFIXES, read_image, write_png
+from fetalflex.data.image_files import IMAGE_SUFFIXES, read_image, write_png
 from fetalflex.data.licenses import licenses_of
 from fetalflex.data.paths import inside
 from fetalflex.data.picture_kind import shared_nominal
@@ -151,7 +151,7 @@ def _info_of(coco: JsonMapping, where: str) -> JsonObject:
 
 def _write_image(root: Path, record: Record, pixels: NDArray[np.uint8], listed: SyntheticList) -> Record:
     path = PurePosixPath(record.file_name)
-    name = str(path.with_suffix(".png") if path.suffix.lower() in SUFFIXES else f"{path}.png")
+    name = str(path.with_suffix(".png") if path.suffix.lower() in IMAGE_SUFFIXES else f"{path}.png")
     target = inside(root, name)
     if target.exists():
         raise FetalFlexError(f"{record.file_name}: another record is written as {name} already; rename one of them")

@@ -1,7 +1,7 @@
 """Image files in and out: what the user has becomes `(H, W) uint8` grey; what we write is PNG with its story in text.
 
-Files are not trusted: only five formats are tried, sizes are checked before pixels are decoded, and whatever is wrong
-with a file is told as a `FetalFlexError` that names it.
+Files are not trusted: only five formats and DICOM are tried, sizes are checked before pixels are decoded, DICOM is
+parsed in a process of its own, and whatever is wrong with a file is told as a `FetalFlexError` that names it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from fetalflex.data.limits import MAX_MASK_PIXELS
 from fetalflex.data.quiet_decoders import quiet_decoders
+from fetalflex.dicom import DicomFacts, DicomReading, dicom_facts, dicom_picture, is_dicom
+from fetalflex.dicom.reading import SUFFIXES as DICOM_SUFFIXES
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import replacing
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
-"""File name endings, in lower case, of the formats that are read."""
+"""File name endings, in lower case, of pictures in the formats that are read."""
 
-DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
-"""Files that are told of and not read."""
+IMAGE_SUFFIXES = SUFFIXES | DICOM_SUFFIXES
+"""The same, with those of DICOM files."""
+
+READABLE = ", ".join((*FORMATS, "DICOM"))
+"""What to give, for messages."""
 
 _PNG_END = b"IEND\xaeB`\x82"
 MAX_PIXELS = 64_000_000
@@ -41,15 +46,19 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 _ROWS_AT_ONCE = 256
 
 
-def read_image(path: Path, nominal: int | Callable[[], int | None] | None = None) -> NDArray[np.uint8]:
+def read_image(
+    path: Path, nominal: int | Callable[[], int | None] | None = None, dicom: DicomReading | None = None
+) -> NDArray[np.uint8]:
     """Read an image file as grey.
 
     Colour becomes luma, transparency is ignored, the EXIF orientation is applied. Images of more than 8 bits are scaled
-    from the smallest of 8, 10, 12, 14 and 16 bits that holds their brightest pixel.
+    from the smallest of 8, 10, 12, 14 and 16 bits that holds their brightest pixel; DICOM with a window says itself how
+    it is shown.
 
     Args:
-        path: PNG, JPEG, BMP, TIFF or WEBP file with one frame and at most `MAX_PIXELS` pixels.
+        path: PNG, JPEG, BMP, TIFF, WEBP or DICOM file with one frame and at most `MAX_PIXELS` pixels.
         nominal: What counts as white in a picture of more than 8 bits, or what gives it; see `shared_nominal`.
+        dicom: Which frame of a DICOM file, and what is refused; the only one by default, and no colour Doppler.
 
     Returns:
         Grey values, `(H, W) uint8`.
@@ -57,7 +66,7 @@ def read_image(path: Path, nominal: int | Callable[[], int | None] | None = None
     Raises:
         FetalFlexError: If there is no such file, or it is no such image, or it is damaged.
     """
-    with open_image(path, str(path)) as image:
+    with open_image(Path(path), str(path), dicom) as image:
         return _grey(image, str(path), nominal=nominal)
 
 
@@ -117,11 +126,15 @@ def read_mask(path: Path, colour: bool, as_stored: bool = False) -> NDArray[np.u
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Hold width and height of a picture as stored and as shown, and whether EXIF turns or mirrors it."""
+    """Hold width and height of a picture as stored and as shown, and whether EXIF turns or mirrors it.
+
+    `dicom` is what else the header of a DICOM file says; None for other formats.
+    """
 
     stored: tuple[int, int]
     upright: tuple[int, int]
     is_turned: bool
+    dicom: DicomFacts | None = None
 
 
 def image_header(path: Path) -> ImageHeader:
@@ -130,6 +143,11 @@ def image_header(path: Path) -> ImageHeader:
     Raises:
         FetalFlexError: If there is no such file, or its header is not that of a readable image.
     """
+    _check_there(path, str(path))
+    if is_dicom(path):
+        facts = dicom_facts(path, str(path))
+        size = (facts.width, facts.height)
+        return ImageHeader(size, size, False, facts)
     with open_image(path, str(path)) as image:
         width, height = image.size
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -148,7 +166,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def is_image_file(path: Path) -> bool:
     """Tell by its name whether a file is an image that `read_image` may read."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8], text: Mapping[str, str], force: bool = False) -> None:
@@ -242,19 +260,20 @@ def read_png_text(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def open_image(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+def open_image(file: Path | BinaryIO, name: str, dicom: DicomReading | None = None) -> Iterator[Image.Image]:
     """Open an image with its size checked; tell everything that goes wrong inside as a `FetalFlexError`.
 
     Args:
         file: Path, or an open file.
         name: What to call it in messages.
+        dicom: How a DICOM file is read.
     """
     if isinstance(file, Path):
-        if not file.is_file():
-            raise FetalFlexError(f"there is no image file {name}")
-        if file.stat().st_size == 0:
-            raise FetalFlexError(f"{name} is an empty file")
+        _check_there(file, name)
     try:
+        if is_dicom(file, name):
+            yield dicom_picture(file, name, dicom or DicomReading(), MAX_PIXELS, MAX_COLOUR_PIXELS)
+            return
         with quiet_decoders(), Image.open(file, formats=FORMATS) as image:
             _check_extent(image, name)
             with quiet_decoders(image.format == "TIFF"):
@@ -264,19 +283,16 @@ def open_image(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FetalFlexError(f"{name} has more than the {MAX_PIXELS:,} pixels that are allowed") from error
     except Image.UnidentifiedImageError as error:
-        if _is_dicom(file):
-            raise FetalFlexError(f"{name} is a DICOM file, which is not read; export it as PNG first") from error
-        raise FetalFlexError(f"{name} is no readable image; give one of {', '.join(FORMATS)}") from error
+        raise FetalFlexError(f"{name} is no readable image; give one of {READABLE}") from error
     except Exception as error:  # decoders fail in many ways on damaged files
         raise FetalFlexError(f"{name} cannot be read: {error or type(error).__name__}") from error
 
 
-def _is_dicom(file: Path | BinaryIO) -> bool:
-    if isinstance(file, Path):
-        with file.open("rb") as opened:
-            return _is_dicom(opened)
-    file.seek(128)
-    return file.read(4) == b"DICM"
+def _check_there(path: Path, name: str) -> None:
+    if not path.is_file():
+        raise FetalFlexError(f"there is no image file {name}")
+    if path.stat().st_size == 0:
+        raise FetalFlexError(f"{name} is an empty file")
 
 
 def _check_extent(image: Image.Image, name: str) -> None:

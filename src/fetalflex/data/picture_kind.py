@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fetalflex.data.image_files import nominal_maximum, open_image
+from fetalflex.dicom import DicomReading
 
 _COLOUR = 12
 """Grey levels by which channels differ in a picture that is in colour; compression alone makes less."""
@@ -44,14 +45,14 @@ class PictureKind:
 PLAIN = PictureKind()
 
 
-def picture_kind(file: Path | bytes, name: str | None = None) -> PictureKind:
-    """Look at an image file, or its content, `name`.
+def picture_kind(file: Path | bytes, name: str | None = None, dicom: DicomReading | None = None) -> PictureKind:
+    """Look at an image file, or its content, `name`; of a DICOM file, as `dicom` says.
 
     Raises:
         FetalFlexError: As `read_image`.
     """
     source = io.BytesIO(file) if isinstance(file, bytes) else file
-    with open_image(source, name or str(file)) as image:
+    with open_image(source, name or str(file), dicom) as image:
         if image.mode.startswith("I"):
             return PictureKind(nominal_maximum(np.asarray(image), name or str(file)))
         if image.mode in ("1", "L", "LA", "La", "F"):

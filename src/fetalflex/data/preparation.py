@@ -15,8 +15,9 @@ from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.contact_sheet import draw_contact_sheet
 from fetalflex.data.dataset import ANNOTATIONS, DatasetFolder
 from fetalflex.data.folder_kinds import DATA_SET
-from fetalflex.data.image_files import DICOM_SUFFIXES, decode_image, write_png
+from fetalflex.data.image_files import decode_image, read_image, write_png
 from fetalflex.data.importers import ImportOptions, get_importer
+from fetalflex.data.importers.dicom_views import file_digest
 from fetalflex.data.records import SPLITS, Record
 from fetalflex.data.report import PrepareReport
 from fetalflex.data.splits import split_by_patient
@@ -28,7 +29,7 @@ from fetalflex.provenance import SyntheticList, picture_text
 
 REPORT_JSON, REPORT_MARKDOWN, CONTACT_SHEET = "report.json", "report.md", "contact_sheet.png"
 _SHOWN_REFUSALS = 5
-_STATED_IF_GIVEN = ("box_unit", "box_form", "first_pixel", "first_frame", "exif")
+_STATED_IF_GIVEN = ("box_unit", "box_form", "first_pixel", "first_frame", "exif", "colour_doppler")
 
 """Told what is being done, how many images are done, and of how many (None if not known)."""
 
@@ -97,7 +98,7 @@ def prepare(
             refused=findings.refused,
             notes=findings.notes,
             left_out_on_request=findings.ignored,
-            remarks=[*_remarks(findings.images, records, options, fractions, keep_splits), *_not_read(root)],
+            remarks=_remarks(findings.images, records, options, fractions, keep_splits),
         )
         with new_folder(out, DATA_SET, force) as folder:
             _write(folder, findings.images, report, options, show)
@@ -128,16 +129,24 @@ def _write(
 
 def _write_image(folder: Path, image: CheckedImage, listed: SyntheticList) -> None:
     path = folder / image.record.file_name
-    data = read_image_bytes(image.path, str(image.path))
-    if hashlib.sha256(data).digest() != image.file_hash:
-        raise FetalFlexError(f"{image.path} has changed while the data set was being made; start again")
-    if image.is_plain:
-        write_bytes(path, data)
+    if image.dicom is not None:
+        pixels = read_image(image.path, image.kind.nominal, image.dicom)
+        _check_unchanged(image, file_digest(image.path))
     else:
+        data = read_image_bytes(image.path, str(image.path))
+        _check_unchanged(image, hashlib.sha256(data).digest())
+        if image.is_plain:
+            write_bytes(path, data)
+            return
         pixels = decode_image(data, str(image.path), image.as_stored, image.kind.nominal)
-        write_png(path, pixels, {} if image.mark is None else image.mark.png_text())
-        if image.mark is not None:
-            listed.add(image.record.file_name, pixels, image.mark)
+    write_png(path, pixels, {} if image.mark is None else image.mark.png_text())
+    if image.mark is not None:
+        listed.add(image.record.file_name, pixels, image.mark)
+
+
+def _check_unchanged(image: CheckedImage, file_hash: bytes) -> None:
+    if file_hash != image.file_hash:
+        raise FetalFlexError(f"{image.path} has changed while the data set was being made; start again")
 
 
 def _check_apart(source: Path, out: Path) -> None:
@@ -175,6 +184,8 @@ def _settings(
         "fetalflex": __version__,
     }
     stated = {name: getattr(options, name) for name in _STATED_IF_GIVEN}
+    if options.frames is not None:
+        stated["frames"] = str(options.frames)
     return settings | {name: value for name, value in stated.items() if value not in (None, 0)}
 
 
@@ -190,6 +201,11 @@ def _remarks(
         remarks.append(
             f"No patient is known for {unknown} of {len(records)} images; each of them counts as a patient of its own, "
             "so images of one woman may fall into different splits. If file names tell, give a patient pattern."
+        )
+    if told := {image.record.patient for image in images if image.dicom is not None} - {None}:
+        remarks.append(
+            f"{len(told)} patients of DICOM files are told apart by the id in the header, which is not kept. If ids "
+            "were removed or made equal before, give a patient pattern."
         )
     if keep_splits and (drawn := sum(image.record.split is None for image in images)):
         remarks.append(f"The source names no split for {drawn} of {len(images)} images; these were drawn.")
@@ -213,11 +229,3 @@ def _remarks(
     if options.registry != default_registry():
         remarks.append("Planes or structures beyond the built-in ones may be used; open it with the same registry.")
     return remarks
-
-
-def _not_read(root: Path) -> list[str]:
-    """Return a remark on files of a source that no importer looks at."""
-    count = sum(path.suffix.lower() in DICOM_SUFFIXES for path in root.rglob("*"))
-    if not count:
-        return []
-    return [f"{count} DICOM files lie in the source; they are not read, so export those that belong to it as PNG."]

@@ -211,10 +211,9 @@ class _Detecting:
         self, source: ImageSource, detection: Detection, mark: SyntheticMark | None
     ) -> tuple[Record, Detection]:
         known = source.record
-        if known is not None and known.layout.pixel_spacing_mm is not None:
-            spaced = replace(detection.layout, pixel_spacing_mm=known.layout.pixel_spacing_mm)
-            detection = replace(detection, layout=spaced)
-        extra = detection.extra(self._detector.registry, self.settings.review_below)
+        if (spacing := _spacing(source, detection)) is not None:
+            detection = replace(detection, layout=replace(detection.layout, pixel_spacing_mm=spacing))
+        extra = source.fields | detection.extra(self._detector.registry, self.settings.review_below)
         extra["annotator"] = self._detector.identity
         if mark is not None:
             extra = mark.added_to(extra)
@@ -224,6 +223,15 @@ class _Detecting:
                 record, patient=known.patient, source=known.source, split=known.split, quality=known.quality
             )
         return record, detection
+
+
+def _spacing(source: ImageSource, detection: Detection) -> float | None:
+    """Return the side of a pixel, mm, that a data set or a header gives; None if neither does."""
+    if source.record is not None:
+        return source.record.layout.pixel_spacing_mm
+    if source.facts is None:
+        return None
+    return source.facts.spacing_at([(one.box.cx, one.box.cy) for one in detection.layout.structures])[0]
 
 
 def _write_sheets(

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
+from fetalflex.dicom import dicom_facts, is_dicom
 from fetalflex.provenance.mark import SyntheticMark, mark_of_text
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -28,6 +29,8 @@ _USER_COMMENT_CODES = (b"ASCII\0\0\0", b"UNICODE\0", b"\0" * 8)
 def mark_in_file(path: Path) -> SyntheticMark | None:
     """Return the mark in the metadata of an image file; None if there is none, or the file cannot be read."""
     try:
+        if is_dicom(path):
+            return _dicom_mark(path)
         with path.open("rb") as file:
             return mark_of_text(_text_in(file))
     except (OSError, ValueError):
@@ -36,7 +39,16 @@ def mark_in_file(path: Path) -> SyntheticMark | None:
 
 def mark_in_bytes(data: bytes) -> SyntheticMark | None:
     """Return the mark in the metadata of an encoded image; None if there is none."""
-    return mark_of_text(_text_in(io.BytesIO(data)))
+    file = io.BytesIO(data)
+    try:
+        return _dicom_mark(file) if is_dicom(file) else mark_of_text(_text_in(file))
+    except ValueError:  # a FetalFlexError, told where the pixels are read
+        return None
+
+
+def _dicom_mark(file: Path | BinaryIO) -> SyntheticMark | None:
+    """Return the mark of a DICOM file whose header says that its content is artificial (0008,001C)."""
+    return SyntheticMark() if dicom_facts(file, "image").is_synthetic else None
 
 
 def _text_in(file: BinaryIO) -> dict[str, str]:

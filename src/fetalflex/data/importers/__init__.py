@@ -16,6 +16,7 @@ IMPORTERS = {
     "cvat": "cvat:CvatImporter",
     "table": "table:TableImporter",
     "masks": "masks:MasksImporter",
+    "dicom": "dicom:DicomImporter",
     "fetus_framework": "fetus_framework:FetusFrameworkImporter",
     "head_biometry": "head_biometry:HeadBiometryImporter",
     "hc18": "hc18:Hc18Importer",

@@ -21,6 +21,7 @@ from fetalflex.anatomy.registry import Registry, default_registry
 from fetalflex.checks import shown
 from fetalflex.data.importers.units import FORMS, UNITS, Form, Unit
 from fetalflex.data.utf8_text import check_text, displayable, encodable
+from fetalflex.dicom.frames import FrameChoice
 from fetalflex.errors import FetalFlexError
 from fetalflex.files.json_files import JsonMapping
 
@@ -80,6 +81,8 @@ class ImportedItem:
         quality: Rating from 0 (not usable) to 3 (clear) if the source gives one.
         extra: Further fields for the data set's image entry; JSON values only.
         as_stored: Take the pixels as they are stored, though EXIF turns the picture.
+        frame: Of a DICOM file, number of the frame, from 1; None for other files.
+        name: What the picture is called, without an ending; the file's own name where None.
     """
 
     image_path: Path
@@ -90,6 +93,13 @@ class ImportedItem:
     quality: int | None = None
     extra: JsonMapping = field(default_factory=dict)
     as_stored: bool = False
+    frame: int | None = None
+    name: str | None = None
+
+    @property
+    def stem(self) -> str:
+        """What the picture is called, without an ending."""
+        return self.image_path.stem if self.name is None else self.name
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,8 @@ class ImportOptions:
         first_pixel: 1 if edges count pixels from 1 and the last edge is the last pixel, as Pascal VOC's own set does.
         first_frame: Number in the name of the image that is frame 0 of a video.
         exif: "apply" if boxes are for pictures as EXIF turns them, "ignore" if for pictures as they are stored.
+        frames: Which frames of DICOM files with several become images; such files are refused where None.
+        colour_doppler: Take DICOM images with flow in colour, as grey, instead of refusing them.
 
     Raises:
         FetalFlexError: If the plane or a structure of `label_map` is unknown, or another value makes no sense.
@@ -136,6 +148,8 @@ class ImportOptions:
     first_pixel: int = 0
     first_frame: int | None = None
     exif: str | None = None
+    frames: FrameChoice | None = None
+    colour_doppler: bool = False
 
     def __post_init__(self) -> None:
         for name in ("plane", "label_map", "columns", "patient_pattern"):

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from fetalflex.anatomy.box import Box
-from fetalflex.checks import finite_number, shown
+from fetalflex.checks import finite_number, shown, whole_number
 from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.dataset import ANNOTATIONS
+from fetalflex.data.image_files import SUFFIXES
 from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.image_names import Match
 from fetalflex.data.importers.numbers import Keys, count_doubt, flag, key_of
@@ -29,6 +30,7 @@ from fetalflex.files.json_files import JsonObject
 
 _BOOKKEEPING = frozenset({"license", "coco_url", "flickr_url", "date_captured"})
 _BEST_QUALITY = 1000
+_LAST_FRAME = 2**31
 _LEAST_OVERLAP = 0.25
 """Of `bbox` and what is around the segmentation, as intersection over union; they should be equal."""
 _SUBSET = re.compile(r"(?:instances|annotations|person_keypoints|labels)_(.+)", re.IGNORECASE)
@@ -40,7 +42,8 @@ class CocoImporter:
 
     A box comes from `rotated_box` or `ellipse` where this project's fields are there, else from `bbox`, else from the
     segmentation; with the option `rotated`, from the segmentation before `bbox`. Images may carry `plane`, `patient`,
-    `source`, `split`, `quality` and `pixel_spacing_mm`; other fields are kept, save for licence numbers, addresses and
+    `source`, `split`, `quality` and `pixel_spacing_mm`, and for a DICOM file of several frames `frame`, from 1, so that
+    each frame may have an entry of its own; other fields are kept, save for licence numbers, addresses and
     dates.
 
     A data set folder of this project is told by an `annotations.json` that names the plane of every image. JSON files
@@ -112,7 +115,13 @@ class _CocoFile:
         """Return the names of the file's images that can be matched, in order."""
         subset = _subset(self._path)
         return [
-            Reference(entry["file_name"], f"{self._where} {where}", self._path.parent, folder=subset)
+            Reference(
+                entry["file_name"],
+                f"{self._where} {where}",
+                self._path.parent,
+                folder=subset,
+                frame=_frame_or_none(entry),
+            )
             for where, entry, _ in (one for one in self._images if not isinstance(one, Finding))
         ]
 
@@ -188,7 +197,7 @@ class _CocoFile:
         doubt: str | None,
     ) -> Iterator[ImportedItem | Finding]:
         builder = self._place.builder(
-            match, _declared_size(entry), _text(entry, "plane"), entry.get("pixel_spacing_mm")
+            match, _declared_size(entry), _text(entry, "plane"), entry.get("pixel_spacing_mm"), frame=_frame(entry)
         )
         split, quality = self._split(entry), _quality(entry)
         if form != "size" and self._options.box_form is None and annotations:
@@ -287,6 +296,20 @@ def _quality(entry: JsonObject) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _BEST_QUALITY:
         return value
     raise FetalFlexError(f"quality is {shown(value)}; it must be a whole number from 0 to {_BEST_QUALITY}")
+
+
+def _frame(entry: JsonObject) -> int | None:
+    """Return the frame of a DICOM file that an image entry is about; in entries of other files it says nothing."""
+    value = entry.get("frame")
+    if value is None or Path(entry["file_name"]).suffix.lower() in SUFFIXES:
+        return None
+    return whole_number(value, "frame", 1, _LAST_FRAME)
+
+
+def _frame_or_none(entry: JsonObject) -> int | None:
+    with contextlib.suppress(FetalFlexError):
+        return _frame(entry)
+    return None
 
 
 def _declared_size(entry: JsonObject) -> tuple[float, float] | None:

@@ -22,8 +22,6 @@ _OF_LABELS = "labels label annotations annotation masks mask segmentationclass x
 IMAGE_FOLDERS = tuple(_OF_IMAGES.split())
 _LABEL_FOLDERS = frozenset(_OF_LABELS.split())
 _UNREAD = {
-    ".dcm": "DICOM",
-    ".dicom": "DICOM",
     ".gif": "GIF",
     ".heic": "HEIC",
     ".nii": "NIfTI",
@@ -52,6 +50,7 @@ class Reference:
         own_file: The annotation file is about this picture alone, so its own folder tells the picture's.
         own_stem: Name of such a file without ending; if a picture has that name, the reference must mean it.
         implied: The name is that of the label file itself, so the picture lies where the label file mirrors it.
+        frame: Of a file with several frames, the one that is meant.
     """
 
     text: str
@@ -62,6 +61,7 @@ class Reference:
     own_file: bool = False
     own_stem: str | None = None
     implied: bool = False
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class ImageNames:
     def match(self, references: Sequence[Reference]) -> list[Match | FetalFlexError]:
         """Return the picture of each reference, or why there is none.
 
-        Two references that mean one picture are both refused.
+        Two references that mean one picture, or one frame of it, are both refused.
         """
         self._label_base = _common({self._name(reference.beside) for reference in references})
         found: list[Match | FetalFlexError | None] = [self._tried(reference) for reference in references]
@@ -321,11 +321,11 @@ def _same_stem(one: Path, other: Path) -> bool:
 def _without_doubles(
     references: Sequence[Reference], results: list[Match | FetalFlexError], name: object
 ) -> list[Match | FetalFlexError]:
-    by_image: dict[Path, list[int]] = {}
+    by_image: dict[tuple[Path, int | None], list[int]] = {}
     for index, one in enumerate(results):
         if isinstance(one, Match):
-            by_image.setdefault(one.image, []).append(index)
-    for image, indices in by_image.items():
+            by_image.setdefault((one.image, references[index].frame), []).append(index)
+    for (image, _), indices in by_image.items():
         if len(indices) > 1:
             first, second = (references[index].where for index in indices[:2])
             text = f"the image {name(image)} is annotated twice, in {first} and in {second}; keep one"  # type: ignore[operator]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.checks import shown
 from fetalflex.data.importers.base import IGNORED, NOTED, Finding, ImportedItem, ImportOptions
+from fetalflex.data.importers.dicom_views import doubts_of, fields_of, frames_taken, picture_name, spacing_of
 from fetalflex.data.importers.units import Unit, check_unit
 from fetalflex.data.limits import MAX_BOXES, MAX_EXTRA_BYTES
 from fetalflex.data.records import Record
+from fetalflex.dicom import DicomFacts
 from fetalflex.errors import FetalFlexError
 from fetalflex.files.json_files import JsonMapping
 
@@ -65,6 +68,21 @@ class LayoutBuilder:
         self._placed: dict[PlacedStructure, None] = {}
         self._seen = 0
         self._findings: list[Finding] = []
+        self._dicom: DicomFacts | None = None
+        self._patient_of_header: str | None = None
+        self._frame: int | None = None
+
+    def see(self, dicom: DicomFacts, patient: str | None, frame: int | None) -> None:
+        """Take what the header of a DICOM file says.
+
+        Args:
+            dicom: The header's facts.
+            patient: Name of its patient, which tells nothing; goes behind what the annotation says.
+            frame: Frame that the annotation is for, from 1, if it names one.
+        """
+        self._dicom, self._patient_of_header, self._frame = dicom, patient, frame
+        for doubt in doubts_of(dicom):
+            self.note(self._name, doubt)
 
     def add(self, label: str, box: Box, where: str) -> None:
         """Add a structure with a box that is at hand; see `add_made`."""
@@ -127,7 +145,17 @@ class LayoutBuilder:
             split: Split that the source names.
             quality: Rating that the source gives.
             extra: Further fields of the item.
+
+        Raises:
+            FetalFlexError: If a field is no plain JSON, or it is not known which frames of a file are meant.
         """
+        layout = self._empty.with_structures(self._placed)
+        if self._dicom is not None:
+            centres = [(one.box.cx, one.box.cy) for one in self._placed]
+            spacing, note = spacing_of(self._dicom, layout.pixel_spacing_mm, centres)
+            layout = replace(layout, pixel_spacing_mm=spacing)
+            if note is not None:
+                self.note(self._name, note)
         yield from self._findings
         if self.doubt is not None and self._seen:
             yield Finding(self._name, self.doubt)
@@ -142,16 +170,25 @@ class LayoutBuilder:
             check_plain_json(value, field)
         if len(json.dumps(extra)) > MAX_EXTRA_BYTES:
             raise FetalFlexError(f"further fields of the image exceed {MAX_EXTRA_BYTES:,} bytes; leave some out")
-        yield ImportedItem(
+        if patient is None:
+            patient = self._options.patient_of(self._image.name)
+        item = ImportedItem(
             image_path=self._image,
-            layout=self._empty.with_structures(self._placed),
-            patient=patient if patient is not None else self._options.patient_of(self._image.name),
+            layout=layout,
+            patient=patient if patient is not None else self._patient_of_header,
             source=source,
             split=split,
             quality=quality,
             extra=dict(extra or {}),
             as_stored=self._options.exif == "ignore",
         )
+        yield from [item] if self._dicom is None else self._frames(item, self._dicom)
+
+    def _frames(self, item: ImportedItem, dicom: DicomFacts) -> Iterator[ImportedItem]:
+        """Yield the item once for each frame that is taken."""
+        for frame in frames_taken(dicom, self._options.frames, self._frame, bool(self._placed)):
+            name, fields = picture_name(self._image, dicom, frame), fields_of(dicom, frame)
+            yield replace(item, frame=frame, name=name, extra={**fields, **item.extra})
 
     def _checked(self, box: Box) -> Box:
         """Return the box in pixels; it was added in them, or in the unit that the options name."""

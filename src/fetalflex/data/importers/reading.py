@@ -15,6 +15,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from fetalflex.checks import shown
+from fetalflex.data.image_files import is_image_file
 from fetalflex.data.importers.numbers import number
 from fetalflex.data.limits import (
     MAX_ELEMENTS,
@@ -26,6 +27,7 @@ from fetalflex.data.limits import (
     MAX_YAML_BYTES,
 )
 from fetalflex.data.utf8_text import tolerant
+from fetalflex.dicom.reading import may_be_dicom
 from fetalflex.errors import FetalFlexError
 from fetalflex.files.json_files import JsonObject
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "child_text",
     "files_ending",
+    "image_files_in",
     "number",
     "read_annotations",
     "read_lines",
@@ -187,6 +190,14 @@ def child_text(element: Element, path: str) -> str | None:
         first, second = sorted(texts)[:2]
         raise FetalFlexError(f"<{path}> stands twice, as {shown(first)} and as {shown(second)}; correct one")
     return (texts.pop() or None) if texts else None
+
+
+def image_files_in(folder: Path) -> Iterator[Path]:
+    """Yield the images below a folder, sorted, with DICOM files that have no ending; hidden ones are passed over."""
+    for path in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not is_hidden and (is_image_file(path) or may_be_dicom(path)) and path.is_file():
+            yield path
 
 
 def files_ending(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:

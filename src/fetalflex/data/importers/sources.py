@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fetalflex.data.image_files import SUFFIXES, ImageHeader, image_header
+from fetalflex.data.image_files import ImageHeader, image_header
 from fetalflex.data.importers.base import NOTED, Finding, FoundNote, ImportedItem, ImportOptions
+from fetalflex.data.importers.dicom_views import PatientKeys
 from fetalflex.data.importers.image_names import ImageNames, Match, Reference, unread_kind
 from fetalflex.data.importers.layout_builder import LayoutBuilder
-from fetalflex.data.importers.reading import files_ending
+from fetalflex.data.importers.reading import files_ending, image_files_in
 from fetalflex.data.importers.splits_in_paths import split_of_folder
 from fetalflex.data.importers.units import Unit
 from fetalflex.data.paths import inside
@@ -60,13 +61,14 @@ class Source:
         self._records: dict[str, Record] = {}
         if lines.is_file():
             self._records = read_record_lines(lines, options.registry, self._odd_records)
-        found = [path for path in files_ending(self._image_folder, SUFFIXES) if self._may_be_photo(path)]
+        found = [path for path in image_files_in(self._image_folder) if self._may_be_photo(path)]
         self._odd = [path for path in found if not encodable(self.name(path))]
         found = [path for path in found if encodable(self.name(path))]
         stems = {(path.parent, path.stem) for path in found}
         self.images = tuple(path for path in found if outlines or not self._is_mask_beside(path, stems))
         self._images = ImageNames(self.root, self._image_folder, self.images)
         self._claimed: set[Path] = set()
+        self._patients = PatientKeys()
 
     def check_plane(self) -> None:
         """Check that a plane is known of some image: from the options, or from the source's `records.jsonl`.
@@ -161,6 +163,7 @@ class Source:
         plane: str | None = None,
         pixel_spacing_mm: float | None = None,
         unit: Unit = "pixels",
+        frame: int | None = None,
     ) -> LayoutBuilder:
         """Return a layout builder for an image.
 
@@ -170,6 +173,7 @@ class Source:
             plane: Plane that the annotation names for this image, if any.
             pixel_spacing_mm: Side of a pixel, mm.
             unit: Unit of the format's coordinates; boxes are added in pixels in any case.
+            frame: Of a DICOM file, the frame that the annotation is for, from 1, if it names one.
 
         Raises:
             FetalFlexError: If the image is unreadable, has another size than declared, or its plane is unknown.
@@ -190,6 +194,8 @@ class Source:
             raise FetalFlexError(self._odd_records[name])
         known = self._records.get(name)
         builder = LayoutBuilder(self._options, path, name, size, plane, pixel_spacing_mm, known, unit)
+        if header.dicom is not None:
+            builder.see(header.dicom, self._patients.name(header.dicom, path), frame)
         if header.is_turned and self._options.exif is None and (declared is None or header.stored == header.upright):
             builder.doubt = f"{name}: {_turned(header)}"
         if how is not None:

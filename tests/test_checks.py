@@ -9,6 +9,7 @@ import pytest
 from fetalflex.checks import (
     did_you_mean,
     finite_number,
+    finite_numbers,
     items,
     mapping_with_keys,
     named_entries,
@@ -37,6 +38,15 @@ def test_finite_number_refuses_the_rest_and_names_the_field(value):
 def test_finite_number_refuses_ints_too_large_to_print():
     with pytest.raises(FetalFlexError, match="depth must be finite, got a very large int"):
         finite_number(10**5000, "depth")
+
+
+def test_finite_numbers_are_as_many_as_wanted():
+    assert finite_numbers([1, 2.5], "x", 2) == [1.0, 2.5]
+    for value in ([1], [1, 2, 3], (1, 2), "12", None):
+        with pytest.raises(FetalFlexError, match="centre must be a list of 2 numbers, got"):
+            finite_numbers(value, "centre", 2)
+    with pytest.raises(FetalFlexError, match="centre must be a number, got '2'"):
+        finite_numbers([1, "2"], "centre", 2)
 
 
 def test_positive_number_refuses_zero():

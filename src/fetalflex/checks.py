@@ -48,6 +48,13 @@ def finite_number(value: object, field: str) -> float:
     return number
 
 
+def finite_numbers(value: object, field: str, count: int) -> list[float]:
+    """Return a list of so many finite numbers as floats, or raise FetalFlexError."""
+    if not isinstance(value, list) or len(value) != count:
+        raise FetalFlexError(f"{field} must be a list of {count} numbers, got {shown(value)}")
+    return [finite_number(one, field) for one in value]
+
+
 def positive_number(value: object, field: str) -> float:
     """Return `value` as a float > 0, or raise FetalFlexError."""
     number = finite_number(value, field)

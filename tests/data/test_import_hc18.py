@@ -106,11 +106,11 @@ def test_outline_and_table_that_disagree_are_noted(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("001_HC.png,0,63", "pixel size(mm) is 0; it must be greater than 0"),
-        ("001_HC.png,-1,63", "pixel size(mm) is -1"),
-        ("001_HC.png,x,63", "pixel size(mm) is 'x'; it must be a number"),
+        ("001_HC.png,0,63", "pixel size(mm) must be greater than 0, got 0"),
+        ("001_HC.png,-1,63", "pixel size(mm) must be greater than 0, got -1"),
+        ("001_HC.png,x,63", "pixel size(mm) must be a number, got 'x'"),
         ("001_HC.png,,63", "pixel size(mm) is missing"),
-        ("001_HC.png,0.2,nan", "head circumference (mm) is 'nan'"),
+        ("001_HC.png,0.2,nan", "head circumference (mm) must be a number, got 'nan'"),
     ],
 )
 def test_a_bad_row_is_refused_and_the_image_taken_without(tmp_path, row, reason):

@@ -83,8 +83,8 @@ def test_rows_of_one_image_come_together_and_empty_rows_do_not_matter(tmp_path):
         ("a.png,,10,20,70,60", "no label"),
         ("a.png,HC,10,20,,60", "x1 is missing"),
         ("a.png,HC,10", "y0 is missing"),
-        ("a.png,HC,nan,20,70,60", "x0 is 'nan'"),
-        ("a.png,HC,ten,20,70,60", "x0 is 'ten'"),
+        ("a.png,HC,nan,20,70,60", "x0 must be a number, got 'nan'"),
+        ("a.png,HC,ten,20,70,60", "x0 must be a number, got 'ten'"),
         ("a.png,HC,10,20,10,60", "x0 < x1"),
         ("a.png,HC,110,20,170,60", "outside the image"),
         (GOOD, "the same box twice"),
@@ -182,8 +182,8 @@ class TestWorkbook:
         save_workbook(tmp_path / "a.xlsx", [HEADER.split(","), *rows])
         items, refusals = read_all("table", tmp_path, **PLANE)
         assert items == []
-        assert "x0 is True" in reasons(refusals)
-        assert "x0 is '#REF!'" in reasons(refusals)
+        assert "x0 must be a number, got True" in reasons(refusals)
+        assert "x0 must be a number, got '#REF!'" in reasons(refusals)
 
     @pytest.mark.parametrize("content", [b"", b"no workbook", b"PK\x03\x04" + b"x" * 50])
     def test_damaged_ones_raise(self, tmp_path, content):

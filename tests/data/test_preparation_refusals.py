@@ -58,7 +58,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "other plane's label": (noise, row("x.png", "skull"), "skull is no structure of the plane femur"),
     "box outside": (noise, row("x.png", box="70,10,90,30"), "lies outside the image of 60 x 40"),
     "box inside out": (noise, row("x.png", box="50,10,10,30"), "must satisfy x0 < x1"),
-    "no number": (noise, row("x.png", box="nan,10,10,30"), "x0 is 'nan'; it must be a number"),
+    "no number": (noise, row("x.png", box="nan,10,10,30"), "x0 must be a number, got 'nan'"),
     "no annotation": (noise, "", "x.png: no usable annotation names this image"),
     "unknown plane": (noise, "x.png,femur,10,10,50,30,moon,,", "unknown plane 'moon'"),
     "unknown split": (noise, row("x.png", split="exam"), "split is 'exam'; it must be one of train"),

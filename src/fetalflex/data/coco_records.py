@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.layout import Layout, PlacedStructure
 from fetalflex.anatomy.registry import Registry
-from fetalflex.checks import finite_number, shown, whole_number
+from fetalflex.checks import finite_number, finite_numbers, shown, whole_number
 from fetalflex.data.coco_types import CocoAnnotation, CocoFile
 from fetalflex.data.records import IMAGE_FIELDS, Record
 from fetalflex.data.utf8_text import check_text
@@ -193,7 +193,7 @@ def _box(entry: JsonObject) -> Box:
         return Box.from_dict(entry["rotated_box"])
     if "ellipse" in entry:
         return box_from_ellipse_entry(entry["ellipse"])
-    return Box.from_xywh(*_numbers(entry.get("bbox"), 4, "bbox"))
+    return Box.from_xywh(*finite_numbers(entry.get("bbox"), "bbox", 4))
 
 
 def box_from_ellipse_entry(ellipse: object) -> Box:
@@ -204,15 +204,9 @@ def box_from_ellipse_entry(ellipse: object) -> Box:
     """
     if not isinstance(ellipse, dict):
         raise FetalFlexError(f"ellipse is {shown(ellipse)}; it must be an object with center, semi_axes and angle_deg")
-    cx, cy = _numbers(ellipse.get("center"), 2, "ellipse center")
-    a, b = _numbers(ellipse.get("semi_axes"), 2, "ellipse semi_axes")
+    cx, cy = finite_numbers(ellipse.get("center"), "ellipse center", 2)
+    a, b = finite_numbers(ellipse.get("semi_axes"), "ellipse semi_axes", 2)
     return Box.from_ellipse(cx, cy, a, b, finite_number(ellipse.get("angle_deg"), "ellipse angle_deg"))
-
-
-def _numbers(value: object, count: int, field: str) -> list[float]:
-    if not isinstance(value, list) or len(value) != count:
-        raise FetalFlexError(f"{field} must be a list of {count} numbers, got {shown(value)}")
-    return [finite_number(one, field) for one in value]
 
 
 def record_of_entry(

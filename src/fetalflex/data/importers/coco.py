@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fetalflex.anatomy.box import Box
-from fetalflex.checks import finite_number, shown, whole_number
+from fetalflex.checks import finite_number, finite_numbers, shown, whole_number
 from fetalflex.data.coco_records import box_from_ellipse_entry
 from fetalflex.data.dataset import ANNOTATIONS
 from fetalflex.data.image_files import SUFFIXES
@@ -268,11 +268,8 @@ def _subset(path: Path) -> str | None:
 
 def _plain_quad(annotation: JsonObject) -> list[float] | None:
     """Return the four numbers of a bbox with a size, None if it has none."""
-    bbox = annotation.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4:
-        return None
     try:
-        values = [finite_number(value, "bbox") for value in bbox]
+        values = finite_numbers(annotation.get("bbox"), "bbox", 4)
     except FetalFlexError:
         return None
     return values if values[2] > 0 and values[3] > 0 else None
@@ -349,7 +346,7 @@ class _Boxes:
         bbox = annotation.get("bbox")
         is_empty = not bbox or (segmentation and _is_without_size(bbox))
         if not is_empty and not (self._rotated and segmentation):
-            values = _four_numbers(bbox)
+            values = finite_numbers(bbox, "bbox", 4)
             if self._doubt is not None:
                 raise FetalFlexError(self._doubt)
             (sx, sy) = self._scale
@@ -392,9 +389,3 @@ def _overlap(box: Box, other: Box | None) -> float:
 
 def _is_without_size(bbox: object) -> bool:
     return isinstance(bbox, list) and len(bbox) == 4 and 0 in bbox[2:]
-
-
-def _four_numbers(bbox: object) -> list[float]:
-    if not isinstance(bbox, list) or len(bbox) != 4:
-        raise FetalFlexError(f"bbox is {shown(bbox)}; it must be [x, y, width, height]")
-    return [finite_number(value, "bbox") for value in bbox]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fetalflex.checks import positive_number
 from fetalflex.data.image_files import read_image
 from fetalflex.data.importers.base import Finding, ImportedItem, ImportOptions
 from fetalflex.data.importers.csv_rows import csv_rows
@@ -150,8 +151,8 @@ def _measurement(folder: str, row: dict[str, str]) -> _Measurement:
         (_SPACING_COLUMN, measured.pixel_spacing_mm),
         (_CIRCUMFERENCE_COLUMN, measured.circumference_mm),
     ):
-        if value is not None and value <= 0:
-            raise FetalFlexError(f"{column} is {value:g}; it must be greater than 0")
+        if value is not None:
+            positive_number(value, column)
     return measured
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import Generic, Literal, TypeVar
 
-from fetalflex.checks import shown
+from fetalflex.checks import finite_number, shown
 from fetalflex.data.limits import MAX_DIGITS
 from fetalflex.errors import FetalFlexError
 
@@ -36,15 +36,7 @@ def number(value: object, field: str, decimal: Decimal | None = None) -> float:
         raise FetalFlexError(f"{field} is missing")
     if isinstance(value, str):
         value = _from_text(value, field, decimal)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FetalFlexError(f"{field} is {shown(value)}; it must be a number")
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
-    if not math.isfinite(result):
-        raise FetalFlexError(f"{field} is {shown(value)}; it must be a finite number")
-    return result
+    return finite_number(value, field)
 
 
 def _from_text(text: str, field: str, decimal: Decimal | None) -> object:

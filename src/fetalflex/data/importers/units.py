@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fetalflex.anatomy.box import Box
 from fetalflex.anatomy.polygons import convex_hull
-from fetalflex.checks import finite_number
 from fetalflex.data.limits import MAX_COORDINATE, MAX_CORNERS
 from fetalflex.errors import FetalFlexError
 
@@ -177,8 +176,3 @@ def _smallest_around(hull: np.ndarray) -> Box:
     if min(sides) <= 1e-9 * max(sides):
         raise FetalFlexError(f"the {len(hull)} points of the polygon lie on one line, so no box holds an area")
     return Box(u * cos - v * sin, u * sin + v * cos, float(sides[0]), float(sides[1]), degrees - 90 * quarter)
-
-
-def finite_values(values: Iterable[object], field: str) -> list[float]:
-    """Return numbers of JSON as floats, or raise FetalFlexError."""
-    return [finite_number(value, field) for value in values]

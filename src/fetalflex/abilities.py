@@ -58,7 +58,7 @@ NO_HITS = Hits(0, 0)
 
 @dataclass(frozen=True)
 class StructureAbility:
-    """Hold how a structure of a plane was learnt and is drawn.
+    """How a structure of a plane was learnt and is drawn.
 
     Args:
         plane: Canonical name.
@@ -84,7 +84,7 @@ class StructureAbility:
 
 @dataclass(frozen=True)
 class PromptAbility:
-    """Hold what prompts change.
+    """What prompts change.
 
     Args:
         change: Root mean square change of grey inside the region when the prompt is exchanged for that of another
@@ -110,7 +110,7 @@ class PromptAbility:
 
 @dataclass(frozen=True)
 class Abilities:
-    """Hold what was measured of a model.
+    """What was measured of a model.
 
     Args:
         model: Its identity: name and digest of its weights.

@@ -30,7 +30,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Hold a rectangle by its centre, side lengths and angle.
+    """A rectangle, by its centre, side lengths and angle.
 
     Args:
         cx: centre, pixels to the right of the image's left edge.

@@ -29,7 +29,7 @@ _LEAST_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class CloseUp:
-    """Hold a rectangle of whole pixels in an image.
+    """A rectangle of whole pixels in an image.
 
     Args:
         x: First column.

@@ -16,7 +16,7 @@ from fetalflex.anatomy.registry import Registry
 
 @dataclass(frozen=True)
 class Conditions:
-    """Hold the four conditions of one synthesis, all on the model's square canvas of side S.
+    """The four conditions of one synthesis, all on the model's square canvas of side S.
 
     Args:
         prompt: Global prompt.

@@ -26,7 +26,7 @@ _FINEST_MM, _COARSEST_MM = 1e-6, 1e6  # wide enough for any scaled copy of a sca
 
 @dataclass(frozen=True, slots=True)
 class PlacedStructure:
-    """Hold one structure's canonical registry name and its box in pixels of the layout's image."""
+    """One structure: its canonical registry name, and its box in pixels of the layout's image."""
 
     name: str
     box: Box

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayoutCode:
-    """Say how a model is shown the names of structures.
+    """How a model is shown the names of structures.
 
     The layout map of the paper is a picture, and what the autoencoder of a model keeps of its colours depends on the
     autoencoder. So a model may have colours of its own, and beside the map one channel per structure, which nothing can

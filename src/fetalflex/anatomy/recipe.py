@@ -23,7 +23,7 @@ _ALONE = "alone"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Hold edits that are applied one after the other."""
+    """Edits that are applied one after the other."""
 
     edits: tuple[Edit, ...] = ()
 

@@ -20,7 +20,7 @@ _Entry = TypeVar("_Entry", Structure, Plane)
 
 
 class Registry:
-    """Know all planes and structures, in a stable order.
+    """All planes and structures, in a stable order.
 
     Args:
         structures: names, synonyms and colours must be unique; colours differ by at least 24 and are not near black.

@@ -21,7 +21,7 @@ SQUARENESS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class RoundedBox:
-    """Hold all points within a distance of a box: a rectangle whose corners are round.
+    """All points within a distance of a box: a rectangle whose corners are round.
 
     Args:
         box: pixels.
@@ -46,7 +46,7 @@ class RoundedBox:
 
 @dataclass(frozen=True, slots=True)
 class SuperEllipse:
-    """Hold |u / a|^3 + |v / b|^3 <= 1 with the half axes a and b along a box's sides.
+    """The shape |u / a|^3 + |v / b|^3 <= 1 with the half axes a and b along a box's sides.
 
     The half axes are those of the smallest such shape that holds the box, and a margin more.
 

@@ -35,7 +35,7 @@ _MOST_KEPT = 0.1
 
 @dataclass(frozen=True)
 class QualityVerdict:
-    """Say what the checks found.
+    """What the checks found.
 
     Args:
         reason: Why the image is rejected, a key of `REASONS`; None if it is good.

@@ -75,7 +75,7 @@ class Refinement(_Strict):
 
 
 class Variation(_Strict):
-    """Say how layouts of normal images are varied: every structure but the outline, each by itself, evenly.
+    """How layouts of normal images are varied: every structure but the outline, each by itself, evenly.
 
     Args:
         shift: Largest shift along each axis, as a fraction of the longer side of the outline (or of the image, on
@@ -88,7 +88,7 @@ class Variation(_Strict):
 
 
 class Checks(_Strict):
-    """Say which images are rejected and made again from the next seed.
+    """Which images are rejected and made again from the next seed.
 
     Args:
         attempts: How often an image is tried from one source.

@@ -20,7 +20,7 @@ from fetalflex.progress import OnProgress
 
 @dataclass(frozen=True)
 class Draft:
-    """Hold a synthesis, not checked yet, and the image that its background comes from, (H, W) uint8."""
+    """A synthesis, not checked yet, and the image that its background comes from, (H, W) uint8."""
 
     synthesis: Synthesis
     source: NDArray[np.uint8]

@@ -26,7 +26,7 @@ _LARGEST_NOTES = 512 * 2**20
 
 
 class GeneratedImages:
-    """Know the images that were made in a folder, or begun, and what each was made of.
+    """The images that were made in a folder, or begun, and what each was made of.
 
     What is noted down of an image before it is written says all that its pixels depend on but the number of images that
     are computed together. So an image that is there whole, with the same note, need not be made again.

@@ -25,7 +25,7 @@ LARGEST_SEED = 2**63 - 1
 
 @dataclass(frozen=True)
 class Item:
-    """Hold one layout to draw.
+    """One layout to draw.
 
     Args:
         name: What its files are called, without an ending.
@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Job:
-    """Hold one image to make: of what, with which seed, and where it is written."""
+    """One image to make: of what, with which seed, and where it is written."""
 
     item: Item
     seed: int

@@ -25,7 +25,7 @@ TOGETHER = 4
 
 @dataclass(frozen=True)
 class Sampled:
-    """Hold one image to make: its file, and the seed of its noise."""
+    """One image to make: its file, and the seed of its noise."""
 
     path: Path
     seed: int

@@ -21,7 +21,7 @@ from fetalflex.provenance import mark_of_image
 
 @dataclass(frozen=True)
 class Scan:
-    """Hold an image with its layout.
+    """An image with its layout.
 
     Args:
         name: What the image is called.

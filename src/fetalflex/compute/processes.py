@@ -26,7 +26,7 @@ _joined_before = itertools.count()
 
 
 class Processes:
-    """Know the processes that share one job, each on a GPU or on CPU threads of its own.
+    """The processes that share one job, each on a GPU or on CPU threads of its own.
 
     How many there are changes nothing but the speed. All hold the same weights. A training step's batch is the same
     for any number of them, and so is its division into parts: N processes with `accumulation` A compute the parts that

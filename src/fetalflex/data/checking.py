@@ -31,7 +31,7 @@ _DEVICE_FIELDS = ("device", "machine", "us_machine", "scanner", "ultrasound_mach
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """Hold an image whose file is sound and whose layout fits it.
+    """An image whose file is sound and whose layout fits it.
 
     Args:
         path: Image file in the source.
@@ -63,7 +63,7 @@ class CheckedImage:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """Hold what a file gives: its pixels and digest, what it holds beyond grey, its mark, and its ending if plain."""
+    """What a file gives: its pixels and digest, what it holds beyond grey, its mark, and its ending if plain."""
 
     pixels: NDArray[np.uint8]
     digest: bytes

@@ -26,7 +26,7 @@ _HEADING_SIZE, _CAPTION_SIZE = 26, 15
 
 
 class _Section(NamedTuple):
-    """Hold the images of one plane that are shown, and how many the data set has."""
+    """The images of one plane that are shown, and how many the data set has."""
 
     plane: str
     shown: Sequence[Record]

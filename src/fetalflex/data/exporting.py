@@ -29,7 +29,7 @@ README = "README.md"
 
 @dataclass(frozen=True)
 class ExportResult:
-    """Say what an export wrote.
+    """What an export wrote.
 
     Args:
         format: Format name.

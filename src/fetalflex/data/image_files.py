@@ -126,7 +126,7 @@ def read_mask(path: Path, colour: bool, as_stored: bool = False) -> NDArray[np.u
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Hold width and height of a picture as stored and as shown, and whether EXIF turns or mirrors it.
+    """Width and height of a picture as stored and as shown, and whether EXIF turns or mirrors it.
 
     `dicom` is what else the header of a DICOM file says; None for other formats.
     """

@@ -23,7 +23,7 @@ _SOME = 0.001
 
 @dataclass(frozen=True)
 class PictureKind:
-    """Hold what 8-bit grey has no place for.
+    """What 8-bit grey has no place for.
 
     Args:
         nominal: Largest value of the smallest of 8, 10, 12, 14 and 16 bits that holds the brightest pixel of a picture

@@ -32,7 +32,7 @@ DatasetT = TypeVar("DatasetT", bound="Dataset")
 
 @dataclass(frozen=True)
 class Record:
-    """Hold what is known of one image: where it lies, its layout, and whose it is.
+    """What is known of one image: where it lies, its layout, and whose it is.
 
     Args:
         file_name: Path of the image relative to the data set's folder, with slashes.
@@ -85,7 +85,7 @@ class Record:
 
 
 class Dataset(ABC, Sequence[Record]):
-    """Hold records in a fixed order and hand out their images; see `DatasetFolder` and `PackedDataset`.
+    """Records in a fixed order, with their images; see `DatasetFolder` and `PackedDataset`.
 
     Args:
         records: Records in the order of iteration.

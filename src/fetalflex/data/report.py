@@ -19,7 +19,7 @@ _Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class PrepareReport:
-    """Hold what `prepare` did.
+    """What `prepare` did.
 
     Args:
         importer: Format name.

@@ -113,7 +113,7 @@ def read_shards(path: Path, registry: Registry | None = None) -> Iterator[tuple[
 
 @dataclass(frozen=True)
 class _Place:
-    """Say where the image of a sample lies: its shard, its key, offset and size in bytes."""
+    """Where the image of a sample lies: its shard, its key, offset and size in bytes."""
 
     shard: Path
     key: str

@@ -21,7 +21,7 @@ from fetalflex.detection.upright import upright_corners
 
 @dataclass(frozen=True)
 class Judged:
-    """Hold what was found in an image beside what is true of it.
+    """What was found in an image beside what is true of it.
 
     Args:
         truth: Layout of the image; its boxes are compared as upright boxes, cut at the image.

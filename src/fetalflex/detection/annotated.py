@@ -19,7 +19,7 @@ Group = tuple[str | None, str]
 
 @dataclass(frozen=True)
 class AnnotatedStructures:
-    """Know what was looked for in each image.
+    """What was looked for in each image.
 
     An image without any box was not annotated. Else the annotator looked for what the image's own field
     `annotated_structures` lists or, without it, for every structure that has a box in any image of the same source and

@@ -17,7 +17,7 @@ _RECALLS = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True)
 class ImageBoxes:
-    """Hold the boxes of one kind in one image.
+    """The boxes of one kind in one image.
 
     Args:
         true: Boxes that are there, each (x0, y0, x1, y1).
@@ -32,7 +32,7 @@ class ImageBoxes:
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """Hold average precisions over a set of images.
+    """Average precisions over a set of images.
 
     Args:
         ap50: At an IoU of at least 0.5.

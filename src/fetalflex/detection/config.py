@@ -44,7 +44,7 @@ class NetworkConfig(_Strict):
 
 
 class TrainingFacts(_Strict):
-    """Say what a detector was trained on, so that an evaluation can tell whether it has seen its images before.
+    """What a detector was trained on, so that an evaluation can tell whether it has seen its images before.
 
     Args:
         data_fingerprint: Digest of the records.

@@ -16,7 +16,7 @@ _LARGEST_LOG_SCALE = 4.0
 
 
 class DecodedBoxes(NamedTuple):
-    """Hold one box per image and structure.
+    """One box per image and structure.
 
     Args:
         boxes: Centre and size on the canvas, pixels, (B, K, 4).

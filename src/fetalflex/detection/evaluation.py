@@ -22,7 +22,7 @@ from fetalflex.progress import Show, show_nothing
 
 @dataclass(frozen=True)
 class DetectorEvaluationSettings:
-    """Say on what a detector is measured.
+    """On what a detector is measured.
 
     Args:
         split: "train", "val" or "test".
@@ -44,7 +44,7 @@ class DetectorEvaluationSettings:
 
 @dataclass(frozen=True)
 class JudgedImage:
-    """Hold an image of a data set and what was found in it."""
+    """An image of a data set, and what was found in it."""
 
     dataset: Dataset
     record: Record
@@ -59,7 +59,7 @@ class JudgedImage:
 
 @dataclass(frozen=True)
 class DetectorResults:
-    """Hold what was found about a detector.
+    """What was found about a detector.
 
     Args:
         facts: What was measured and how, as JSON values.

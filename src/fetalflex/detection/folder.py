@@ -32,7 +32,7 @@ MOST_SHEETS = 8
 
 @dataclass(frozen=True)
 class DetectionSettings:
-    """Say how to detect.
+    """How to detect.
 
     Args:
         plane: Plane of all images; None to find each image's own.
@@ -54,7 +54,7 @@ class DetectionSettings:
 
 @dataclass(frozen=True)
 class FoundImage:
-    """Hold what was found in one image, and where it was written, relative to the folder."""
+    """What was found in one image, and where it was written, relative to the folder."""
 
     origin: str
     record: Record
@@ -91,7 +91,7 @@ class FoundImage:
 
 @dataclass(frozen=True)
 class FoundFolder:
-    """Hold what a detection over many images found and wrote.
+    """What a detection over many images found and wrote.
 
     Args:
         detector: Identity of the detector.

@@ -13,7 +13,7 @@ REVIEW_BELOW = 0.5
 
 @dataclass(frozen=True)
 class Detection:
-    """Hold a layout that was found, and how sure the detector is.
+    """A layout that was found, and how sure the detector is.
 
     Args:
         layout: Plane, and at most one box per structure, inside the image.

@@ -17,7 +17,7 @@ _LEVELS = ("stage1", "stage2", "stage3", "stage4")
 
 
 class DetectorMaps(NamedTuple):
-    """Hold what the network says of B images with K structures and P planes, on a map of (h, w) cells.
+    """What the network says of B images with K structures and P planes, on a map of (h, w) cells.
 
     Args:
         places: Logits of each structure's centre lying in each cell and, last, of its being nowhere, (B, K, h·w + 1).

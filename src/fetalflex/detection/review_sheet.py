@@ -36,7 +36,7 @@ _CAPTION = 40
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """Hold one image, (H, W) uint8, what was found in it, what to call it, and what is doubtful."""
+    """One image, (H, W) uint8, what was found in it, what to call it, and what is doubtful."""
 
     image: NDArray[np.uint8]
     detection: Detection

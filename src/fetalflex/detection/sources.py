@@ -30,7 +30,7 @@ _SHARDS = "shards.json"
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Hold one image to look at.
+    """One image to look at.
 
     Args:
         origin: Where it comes from, for people.

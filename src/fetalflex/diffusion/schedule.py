@@ -14,7 +14,7 @@ from fetalflex.errors import FetalFlexError
 
 @dataclass(frozen=True)
 class NoiseSchedule:
-    """Hold ᾱ_t of the forward process and the time steps at which samplers stop.
+    """ᾱ_t of the forward process and the time steps at which samplers stop.
 
     Args:
         alphas_cumprod: ᾱ_t for t = 0 .. T-1, (T,) float32 on the CPU, decreasing.

@@ -35,7 +35,7 @@ def sample_unipc(
 
 @dataclass
 class _UniPC:
-    """Hold what the corrector needs of the two steps before.
+    """What the corrector needs of the two steps before.
 
     `past` has the log signal-to-noise ratio and the estimate of x_0 of earlier steps, newest first; `base` is the
     latent from which the newest step went, `arrived` what the predictor made of it.

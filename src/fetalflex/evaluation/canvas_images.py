@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class CanvasPair:
-    """Hold a real and a synthetic image on the canvas.
+    """A real and a synthetic image on the canvas.
 
     Args:
         real: (S, S) uint8.

@@ -35,7 +35,7 @@ _ROI_MODES = ("auto", "box", "structures", "full")
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """Say what is evaluated and how.
+    """What is evaluated, and how.
 
     Args:
         split: Split whose images are synthesised.

@@ -18,7 +18,7 @@ _QUANTILE = 1.959963984540054  # of the normal distribution at 97.5 %
 
 @dataclass(frozen=True)
 class Estimate:
-    """Hold a number with its 95 % confidence interval.
+    """A number with its 95 % confidence interval.
 
     Args:
         value: The number, which may be infinite.
@@ -41,7 +41,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Hold a number together with what it came to in each draw of the patients.
+    """A number together with what it came to in each draw of the patients.
 
     Args:
         value: The number.

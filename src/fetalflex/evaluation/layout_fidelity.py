@@ -31,7 +31,7 @@ _FOUND_IOU = 0.5
 
 @dataclass(frozen=True)
 class StructureFidelity:
-    """Hold how one structure that layouts ask for is found in one kind of images.
+    """How one structure that layouts ask for is found in one kind of images.
 
     Args:
         precision: COCO's average precision of the requested boxes.
@@ -46,7 +46,7 @@ class StructureFidelity:
 
 @dataclass(frozen=True)
 class EditFidelity:
-    """Hold what becomes of a structure that edits enlarge and remove, over the images in which it is edited.
+    """What becomes of a structure that edits enlarge and remove, over the images in which it is edited.
 
     Args:
         enlarged_iou: Mean IoU of the found box with the enlarged one, in the syntheses that ask for that.
@@ -61,7 +61,7 @@ class EditFidelity:
 
 @dataclass(frozen=True)
 class LayoutFidelity:
-    """Hold what a detector says of all images of an evaluation.
+    """What a detector says of all images of an evaluation.
 
     Args:
         detector: Its identity.
@@ -84,7 +84,7 @@ class LayoutFidelity:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Hold what was found in one image."""
+    """What was found in one image."""
 
     sample: Sample
     judged: Judged

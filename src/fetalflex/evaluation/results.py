@@ -22,7 +22,7 @@ AUDITS = {"features": "features of the extractor", "grey": "correlation of grey 
 
 @dataclass(frozen=True)
 class PlaneResult:
-    """Hold what was found on one plane.
+    """What was found on one plane.
 
     Args:
         samples: The evaluated images.
@@ -44,7 +44,7 @@ class PlaneResult:
 
 @dataclass(frozen=True)
 class Side:
-    """Hold what was measured beside the syntheses themselves, such as on blurred ones, or on local edits.
+    """What was measured beside the syntheses themselves, such as on blurred ones, or on local edits.
 
     Args:
         title: For people.
@@ -70,7 +70,7 @@ def means_over_planes(planes: Sequence[Mapping[str, Sampled]]) -> dict[str, Esti
 
 @dataclass(frozen=True)
 class AdherenceResult:
-    """Hold how one structure obeys.
+    """How well one structure obeys.
 
     Args:
         samples: Images with the structure.
@@ -91,7 +91,7 @@ class AdherenceResult:
 
 @dataclass(frozen=True)
 class Results:
-    """Hold everything that an evaluation found.
+    """Everything that an evaluation found.
 
     Args:
         facts: What was evaluated and how, as JSON values.

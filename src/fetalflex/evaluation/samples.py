@@ -20,7 +20,7 @@ from fetalflex.spreading import spread
 
 @dataclass(frozen=True)
 class Sample:
-    """Hold one real image with its layout.
+    """One real image with its layout.
 
     Args:
         dataset: Where the image comes from.
@@ -59,7 +59,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Selection:
-    """Hold what an evaluation works on.
+    """What an evaluation works on.
 
     Args:
         evaluated: Images whose layouts are synthesised, planes in the order of the registry.

@@ -52,7 +52,7 @@ EXPLANATION = (
 
 @dataclass(frozen=True)
 class StrengthEdit:
-    """Hold one edit of one image.
+    """One edit of one image.
 
     Args:
         sample: The image.
@@ -89,7 +89,7 @@ class StrengthEdit:
 
 @dataclass(frozen=True)
 class StrengthResult:
-    """Hold what edits of one kind become at one strength.
+    """What edits of one kind become at one strength.
 
     Args:
         kind: One of `KINDS`.

@@ -22,7 +22,7 @@ MOVED = "moved"
 
 @dataclass(frozen=True)
 class Task:
-    """Hold one image to make.
+    """One image to make.
 
     Args:
         name: What its file is called, without an ending.

@@ -32,7 +32,7 @@ _PROMPT_IMAGES = 2
 
 @dataclass(frozen=True)
 class Case:
-    """Hold one variant of an anomaly to synthesise.
+    """One variant of an anomaly to synthesise.
 
     Args:
         sample: Real image.

@@ -20,7 +20,7 @@ _ANY = ("stomach", "lateral_ventricle", "nuchal_translucency")
 
 @dataclass(frozen=True)
 class SheetPlan:
-    """Hold what is shown of an anomaly: a record with a variant per grade, or nothing if no image suits it."""
+    """What is shown of an anomaly: a record with a variant per grade, or nothing if no image suits it."""
 
     anomaly: Anomaly
     record: Record | None

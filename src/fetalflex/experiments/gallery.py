@@ -56,7 +56,7 @@ GALLERY = FolderKind("gallery", written_before=_is_gallery)
 
 @dataclass(frozen=True)
 class GalleryImage:
-    """Hold one image to make: its file name without ending, its title, its recipe and the layout it leads to."""
+    """One image to make: its file name without ending, its title, its recipe and the layout it leads to."""
 
     name: str
     title: str
@@ -66,7 +66,7 @@ class GalleryImage:
 
 @dataclass(frozen=True)
 class GalleryScene:
-    """Hold one sheet to make.
+    """One sheet to make.
 
     Args:
         name: File name of the sheet without its ending.

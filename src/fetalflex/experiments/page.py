@@ -21,7 +21,7 @@ footer { margin-top: 3rem; opacity: .8; }
 
 @dataclass(frozen=True)
 class Row:
-    """Hold one image of the gallery: its title, and the files that belong to it as (label, relative path)."""
+    """One image of the gallery: its title, and the files that belong to it as (label, relative path)."""
 
     title: str
     files: tuple[tuple[str, str], ...]
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """Hold one sheet of the gallery.
+    """One sheet of the gallery.
 
     Args:
         title: Heading.

@@ -13,7 +13,7 @@ RecipeBuilder = Callable[[Layout, Registry], Recipe]
 
 @dataclass(frozen=True)
 class ShownEdit:
-    """Hold one edit of the gallery.
+    """One edit of the gallery.
 
     Args:
         name: Part of file names.

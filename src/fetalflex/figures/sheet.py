@@ -27,7 +27,7 @@ from fetalflex.figures.style import (
 
 @dataclass(frozen=True)
 class Column:
-    """Hold what stands below each other.
+    """What stands below each other.
 
     Args:
         title: Above the column; it is broken into lines.
@@ -41,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Hold the content of a sheet.
+    """The content of a sheet.
 
     Args:
         title: Large, at the top.

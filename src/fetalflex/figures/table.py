@@ -17,7 +17,7 @@ _LINE = 20
 
 @dataclass(frozen=True)
 class PictureRow:
-    """Hold one row: pictures, each (H, W) or (H, W, 3) uint8, a note under each, and a caption under all."""
+    """One row: pictures, each (H, W) or (H, W, 3) uint8, a note under each, and a caption under all."""
 
     pictures: tuple[NDArray[np.uint8], ...]
     notes: tuple[str, ...]

@@ -32,7 +32,7 @@ _SIGNING_SECONDS = 0.02
 
 @dataclass
 class _Held:
-    """Hold a lock of this process: its descriptor, how often it was taken, and folders that were made for it."""
+    """A lock of this process: its descriptor, how often it was taken, and folders that were made for it."""
 
     descriptor: int | None
     made: list[Path] = field(default_factory=list)

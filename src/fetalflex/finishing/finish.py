@@ -46,7 +46,7 @@ _STREAM = 0x7E87
 
 @dataclass(frozen=True)
 class Fit:
-    """Hold what was found out about an image, for others that are to be finished alike.
+    """What was found out about an image, for others that are to be finished alike.
 
     Args:
         gain: Of the tone.
@@ -59,7 +59,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Finished:
-    """Hold a finished image, (H, W) uint8, what was found out for it, and what was done, as plain values."""
+    """A finished image, (H, W) uint8, what was found out for it, and what was done, as plain values."""
 
     image: Image
     fit: Fit

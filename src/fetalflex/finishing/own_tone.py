@@ -19,7 +19,7 @@ _LEAST_PIXELS = 16
 
 @dataclass(frozen=True)
 class OwnTone:
-    """Hold the mean grey that a region is to have.
+    """The mean grey that a region is to have.
 
     Args:
         mean: Grey level, over the pixels that count.

@@ -31,7 +31,7 @@ _NEAREST = 0.2
 
 @dataclass(frozen=True)
 class Grain:
-    """Hold patches of what the model loses of an image, relative to the grey that it lies on.
+    """Patches of what the model loses of an image, relative to the grey that it lies on.
 
     Args:
         patches: (N, PATCH, PATCH) float64, mean 0 each.

@@ -39,7 +39,7 @@ _CLASSES: JsonObject = {
 
 @dataclass(frozen=True)
 class Assembly:
-    """Hold a model made from published parts.
+    """A model made from published parts.
 
     Args:
         components: The model; ControlNet and pre-alignment are not trained yet.
@@ -115,7 +115,7 @@ def _check_described(config: ModelConfig, parts: Mapping[str, JsonMapping]) -> N
 
 @dataclass(frozen=True)
 class _Part:
-    """Hold a diffusers network before its weights are read.
+    """A diffusers network before its weights are read.
 
     Args:
         files: Where it lies.

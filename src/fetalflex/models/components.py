@@ -43,7 +43,7 @@ _CLASSES: dict[str, tuple[str, type]] = {
 
 @dataclass
 class Components:
-    """Hold every part of a model.
+    """Every part of a model.
 
     On disk it is a diffusers folder: `model_index.json` and one sub-folder per part with `config.json` and
     safetensors, so that each part also loads in diffusers or transformers by itself. `planes` is the text of

@@ -21,7 +21,7 @@ CONVENTION = (
 
 @dataclass(frozen=True)
 class PartCost:
-    """Hold what one part of a model costs.
+    """What one part of a model costs.
 
     Args:
         parameters: Number of weights.
@@ -34,7 +34,7 @@ class PartCost:
 
 @dataclass(frozen=True)
 class ModelCost:
-    """Hold the cost of every part of a model for one image at the model's own size.
+    """The cost of every part of a model for one image at the model's own size.
 
     Args:
         text_encoder: One prompt, padded to its full length.

@@ -30,7 +30,7 @@ _TRAINED = ("controlnet", "prealignment")
 
 @dataclass(frozen=True)
 class ControlMemory:
-    """Hold what one step of the control stage keeps in memory, in bytes.
+    """What one step of the control stage keeps in memory, in bytes.
 
     Args:
         weights: Of each network, float32.

@@ -38,7 +38,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class PartFiles:
-    """Hold where the files of one part lie.
+    """Where the files of one part lie.
 
     Args:
         part: Name of the part.
@@ -68,7 +68,7 @@ class PartFiles:
 
 
 class _MissingError(Exception):
-    """Say what a part lacks, and what to fetch.
+    """A part lacks a file; says which, and what to fetch.
 
     Args:
         problem: What is missing, and each path where it was sought.
@@ -85,7 +85,7 @@ class _MissingError(Exception):
 
 @dataclass(frozen=True)
 class LocatedParts:
-    """Hold the files of every part.
+    """The files of every part.
 
     Args:
         unet: The denoiser's.

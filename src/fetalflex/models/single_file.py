@@ -22,7 +22,7 @@ from fetalflex.models.loading import check_finite, first_line
 
 @dataclass(frozen=True)
 class _Layout:
-    """Say how a part is kept in the original key layout.
+    """How a part is kept in the original key layout.
 
     Args:
         prefix: What its keys start with in a checkpoint of several parts.

@@ -23,7 +23,7 @@ from fetalflex.models.latents import encode, pixels_from_arrays
 
 @dataclass(frozen=True)
 class LatentConditions:
-    """Hold the conditions of B samples as the networks take them.
+    """The conditions of B samples as the networks take them.
 
     Args:
         text: Prompt embeddings, (B, L, D).

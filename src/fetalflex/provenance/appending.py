@@ -20,7 +20,7 @@ _MOST_FOLDERS = 64
 
 @dataclass
 class _Read:
-    """Hold how much of a list this process has read, as which file, and the digests of the lines in it."""
+    """How much of a list this process has read, as which file, and the digests of the lines in it."""
 
     file: tuple[int, int]
     end: int = 0

@@ -31,7 +31,7 @@ _AT_ONCE = 4096
 
 
 class KnownSynthetic:
-    """Tell images that lists in a source, or not far above it, know, or that are copies of synthetic images in it.
+    """The images known to lists in a source or not far above it, and those that are copies of synthetic images in it.
 
     An image is known by its grey values if they are unchanged, else by the mean grey of 32 x 32 cells, which saving as
     JPEG and scaling hardly change, also turned by quarters or mirrored. One that was cropped or changed in contrast is
@@ -117,14 +117,14 @@ def mark_of_image(path: Path, pixels: NDArray[np.uint8], known: KnownSynthetic |
 
 @dataclass
 class _Looks:
-    """Hold looks, `(N, 1024) uint8`, and their coarse means, `(N, 16)`."""
+    """Looks, `(N, 1024) uint8`, and their coarse means, `(N, 16)`."""
 
     fine: NDArray[np.uint8]
     coarse: NDArray[np.float32]
 
 
 class _Pictures:
-    """Hold synthetic images by digest and by look."""
+    """Synthetic images by digest and by look."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._by_digest: dict[str, SyntheticMark] = {}

@@ -59,7 +59,7 @@ class SyntheticList:
 
 @dataclass(frozen=True)
 class Entry:
-    """Hold an image of a list: the digest of its pixels, `(1024,) uint8` cells, and what is known of it."""
+    """An image of a list: the digest of its pixels, `(1024,) uint8` cells, and what is known of it."""
 
     digest: str
     look: Look

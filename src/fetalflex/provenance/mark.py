@@ -40,7 +40,7 @@ _XMP = frozenset({"xmp", "xml:com.adobe.xmp"})
 
 @dataclass(frozen=True)
 class SyntheticMark:
-    """Say that an image is synthetic.
+    """The mark of a synthetic image.
 
     Args:
         facts: What is known of how it was made: label, anomaly, severity, seed, attempt, model, source_image,

@@ -26,7 +26,7 @@ _CONTRAST_SIDE = 5
 
 @dataclass(frozen=True)
 class Patches:
-    """Hold where the square patches of a region lie.
+    """Where the square patches of a region lie.
 
     Args:
         side: Of each patch, in pixels; 0 if none fits.

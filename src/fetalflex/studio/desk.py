@@ -35,7 +35,7 @@ class NotThere(FetalFlexError):  # noqa: N818 - what happened
 
 @dataclass(frozen=True)
 class OpenImage:
-    """Hold what is known of an image on the desk.
+    """What is known of an image on the desk.
 
     Args:
         id: Given out by the desk.

@@ -25,7 +25,7 @@ class Cancelled(Exception):  # noqa: N818 - no error
 
 @dataclass
 class Job:
-    """Hold a job, how far it is, and what came of it.
+    """A job, how far it is, and what came of it.
 
     Args:
         client: Who asked.

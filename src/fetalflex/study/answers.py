@@ -37,7 +37,7 @@ CREATE INDEX submissions_of_readers ON submissions (reader, position, number);
 
 @dataclass(frozen=True)
 class Submission:
-    """Hold what a reader said of one image.
+    """What a reader said of one image.
 
     Args:
         reader: Who.

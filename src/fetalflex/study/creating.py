@@ -49,7 +49,7 @@ _DATE_OF_ALL = 0
 
 @dataclass(frozen=True)
 class Design:
-    """Say how a study is drawn from its images.
+    """How a study is drawn from its images.
 
     Args:
         readers: Names, each once.
@@ -85,7 +85,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Created:
-    """Hold a new study, and what readers may tell methods by, in sentences."""
+    """A new study, and what readers may tell methods by, in sentences."""
 
     study: Study
     warnings: tuple[str, ...]

@@ -37,7 +37,7 @@ class _Strict(BaseModel):
 
 
 class StudyFile(_Strict):
-    """Hold `study.json`: which study it is, how many images of which width and height, and the questions."""
+    """The file `study.json`: which study it is, how many images of which width and height, and the questions."""
 
     format: Literal["fetalflex/reader-study"] = "fetalflex/reader-study"
     version: Literal[1] = 1
@@ -48,7 +48,7 @@ class StudyFile(_Strict):
 
 
 class Reader(_Strict):
-    """Hold a reader: name, what the link ends in, and the numbers of the images in their order, some of them twice."""
+    """A reader: name, what the link ends in, and the numbers of the images in their order, some of them twice."""
 
     name: _Name
     token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{20,100}$")]
@@ -56,14 +56,14 @@ class Reader(_Strict):
 
 
 class ReadersFile(_Strict):
-    """Hold `readers.json`."""
+    """The file `readers.json`."""
 
     study: str
     readers: Annotated[tuple[Reader, ...], Field(min_length=1)]
 
 
 class KeyImage(_Strict):
-    """Say what an image is: what made it, its plane and case, whether it is synthetic, and where it came from."""
+    """What an image is: what made it, its plane and case, whether it is synthetic, and where it came from."""
 
     method: _Name
     plane: str
@@ -73,7 +73,7 @@ class KeyImage(_Strict):
 
 
 class KeyFile(_Strict):
-    """Hold `key.json`: the images by number, and how the study was drawn."""
+    """The file `key.json`: the images by number, and how the study was drawn."""
 
     study: str
     seed: int

@@ -20,7 +20,7 @@ _LONGEST_LINE = 100_000
 
 @dataclass(frozen=True)
 class Row:
-    """Hold what a row says of an image; what it does not say is None.
+    """What a row says of an image; None where it says nothing.
 
     Args:
         where: File and line, for messages.

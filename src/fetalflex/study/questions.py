@@ -46,7 +46,7 @@ class Criterion(_Strict):
 
 
 class Questions(_Strict):
-    """Hold what readers are asked of each image.
+    """What readers are asked of each image.
 
     Args:
         title: Of the study, as readers see it.

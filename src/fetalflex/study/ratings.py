@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 
 
 class Progress(NamedTuple):
-    """Say how far a reader is: name, images rated, images in all (repeated ones count twice), and corrections."""
+    """How far a reader is: name, images rated, images in all (repeated ones count twice), and corrections."""
 
     reader: str
     rated: int
@@ -30,7 +30,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Ratings:
-    """Hold ratings, row by row; the latest counts where a reader went back.
+    """Ratings, row by row; the latest counts where a reader went back.
 
     Args:
         questions: What was asked.

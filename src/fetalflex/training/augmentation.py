@@ -16,7 +16,7 @@ from fetalflex.training.config import AugmentationConfig
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Hold the parameters of one augmentation.
+    """The parameters of one augmentation.
 
     On the canvas, in this order: flip left-right, zoom and rotate about the centre, shift; then gamma on grey values.
 

@@ -38,7 +38,7 @@ View = Literal["whole", "close_up", "exchanged", "partial"]
 
 
 class DataConfig(_Strict):
-    """Say what to train on.
+    """What to train on.
 
     Args:
         paths: Data set folders or packed files.
@@ -79,7 +79,7 @@ class DataConfig(_Strict):
 
 
 class AugmentationConfig(_Strict):
-    """Say how images are varied, with their boxes; every range is uniform.
+    """How images are varied, with their boxes; every range is uniform.
 
     Args:
         variants: Augmented copies per image whose latents are cached; the first is the image as it is. The detector
@@ -155,7 +155,7 @@ class AutoencoderStage(_Strict):
 
 
 class NoiseLevels(_Strict):
-    """Say which noise levels are trained how often, by σ = √(1 - ᾱ_t) / √ᾱ_t.
+    """Which noise levels are trained how often, by σ = √(1 - ᾱ_t) / √ᾱ_t.
 
     Uniform time steps of the paper's schedule put three in four draws above σ = 1, where a latent shows hardly more
     than brightness and outline.

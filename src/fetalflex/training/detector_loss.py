@@ -22,7 +22,7 @@ _REACH = 1
 
 
 class DetectorTargets(NamedTuple):
-    """Hold what B images show.
+    """What B images show.
 
     Args:
         boxes: Centre and size on the canvas, pixels, (B, K, 4); 1 where there is none.

@@ -21,7 +21,7 @@ _LARGEST_SHRINKING_SIDE = 16  # of the image in latent pixels, below which a sec
 
 @dataclass(frozen=True)
 class Move:
-    """Hold a change that both images and latents undergo: shrink, flip left-right, turn about the centre.
+    """A change that both images and latents undergo: shrink, flip left-right, turn about the centre.
 
     Args:
         factor: By which to shrink, a whole number.

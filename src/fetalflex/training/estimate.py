@@ -30,7 +30,7 @@ _LATENT_KINDS = {"autoencoder": 0, "denoiser": 1, "control": 3, "detector": 0}
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """Hold what a run will take.
+    """What a run will take.
 
     Args:
         training_images: Images in the training split, views and variants not counted.

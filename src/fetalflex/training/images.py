@@ -33,7 +33,7 @@ _KEPT_BACK = 0.5
 
 @dataclass(frozen=True)
 class TrainingView:
-    """Hold one view of an image of a data set.
+    """One view of an image of a data set.
 
     Args:
         dataset: Where it lies.
@@ -213,7 +213,7 @@ def _rng_of(view: View, record: Record) -> np.random.Generator:
 
 
 class ImageBank:
-    """Hold images on the canvas as one uint8 tensor, and their layouts in canvas pixels.
+    """Images on the canvas as one uint8 tensor, and their layouts in canvas pixels.
 
     Args:
         samples: What to load.

@@ -32,7 +32,7 @@ _WRITERS = 4  # a file that is written waits for the disk most of the time
 
 @dataclass
 class Latents:
-    """Hold the latents of N samples, in memory.
+    """Latents of N samples, in memory.
 
     Args:
         image: Latents of the images, (N, C, h, w) float16.

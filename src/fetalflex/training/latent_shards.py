@@ -34,7 +34,7 @@ def in_shards(samples: list[TrainingView]) -> Iterator[list[TrainingView]]:
 
 @dataclass(frozen=True)
 class ShardFiles:
-    """Know where the files of shards lie.
+    """Where the files of shards lie.
 
     Args:
         folder: Of the cache.

@@ -90,7 +90,7 @@ class Recipe(BaseModel):
 
 @dataclass(frozen=True)
 class StageSummary:
-    """Tell what a stage did: images shown, steps, seconds by the clock, images a second, and share of the peak."""
+    """What a stage did: images shown, steps, seconds by the clock, images a second, and share of the peak."""
 
     stage: StageName
     images: int

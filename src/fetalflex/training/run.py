@@ -79,7 +79,7 @@ def train(
 
 @dataclass(frozen=True)
 class Schedule:
-    """Say when a run is to be complete by the clock, and what is kept on the way; see `Trainer`."""
+    """When a run is to be complete by the clock, and what is kept on the way; see `Trainer`."""
 
     deadline: float | None = None
     snapshot: Callable[[Stage[Any]], None] | None = None
@@ -123,7 +123,7 @@ def _train(
 
 @dataclass(frozen=True)
 class RunParts:
-    """Hold what a run is made of, before anything is computed."""
+    """What a run is made of, before anything is computed."""
 
     registry: Registry
     device: torch.device

@@ -32,7 +32,7 @@ _AHEAD_BYTES = 2**32
 
 @dataclass(frozen=True)
 class Prepared:
-    """Hold the files of a shard by kind, and its variants unless all files are there."""
+    """The files of a shard by kind, and its variants unless all files are there."""
 
     paths: dict[str, Path]
     variants: Variants | None
@@ -40,7 +40,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class ShardState:
-    """Hold what is known of a shard.
+    """What is known of a shard.
 
     Args:
         paths: Its files by kind.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Model(Protocol):
-    """Hold networks of which a stage trains some or all."""
+    """Networks of which a stage trains some or all."""
 
     def to(self, device: torch.device) -> object:
         """Move all networks, in place."""
@@ -38,7 +38,7 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 @dataclass
 class Validation:
-    """Hold the result of a validation.
+    """The result of a validation.
 
     Args:
         numbers: What was measured; `loss` decides which of a run's models is the best.

@@ -26,7 +26,7 @@ Map = Callable[..., Iterable[Any]]
 
 @dataclass(frozen=True)
 class VariantConditions:
-    """Hold the conditions of N variants: pixels of what the autoencoder encodes, the rest at latent resolution.
+    """The conditions of N variants: pixels of what the autoencoder encodes, the rest at latent resolution.
 
     Args:
         numbers: Which structure the layout map shows, (N, S, S); see `draw_structure_numbers`.
@@ -45,7 +45,7 @@ class VariantConditions:
 
 @dataclass(frozen=True)
 class Variants:
-    """Hold N variants of images on the canvas.
+    """N variants of images on the canvas.
 
     Args:
         prompts: Global prompt of each.

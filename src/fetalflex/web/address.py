@@ -16,7 +16,7 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 @dataclass(frozen=True)
 class Address:
-    """Hold the names and the port of a server.
+    """The names and the port of a server.
 
     Args:
         names: Host names as browsers write them, in lower case, IPv6 in brackets; the first one is shown to the user.

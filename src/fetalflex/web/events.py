@@ -16,7 +16,7 @@ _COMMENT = b": still there\n\n"
 
 @dataclass(frozen=True)
 class Event:
-    """Hold a name, and a JSON value."""
+    """A name, and a JSON value."""
 
     name: str
     data: object

@@ -16,7 +16,7 @@ KINDS = (SEE, MISS, GAP)
 
 @dataclass(frozen=True)
 class Sign:
-    """Say how a structure is recognised by grey values.
+    """How a structure is recognised by its grey values.
 
     Args:
         look: `fluid` = dark against what lies round it, `bright` = bright against it, `ring` = the ellipse in its box
@@ -61,7 +61,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Test:
-    """Hold a demand with the sign of its structure, ready to be tested on an image."""
+    """A demand with the sign of its structure, ready to be tested on an image."""
 
     __test__ = False  # for pytest
 

@@ -37,7 +37,7 @@ _SHORTEST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Hold one anatomical direction of a plane.
+    """One anatomical direction of a plane.
 
     Args:
         towards: `anterior`, `posterior`, `left`, `right`, `cranial` or `caudal`.
@@ -58,7 +58,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class PlaneDirections:
-    """Hold the directions of one plane.
+    """The directions of one plane.
 
     Args:
         plane: canonical name.

@@ -17,7 +17,7 @@ from fetalflex.errors import FetalFlexError
 
 
 class AnomalyLibrary:
-    """Know anomalies, in a stable order.
+    """Anomalies, in a stable order.
 
     Args:
         anomalies: their names and titles must be unique; they are bound to the rules and directions.

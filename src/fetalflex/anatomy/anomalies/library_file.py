@@ -33,7 +33,7 @@ _NAMES = ("structure", "like", "touching", "opposite")
 
 @dataclass(frozen=True)
 class LibraryFile:
-    """Hold what one file says."""
+    """What one file says."""
 
     anomalies: tuple[Anomaly, ...]
     rules: Rules

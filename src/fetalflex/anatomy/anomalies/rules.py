@@ -29,7 +29,7 @@ _SHARE_ROUNDING = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Say which structures may share a place.
+    """Which structures may share a place.
 
     Args:
         bones: nothing may overlap them.
@@ -58,7 +58,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Breach:
-    """Hold how a structure breaks a rule.
+    """A rule that a structure breaks, and how.
 
     Args:
         sentence: for people.

@@ -25,7 +25,7 @@ DRAWS = 64
 
 @dataclass(frozen=True)
 class Programme:
-    """Hold one grade of an anomaly, ready to be drawn; see `Anomaly` and `Severity` for the fields.
+    """One grade of an anomaly, ready to be drawn; see `Anomaly` and `Severity` for the fields.
 
     `tests` gives what can be tested on an image, where the anomaly is for any structure that of the one drawn.
     """

@@ -14,7 +14,7 @@ _BISECTIONS = 60
 
 @dataclass(frozen=True, slots=True)
 class GrowthCurve:
-    """Hold a fractional polynomial of gestational age.
+    """A fractional polynomial of gestational age.
 
     sum of coefficient · GA^power · ln(GA)^log_power, with GA in weeks; its exponential if `of_logarithm`.
 
@@ -35,7 +35,7 @@ class GrowthCurve:
 
 @dataclass(frozen=True, slots=True)
 class GrowthChart:
-    """Hold one measure's mean and standard deviation by gestational age.
+    """Mean and standard deviation of one measure by gestational age.
 
     Args:
         measure: abbreviation, as in `biometry.MEASURES`.

@@ -18,7 +18,7 @@ _EXAMPLES = "write for example 22w3d, 22+3 or 22.43"
 
 @dataclass(frozen=True, slots=True, order=True)
 class GestationalAge:
-    """Hold a gestational age in whole days since the first day of the last menstrual period.
+    """A gestational age in whole days since the first day of the last menstrual period.
 
     Whole days, because no dating is finer: 22.43 weeks is the same age as 22w3d.
 

@@ -65,7 +65,7 @@ MEASURES = (
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Hold one measured value: the measure, millimetres, and the structure that was measured."""
+    """One measured value: the measure, millimetres, and the structure that was measured."""
 
     measure: Measure
     mm: float

@@ -22,7 +22,7 @@ _EXAMPLES = "write for example '22w3d, HC 5th centile', '22w3d, HC -2 SD' or 'HC
 
 @dataclass(frozen=True, slots=True)
 class GrowthTarget:
-    """Say what a measure is to become.
+    """What a measure is to become.
 
     Args:
         measure: abbreviation or title; kept as the abbreviation.

@@ -31,7 +31,7 @@ UNSPLIT = "unsplit"
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Hold what the user says about an export.
+    """What the user says about an export.
 
     Args:
         registry: Planes and structures; its structures are the classes, in its order.

@@ -70,7 +70,7 @@ class FoundNote(Finding):
 
 @dataclass(frozen=True)
 class ImportedItem:
-    """Hold one image of a source with its layout in pixels of that image.
+    """One image of a source with its layout in pixels of that image.
 
     Args:
         image_path: Image file, inside the source.
@@ -104,7 +104,7 @@ class ImportedItem:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """Hold what the user says about a source.
+    """What the user says about a source.
 
     Args:
         plane: Plane of all images that do not name one themselves; name or synonym.

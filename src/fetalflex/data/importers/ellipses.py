@@ -17,7 +17,7 @@ _FEWEST_POINTS = 6
 
 @dataclass(frozen=True)
 class Ellipse:
-    """Hold an ellipse in pixels.
+    """An ellipse in pixels.
 
     Args:
         cx: Centre, pixels to the right of the image's left edge.

@@ -104,7 +104,7 @@ class Hc18Importer:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """Hold a row of a table: the image's folder and file name, its pixel spacing, and the circumference if stated."""
+    """A row of a table: the image's folder and file name, its pixel spacing, and the circumference if stated."""
 
     folder: str
     file: str

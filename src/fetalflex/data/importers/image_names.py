@@ -39,7 +39,7 @@ _DEEPEST = 8
 
 @dataclass(frozen=True)
 class Reference:
-    """Hold the name that an annotation gives its picture.
+    """The name that an annotation gives its picture.
 
     Args:
         text: File name, path or address as the annotation writes it; for an implied name, the stem of the label file.
@@ -66,7 +66,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Match:
-    """Hold a picture, and how it was found where that was not by its path."""
+    """A picture, and how it was found where that was not by its path."""
 
     image: Path
     how: str | None = None

@@ -14,7 +14,7 @@ from fetalflex.errors import FetalFlexError
 
 @dataclass(frozen=True)
 class ComponentBoxes:
-    """Hold the boxes of a mask's components, largest component first, and the areas of those that were too small.
+    """The boxes of a mask's components, largest component first, and the areas of those that were too small.
 
     Args:
         boxes: One box a component, pixels.

@@ -80,7 +80,7 @@ class MasksImporter:
 
 
 class _Labels:
-    """Say what the values of a mask mean; a colour's value is r * 65536 + g * 256 + b."""
+    """What the values of a mask mean; a colour's value is r * 65536 + g * 256 + b."""
 
     def __init__(self, names: dict[int, str], are_colours: bool) -> None:
         self.names = names

@@ -28,7 +28,7 @@ _MASK_ENDING = re.compile(r"(.+?)[_-](mask|masks|seg|segmentation|annotation)([_
 
 
 class Source:
-    """Hold a source folder and pair its images with the names that annotations give them.
+    """A source folder, whose images are paired with the names that annotations give them.
 
     If the folder holds a `records.jsonl`, as exports do, it says everything but the boxes of the images that it lists:
     plane, patient, split and so on; see `fetalflex.data.record_lines`.

@@ -100,7 +100,7 @@ class TableImporter:
 
 @dataclass(frozen=True)
 class _Table:
-    """Hold the rows below the header by row number, and the column index of each field."""
+    """The rows below the header by row number, and the column index of each field."""
 
     rows: Mapping[int, Row]
     columns: Mapping[str, int]

@@ -19,7 +19,7 @@ OTHER_TEXTS = frozenset({*_NAME_LISTS, "train.txt", "val.txt", "valid.txt", "tes
 
 @dataclass(frozen=True)
 class Classes:
-    """Hold the name of each class number.
+    """The name of each class number.
 
     Args:
         names: Class number to name.

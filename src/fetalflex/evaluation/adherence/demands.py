@@ -33,7 +33,7 @@ _LEAST_LEFT = 0.25
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold what was found of one demand.
+    """What was found of one demand.
 
     Args:
         test: What was tested.

@@ -22,7 +22,7 @@ REMAINING_RING_CONTRAST = 0.5
 
 @dataclass(frozen=True)
 class AdherenceVerdict:
-    """Hold whether three syntheses of one scene obey their layouts, and the numbers that tell.
+    """Whether three syntheses of one scene obey their layouts, and the numbers that tell.
 
     Args:
         present: Whether the synthesis from the source's layout shows the structure; None if that cannot be told.

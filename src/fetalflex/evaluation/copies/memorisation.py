@@ -23,7 +23,7 @@ PERCENTILE = 1.0
 
 @dataclass(frozen=True)
 class Audit:
-    """Hold how far synthetic images are from the nearest training image.
+    """How far synthetic images are from the nearest training image.
 
     Args:
         distances: Of each synthetic image, (N,).

@@ -22,7 +22,7 @@ Roi = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class RoiVectors:
-    """Hold vectors of N regions.
+    """Vectors of N regions.
 
     Args:
         pooled: For KID, (N, D).

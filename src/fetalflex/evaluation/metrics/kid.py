@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Hold the features of a set of N images, and whose images they are.
+    """The features of a set of N images, and whose images they are.
 
     Args:
         features: (N, D).

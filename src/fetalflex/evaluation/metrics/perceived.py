@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Perceived:
-    """Hold what a network sees of one pair of images.
+    """What a network sees of one pair of images.
 
     Args:
         distance: Perceptual distance of the whole images.

@@ -20,7 +20,7 @@ _Network = TypeVar("_Network", InceptionVectors, LpipsDistance)
 
 @dataclass(frozen=True)
 class Published:
-    """Hold the networks that were found.
+    """The networks that were found.
 
     Args:
         inception: For FID; None if it is not there.

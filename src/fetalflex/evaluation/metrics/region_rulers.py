@@ -33,7 +33,7 @@ _PARTS_ALONE = ("tone_spread", "real_tone_spread")
 
 @dataclass(frozen=True)
 class RegionSet:
-    """Hold the synthetic regions of one plane.
+    """The synthetic regions of one plane.
 
     Args:
         read: Reads them anew: real image, synthetic image and region, each (H, W).

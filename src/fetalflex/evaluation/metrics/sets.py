@@ -14,7 +14,7 @@ from fetalflex.evaluation.metrics.two_samples import PairedNumbers, TwoSamples, 
 
 @dataclass(frozen=True)
 class PairedVectors:
-    """Hold vectors of N real images or regions and of their syntheses, (N, D) each, row i of both from one layout."""
+    """Vectors of N real images or regions and of their syntheses, (N, D) each, row i of both from one layout."""
 
     real: Array
     synthetic: Array

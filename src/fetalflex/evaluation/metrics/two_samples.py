@@ -31,7 +31,7 @@ _AXES_OF_DRAWS = 20
 
 @dataclass(frozen=True)
 class PairedNumbers:
-    """Hold what was measured on N real regions and on N syntheses of their layouts.
+    """What was measured on N real regions and on N syntheses of their layouts.
 
     Args:
         names: Of the D numbers, for people.
@@ -61,7 +61,7 @@ class PairedNumbers:
 
 @dataclass(frozen=True)
 class TwoSamples:
-    """Hold how well synthetic regions can be told from real ones.
+    """How well synthetic regions can be told from real ones.
 
     Args:
         names: Of the D numbers that the classifier went by.

@@ -23,7 +23,7 @@ FOLLOWS = 0.5
 
 @dataclass(frozen=True)
 class Measures:
-    """Hold what was measured of one exchange, grey from 0 to 255; pairs are of the first and the second box.
+    """What was measured of one exchange, grey from 0 to 255; pairs are of the first and the second box.
 
     Args:
         real: Mean grey in the real image.
@@ -58,7 +58,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Hold what exchanging two names does.
+    """What exchanging two names does.
 
     Args:
         pair: The two structures.
@@ -106,7 +106,7 @@ class PairResult:
 
 @dataclass(frozen=True)
 class NameResults:
-    """Hold the results of all pairs, in the order of planes and names."""
+    """The results of all pairs, in the order of planes and names."""
 
     pairs: tuple[PairResult, ...]
 

@@ -21,7 +21,7 @@ FEWEST_IMAGES = 5
 
 @dataclass(frozen=True)
 class RealContrast:
-    """Hold by how much the boxes of two structures differ in grey in real images.
+    """By how much the boxes of two structures differ in grey in real images.
 
     Args:
         differences: Mean grey in the first box minus that in the second, relative to the mean grey of the region to

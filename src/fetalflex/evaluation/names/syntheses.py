@@ -22,7 +22,7 @@ from fetalflex.progress import OnProgress, tell_nobody
 
 @dataclass(frozen=True)
 class Exchange:
-    """Hold one image in which the names of two boxes are exchanged.
+    """One image in which the names of two boxes are exchanged.
 
     Args:
         sample: The real image whose background is kept.

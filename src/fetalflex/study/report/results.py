@@ -21,7 +21,7 @@ from fetalflex.study.statistics.resampling import Draws, Sample, mean_estimate
 
 @dataclass(frozen=True)
 class Mean:
-    """Hold the mean of a criterion over some ratings; None stands for all methods, planes or readers."""
+    """The mean of a criterion over some ratings; None stands for all methods, planes or readers."""
 
     question: str
     method: str | None
@@ -37,7 +37,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Results:
-    """Hold what came out of a study.
+    """What came out of a study.
 
     Args:
         methods: Names; those whose images are real come first.

@@ -38,7 +38,7 @@ ICC_FORMS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """Hold how far readers agree in their answers to a question; None where that is not defined.
+    """How far readers agree in their answers to a question; None where that is not defined.
 
     Args:
         question: The question.

@@ -25,7 +25,7 @@ PAIRED, UNPAIRED = "Wilcoxon signed rank", "Mann-Whitney"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Hold what a test says of two methods.
+    """What a test says of two methods.
 
     Args:
         question: The criterion.

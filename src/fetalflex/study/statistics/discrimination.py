@@ -19,7 +19,7 @@ from fetalflex.study.statistics.resampling import FEWEST_CASES, Draws, Sample, e
 
 @dataclass(frozen=True)
 class Discrimination:
-    """Hold how well real and synthetic images were told apart; None where there were none of a kind.
+    """How well real and synthetic images were told apart; None where there were none of a kind.
 
     Args:
         reader: Whose answers; None for all readers together.

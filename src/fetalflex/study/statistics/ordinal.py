@@ -24,7 +24,7 @@ _LARGEST = 15.0
 
 @dataclass(frozen=True)
 class MethodOdds:
-    """Hold the odds of a better rating of a method against the reference, with 95 % interval and p value (Wald)."""
+    """The odds of a better rating of a method against the reference, with 95 % interval and p value (Wald)."""
 
     method: str
     odds_ratio: float
@@ -35,7 +35,7 @@ class MethodOdds:
 
 @dataclass(frozen=True)
 class OrdinalModel:
-    """Hold the model of a criterion.
+    """The model of a criterion.
 
     Args:
         question: The criterion.

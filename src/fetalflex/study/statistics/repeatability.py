@@ -23,7 +23,7 @@ _COEFFICIENT = 1.96 * math.sqrt(2)
 
 @dataclass(frozen=True)
 class Repeatability:
-    """Hold how answers differ between the first and the second time; None where that is not defined.
+    """How answers differ between the first and the second time; None where that is not defined.
 
     Args:
         question: The question.

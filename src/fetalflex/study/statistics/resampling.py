@@ -26,7 +26,7 @@ FEWEST_CASES = 5
 
 @dataclass(frozen=True)
 class Sample:
-    """Hold numbers with reader and case of each.
+    """Numbers with reader and case of each.
 
     Args:
         values: (rows,), finite.
@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Draws:
-    """Hold how often readers and cases were drawn, so that numbers drawn alike can be compared.
+    """How often readers and cases were drawn, so that numbers drawn alike can be compared.
 
     Args:
         readers: (draws, readers).

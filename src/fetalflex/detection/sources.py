@@ -65,7 +65,7 @@ class ImageSource:
 
 @dataclass(frozen=True)
 class DicomWish:
-    """Say what of DICOM files is looked at.
+    """What of DICOM files is looked at.
 
     Args:
         frames: Which frames of files with several; such files are refused where None.

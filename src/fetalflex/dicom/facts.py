@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class UltrasoundRegion:
-    """Hold a calibrated region of an ultrasound picture.
+    """A calibrated region of an ultrasound picture.
 
     Args:
         corners: x0, y0, x1, y1 in pixels; x1 and y1 are the first beyond it.
@@ -37,7 +37,7 @@ class UltrasoundRegion:
 
 @dataclass(frozen=True)
 class DicomFacts:
-    """Hold what is known of a DICOM file, without anything that tells who it shows or when it was made.
+    """What is known of a DICOM file, without anything that tells who it shows or when it was made.
 
     Args:
         width: Of a frame, in pixels.

@@ -14,7 +14,7 @@ _WORDS = ("all", "first", "middle")
 
 @dataclass(frozen=True)
 class FrameChoice:
-    """Say which frames of a file are taken; frames are counted from 1, as DICOM does.
+    """Which frames of a file are taken; frames are counted from 1, as DICOM does.
 
     Args:
         word: "all", "every", "first" or "middle"; of an even number of frames, the earlier one in the middle.

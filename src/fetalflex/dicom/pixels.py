@@ -33,7 +33,7 @@ _DECODERS = {
 
 
 class Picture(NamedTuple):
-    """Hold a frame: its mode as Pillow names it, and its pixels."""
+    """A frame: its mode as Pillow names it, and its pixels."""
 
     mode: Literal["L", "RGB", "I;16"]
     pixels: NDArray[np.uint8] | NDArray[np.uint16]

@@ -27,7 +27,7 @@ _TYPES: dict[str, np.dtype[Any]] = {"L": np.dtype("u1"), "RGB": np.dtype("u1"), 
 
 @dataclass(frozen=True)
 class DicomReading:
-    """Say how a DICOM file is read as a picture.
+    """How a DICOM file is read as a picture.
 
     Args:
         frame: Number of the frame, from 1; None for the only one of a file that has no more.

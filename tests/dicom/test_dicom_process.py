@@ -139,7 +139,7 @@ class TestHostileFiles:
         content = zlib.decompress(data[start:], -15)
         packer = zlib.compressobj(1, wbits=-15)
         bomb = packer.compress(content)
-        for _ in range(16):
+        for _ in range(8):
             bomb += packer.compress(bytes(2**26))
         path.write_bytes(data[:start] + bomb + packer.flush())
         assert path.stat().st_size < 10 * 2**20

@@ -31,6 +31,7 @@ from fetalflex.anatomy.registry import default_registry
 from fetalflex.data.checking import check_source
 from fetalflex.data.coco_records import coco_from_records
 from fetalflex.data.importers import ImportOptions, get_importer
+from fetalflex.dicom import FrameChoice
 from fetalflex.errors import FetalFlexError
 
 SLOWEST = 2.0
@@ -105,6 +106,7 @@ def _import(format_name: str, folder: Path, draw: random.Random) -> None:
         plane=None if fixed else "thalamic_transverse",
         rotated=draw.random() < 0.3,
         keep_unannotated=draw.random() < 0.3,
+        frames=draw.choice([None, FrameChoice("all"), FrameChoice("middle")]) if format_name == "dicom" else None,
         columns={"file": "file", "label": "label", **{key: key for key in ("x0", "y0", "x1", "y1")}}
         if format_name == "fetus_framework"
         else {},

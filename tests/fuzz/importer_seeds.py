@@ -7,6 +7,8 @@ import json
 
 import numpy as np
 from PIL import Image, ImageDraw
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless, UltrasoundMultiFrameImageStorage
 
 WIDTH, HEIGHT = 64, 48
 
@@ -17,6 +19,33 @@ def picture(shade: int = 0, kind: str = "PNG") -> bytes:
     """Return an image file of 64 x 48 grey pixels; other shades are other pictures."""
     rows = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) + shade
     return _encoded(Image.fromarray(rows.astype(np.uint8)), kind)
+
+
+def dicom(frames: int = 1, runs: bool = False) -> bytes:
+    """Return a DICOM file of 64 x 48 grey pixels, calibrated, of a patient with a name; its pixels perhaps as runs."""
+    rows = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH))
+    made, region = Dataset(), Dataset()
+    made.SOPClassUID, made.SOPInstanceUID, made.Modality = UltrasoundMultiFrameImageStorage, UID("1.2.3.4"), "US"
+    made.ImageType, made.PatientName, made.PatientID = ["ORIGINAL", "PRIMARY", "X", "0001"], "DOE^JANE", "4711"
+    made.StudyDate, made.LastMenstrualDate = "20240607", "20240131"
+    made.NumberOfFrames, made.FrameTime, made.Rows, made.Columns = frames, 40, HEIGHT, WIDTH
+    made.SamplesPerPixel, made.PhotometricInterpretation, made.PixelRepresentation = 1, "MONOCHROME2", 0
+    made.BitsAllocated, made.BitsStored, made.HighBit = 8, 8, 7
+    region.RegionSpatialFormat, region.RegionDataType = 1, 1
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 0, 0
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = WIDTH - 1, HEIGHT - 1
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.03
+    made.SequenceOfUltrasoundRegions = [region]
+    made.PixelData = np.stack([rows + 5 * number for number in range(frames)]).astype(np.uint8).tobytes()
+    made["PixelData"].VR = "OB"
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if runs:
+        made.compress(RLELossless, generate_instance_uid=False)
+    buffer = io.BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 def _encoded(image: Image.Image, kind: str = "PNG") -> bytes:
@@ -123,6 +152,7 @@ def seeds() -> dict[str, tuple[str, Files, tuple[str, ...]]]:
         ),
         "table": ("table", {"boxes.csv": _TABLE.encode(), **pair}, ("boxes.csv",)),
         "table_xlsx": ("table", {"boxes.xlsx": _workbook(), **pair}, ("boxes.xlsx",)),
+        "dicom": ("dicom", {"a.dcm": dicom(), "more/IM1": dicom(3, runs=True)}, ("a.dcm", "more/IM1")),
         "fetus_framework": (
             "fetus_framework",
             {"ObjectDetection.xlsx": _workbook(), f"{framework}/a.png": picture(), f"{framework}/b.png": picture(9)},

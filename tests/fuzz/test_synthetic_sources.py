@@ -17,7 +17,7 @@ from fetalflex.data.importers import ImportOptions, get_importer
 from fetalflex.provenance import NOTICE, SyntheticList, SyntheticMark
 
 MARK = SyntheticMark({"seed": 3, "model": "mini-1"})
-IMPORTERS = {name: seed for name, seed in seeds().items() if not name.startswith(("image", "records"))}
+IMPORTERS = {name: seed for name, seed in seeds().items() if not name.startswith(("image", "records", "dicom"))}
 _PLANES_OF_THEIR_OWN = ("hc18", "fetus_framework", "fetal_planes", "head_biometry")
 
 

@@ -14,6 +14,7 @@ import pytest
 from page import CLIENT, FAST, finished, generate, made, moved, open_first
 from PIL import Image
 
+from dicom_files import PRIVATE, noise, write_dicom
 from fetalflex.anatomy import Layout, changed_structures
 from fetalflex.data import DatasetFolder
 from fetalflex.data.image_files import encode_png
@@ -269,6 +270,18 @@ def test_uploads_are_encoded_anew(client: Client, desk_folder: Path) -> None:
     assert b"script" not in stored.body
     assert b"somebody" not in stored.body
     assert {path.name for path in desk_folder.iterdir()} <= {"images", "results", "work.json", ".fetalflex-folder"}
+
+
+def test_a_dicom_file_is_taken_in_without_its_header(client: Client, tmp_path: Path, desk_folder: Path) -> None:
+    path = write_dicom(tmp_path / "a.dcm", noise(20, 30))
+    opened = client.post("/api/uploads", {"name": "a.dcm", "data": base64.b64encode(path.read_bytes()).decode()}).json
+    stored = client.get(f"/api/images/{opened['id']}/pixels").body
+    assert np.array_equal(pixels_of(stored), noise(20, 30))
+    kept = b"".join(one.read_bytes() for one in desk_folder.rglob("*") if one.is_file())
+    assert not [text for text in PRIVATE if text.encode() in kept]
+    clip = write_dicom(tmp_path / "clip.dcm", noise(3, 20, 30))
+    reply = client.post("/api/uploads", {"name": "clip.dcm", "data": base64.b64encode(clip.read_bytes()).decode()})
+    assert (reply.status, "clip.dcm holds 3 frames" in reply.json["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fetalflex.anatomy import Layout
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import SyntheticMark, mark_in_file
 from fetalflex.studio.desk import NotThere, desk_at
+from fetalflex.studio.results import Made
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+def made_of(image: str) -> Made:
+    """Return what is known of a result that was made from an image."""
+    layout = Layout("femur", 4, 3).to_dict()
+    return {
+        "kind": "refine",
+        "before": layout,
+        "region": "mask",
+        "is_unedited": True,
+        "options": {},
+        "image": image,
+        "name": "a.png",
+        "layout": layout,
+        "seed": 3,
+        "prompt": "fetal ultrasound",
+        "model": "tiny",
+        "settings": {},
+        "made_at": "2026",
+    }
 
 
 def test_what_lies_on_the_desk_is_there_again(tmp_path: Path) -> None:
@@ -22,7 +44,7 @@ def test_what_lies_on_the_desk_is_there_again(tmp_path: Path) -> None:
         result_id, path = desk.new_result()
         path.parent.mkdir()
         path.write_bytes(desk.image_file(image.id))
-        result = desk.keep_result(result_id, {"seed": 3, "made_at": "2026"}, GREY > 5)
+        result = desk.keep_result(result_id, made_of(image.id), GREY > 5)
         assert desk.save_work(0, {"image": image.id}) == 1
     with desk_at(tmp_path / "work") as desk:
         assert desk.image(image.id) == image
@@ -70,6 +92,19 @@ def test_damaged_files_are_left_alone(tmp_path: Path) -> None:
             desk.image("0123456789abcdef")
         with pytest.raises(NotThere):
             desk.image("../../secret")
+
+
+@pytest.mark.parametrize("lacking", ["layout", "seed", "options", "made_at"])
+def test_a_result_of_which_something_is_lost_is_left_alone(tmp_path: Path, lacking: str) -> None:
+    folder = tmp_path / "work/results"
+    with desk_at(tmp_path / "work"):
+        folder.mkdir()
+    whole = {"id": "0123456789abcdef", **made_of("fedcba9876543210")}
+    for values in (whole, {name: value for name, value in whole.items() if name != lacking}):
+        (folder / "0123456789abcdef.json").write_text(json.dumps(values))
+        (folder / "0123456789abcdef.png").write_bytes(b"looked at when it is needed")
+        with desk_at(tmp_path / "work") as desk:
+            assert desk.results() == ([whole] if values == whole else [])
 
 
 def test_a_damaged_work_is_named(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 
-from fetalflex.files.json_files import JsonMapping
 from fetalflex.studio.messages import Settings
+from fetalflex.studio.results import Result
 
 _USUAL = Settings()
 _USUAL_STRENGTH = {"generate": 1.0, "refine": 0.6}
 
 
-def command_line(facts: JsonMapping, model: str) -> str | None:
+def command_line(facts: Result, model: str) -> str | None:
     """Return the command that makes a result from the files that are exported beside it; None if there is none.
 
     Args:

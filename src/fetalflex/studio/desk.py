@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,16 @@ from fetalflex.data import read_image
 from fetalflex.data.image_files import encode_png
 from fetalflex.errors import FetalFlexError
 from fetalflex.files import FolderKind, claim, locked, write_text, writing_together
-from fetalflex.files.json_files import JsonMapping, JsonObject, read_json
+from fetalflex.files.json_files import JsonObject, read_json
 from fetalflex.provenance import SyntheticMark, append_to_list
+from fetalflex.studio.results import Made, Result, is_result
 
 STUDIO = FolderKind("studio's work")
 _WORK = "work.json"
 _IMAGES, _RESULTS = "images", "results"
 _LARGEST_FILE = 64 * 2**20
+
+KnownT = TypeVar("KnownT")
 
 
 class NotThere(FetalFlexError):  # noqa: N818 - what happened
@@ -135,22 +138,22 @@ class Desk:
         result_id = secrets.token_hex(8)
         return result_id, self._path(_RESULTS, result_id, "png")
 
-    def keep_result(self, result_id: str, facts: JsonMapping, mask: NDArray[np.bool_]) -> JsonObject:
+    def keep_result(self, result_id: str, made: Made, mask: NDArray[np.bool_]) -> Result:
         """Keep what is known of a result whose image is written; return it as JSON values."""
-        values = {"id": result_id, **facts}
+        values: Result = {"id": result_id, **made}
         with writing_together() as files:
             files.add(self._path(_RESULTS, result_id, "mask.png"), encode_png(mask.astype(np.uint8) * 255))
             files.add(self._path(_RESULTS, result_id, "json"), json.dumps(values, allow_nan=False))
         self._results[result_id] = values
         return values
 
-    def result(self, result_id: str) -> JsonObject:
+    def result(self, result_id: str) -> Result:
         """Return what is known of a result; an unknown id raises NotThere."""
         return _found(self._results, result_id, "result")
 
-    def results(self) -> list[JsonObject]:
+    def results(self) -> list[Result]:
         """Return all results, oldest first."""
-        return sorted(self._results.values(), key=lambda values: str(values.get("made_at", "")))
+        return sorted(self._results.values(), key=lambda values: values["made_at"])
 
     def result_file(self, result_id: str) -> Path:
         """Return where the image of a result lies."""
@@ -193,8 +196,10 @@ class Desk:
             except (TypeError, KeyError):
                 continue
 
-    def _known_results(self) -> Iterator[tuple[str, JsonObject]]:
-        yield from _entries(self._folder / _RESULTS)
+    def _known_results(self) -> Iterator[tuple[str, Result]]:
+        for name, values in _entries(self._folder / _RESULTS):
+            if is_result(values):
+                yield name, values
 
 
 @contextmanager
@@ -223,7 +228,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, JsonObject]]:
             yield path.stem, values
 
 
-def _found(known: JsonMapping, wanted: str, what: str) -> Any:
+def _found(known: Mapping[str, KnownT], wanted: str, what: str) -> KnownT:
     if wanted not in known:
         raise NotThere(f"there is no {what} {shown(wanted)} on the desk; open it again")
     return known[wanted]

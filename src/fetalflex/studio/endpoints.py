@@ -194,7 +194,7 @@ def get_results(studio: Studio, _query: Query, _value: JsonObject) -> Response:
 def get_result(studio: Studio, query: Query, _value: JsonObject) -> Response:
     """What is known of a result, and the command that makes it again."""
     facts = studio.desk.result(query["result"])
-    return Answer(facts | {"command": command_line(facts, studio.model)})
+    return Answer({**facts, "command": command_line(facts, studio.model)})
 
 
 def get_result_pixels(studio: Studio, query: Query, _value: JsonObject) -> Response:

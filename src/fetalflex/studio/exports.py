@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from fetalflex.anatomy import Layout
 from fetalflex.data import DatasetFolder, Record, read_image
 from fetalflex.data.image_files import encode_png
-from fetalflex.files.json_files import JsonObject
 from fetalflex.provenance import SyntheticMark, picture_text
 from fetalflex.studio.commands import command_line
 from fetalflex.studio.recipes import recipe_between
+from fetalflex.studio.results import Result
 from fetalflex.studio.state import Studio
 
 _ROOT = "fetalflex-export"
@@ -59,22 +59,22 @@ def packed(results: Sequence[str], studio: Studio) -> bytes:
     return buffer.getvalue()
 
 
-def name_of(facts: JsonObject) -> str:
+def name_of(facts: Result) -> str:
     """Return what the files of a result are called: letters, digits, dots, hyphens and underscores."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", str(facts["name"]).rpartition(".")[0] or str(facts["name"]))
     return f"{stem.strip('_')[:60] or 'image'}-{facts['id'][:8]}"
 
 
-def _record(facts: JsonObject) -> Record:
+def _record(facts: Result) -> Record:
     mark = SyntheticMark({"seed": facts["seed"], "model": facts["model"], "source_image": facts["name"]})
     return Record(f"images/{name_of(facts)}.png", Layout.from_dict(facts["layout"]), extra=mark.added_to({}))
 
 
-def _pixels(facts: JsonObject, studio: Studio) -> NDArray[np.uint8]:
+def _pixels(facts: Result, studio: Studio) -> NDArray[np.uint8]:
     return read_image(studio.desk.result_file(facts["id"]))
 
 
-def _files(facts: JsonObject, studio: Studio) -> dict[str, bytes | str]:
+def _files(facts: Result, studio: Studio) -> dict[str, bytes | str]:
     """Return the files of a result by name."""
     before, after = Layout.from_dict(facts["before"]), Layout.from_dict(facts["layout"])
     mask = studio.desk.result_mask(facts["id"]).astype("uint8") * 255

@@ -16,6 +16,7 @@ from fetalflex.provenance import picture_text
 from fetalflex.studio.desk import OpenImage
 from fetalflex.studio.messages import Detect, Generate, Pair, Refine, layout_of
 from fetalflex.studio.pictures import mask_of
+from fetalflex.studio.results import Asked, Made, Result
 from fetalflex.studio.state import Studio
 from fetalflex.studio.worker import Job
 
@@ -43,7 +44,7 @@ def _generating(message: Generate, studio: Studio) -> Work:
     before = fitting_layout(message.before, "before", image, studio)
     after = fitting_layout(message.layout, "layout", image, studio)
     region = message.region if message.mask is None else mask_of(message.mask, after)
-    facts = {
+    facts: Asked = {
         "kind": "generate",
         "before": before.to_dict(),
         "region": message.region if message.mask is None else "mask",
@@ -56,7 +57,7 @@ def _generating(message: Generate, studio: Studio) -> Work:
         made = studio.engine.generate(pixels, before, after, region, message.seeds, message.settings, job.report)
         for synthesis in made:
             missed = studio.engine.misses(synthesis.image, before, after)
-            job.add_result(keep(synthesis, image, facts | {"missed": missed}, studio))
+            job.add_result(keep(synthesis, image, {**facts, "missed": missed}, studio))
         return {}
 
     return work
@@ -66,7 +67,7 @@ def _refining(message: Refine, studio: Studio) -> Work:
     image = studio.desk.image(message.image)
     layout = fitting_layout(message.layout, "layout", image, studio)
     mask = mask_of(message.mask, layout)
-    facts = {
+    facts: Asked = {
         "kind": "refine",
         "before": layout.to_dict(),
         "region": "mask",
@@ -89,7 +90,7 @@ def _pairing(message: Pair, studio: Studio) -> Work:
     after = fitting_layout(message.layout, "layout", image, studio)
     if not changed_structures(before, after):
         raise FetalFlexError("nothing is edited, so both images of the pair would be the same; change a box first")
-    facts = {
+    facts: Asked = {
         "kind": "pair",
         "before": before.to_dict(),
         "region": "changed",
@@ -100,9 +101,10 @@ def _pairing(message: Pair, studio: Studio) -> Work:
     def work(job: Job) -> JsonObject:
         pixels = studio.desk.pixels(image.id)
         normal, changed = studio.engine.pair(pixels, before, after, message.seed, message.settings, job.report)
-        first = keep(normal, image, facts | {"role": "as it is"}, studio)
+        first = keep(normal, image, {**facts, "role": "as it is"}, studio)
         missed = studio.engine.misses(changed.image, before, after)
-        second = keep(changed, image, facts | {"role": "edited", "normal": first["id"], "missed": missed}, studio)
+        edited: Asked = {**facts, "role": "edited", "normal": first["id"], "missed": missed}
+        second = keep(changed, image, edited, studio)
         difference = draw_difference(changed.image.astype("int16") - normal.image.astype("int16"))
         place = studio.desk.result_file(second["id"]).with_suffix(".difference.png")
         write_png(place, difference, picture_text("difference of a pair"))
@@ -137,11 +139,12 @@ def fitting_layout(value: JsonObject, field: str, image: OpenImage, studio: Stud
     return layout
 
 
-def keep(synthesis: Synthesis, image: OpenImage, facts: JsonObject, studio: Studio) -> JsonObject:
+def keep(synthesis: Synthesis, image: OpenImage, facts: Asked, studio: Studio) -> Result:
     """Write a synthesis with all that is known of it; return it as JSON values."""
     result_id, path = studio.desk.new_result()
     synthesis.save(path, extra={"FetalFlex:source": image.name})
-    known = {
+    made: Made = {
+        **facts,
         "image": image.id,
         "name": image.name,
         "layout": synthesis.layout.to_dict(),
@@ -151,4 +154,4 @@ def keep(synthesis: Synthesis, image: OpenImage, facts: JsonObject, studio: Stud
         "settings": synthesis.settings,
         "made_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    return studio.desk.keep_result(result_id, facts | known, synthesis.roi_mask)
+    return studio.desk.keep_result(result_id, made, synthesis.roi_mask)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from fetalflex.errors import FetalFlexError
 from fetalflex.files.json_files import JsonObject
+from fetalflex.studio.results import Result
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
@@ -41,7 +42,7 @@ class Job:
     step: int = 0
     steps: int = 0
     preview: JsonObject | None = None
-    results: list[JsonObject] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     answer: JsonObject = field(default_factory=dict)
     error: str | None = None
     version: int = 0
@@ -55,7 +56,7 @@ class Job:
         self.version += 1
         self.check()
 
-    def add_result(self, result: JsonObject) -> None:
+    def add_result(self, result: Result) -> None:
         """Tell of a result while others are still computed."""
         self.results = [*self.results, result]
         self.version += 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dicom_files import NAME, PRIVATE, SHIPPED, noise, region, write_dicom
 from fetalflex.data import DatasetFolder, prepare
@@ -196,6 +197,14 @@ class TestBesideAnnotations:
         (scans / "classes.txt").write_text("stomach\n")
         report = prepare(scans, "yolo", tmp_path / "set", ImportOptions(plane=PLANE))
         assert [record.file_name for record in report.records] == ["images/one.png"]
+
+    def test_masks_beside_dicom(self, scans, tmp_path):
+        mask = np.zeros((40, 60), np.uint8)
+        mask[10:20, 10:30] = 1
+        Image.fromarray(mask).save(scans / "one_mask.png")
+        options = ImportOptions(plane=PLANE, label_map={"1": "stomach"})
+        (record,) = prepare(scans, "masks", tmp_path / "set", options).records
+        assert record.layout.structures[0].box.xywh() == (10, 10, 20, 10)
 
     def test_a_data_set_made_by_hand_may_hold_dicom(self, scans):
         coco(scans, {"file_name": "one.dcm", "plane": PLANE})

@@ -22,7 +22,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from dicom_files import PRIVATE, dataset_of, noise, save, shipped, write_dicom
 from fetalflex.data.image_files import read_image
-from fetalflex.dicom import DicomReading, child, serving
+from fetalflex.dicom import DicomReading, child, dicom_picture, serving
 from fetalflex.errors import FetalFlexError
 
 SLOW = "RG1_J2KR.dcm"  # takes more than a second to decode
@@ -58,14 +58,25 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_image(path), noise(8, 9, seed=seed))
 
 
-def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
+def test_a_process_that_was_killed_is_replaced(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "a.dcm", noise(8, 9))
     read_image(path)
-    os.kill(process_id(), signal.SIGKILL)
-    with pytest.raises(
-        FetalFlexError, match=r"a\.dcm cannot be read: it is damaged, and its decoder broke down over it"
-    ):
-        read_image(path)
+    before = process_id()
+    os.kill(before, signal.SIGKILL)
+    assert child._reader is not None
+    child._reader._process.wait()
+    np.testing.assert_array_equal(read_image(path), noise(8, 9))
+    assert process_id() != before
+
+
+def test_a_process_that_dies_over_a_file_is_replaced_too(tmp_path: Path, fresh: None) -> None:
+    path = write_dicom(tmp_path / "a.dcm", noise(8, 9))
+    read_image(path)
+    timer = threading.Timer(0.1, os.kill, (process_id(), signal.SIGKILL))
+    timer.start()
+    with pytest.raises(FetalFlexError, match=rf"{SLOW} cannot be read: it is damaged, and its decoder broke down"):
+        read_image(shipped(SLOW))
+    timer.join()
     np.testing.assert_array_equal(read_image(path), noise(8, 9))
 
 
@@ -214,22 +225,23 @@ SEEDS = seeds()
 
 
 @given(data=st.data(), number=st.integers(0, len(SEEDS) - 1))
-def test_damaged_files_give_an_answer_or_a_refusal(desk: serving._Desk, data: st.DataObject, number: int) -> None:
+def test_damaged_files_give_a_picture_or_a_refusal(data: st.DataObject, number: int) -> None:
     content = bytearray(SEEDS[number])
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, min(len(content) - 1, data.draw(st.sampled_from([_HEAD_BYTES, 10**9])))))
         content[place] = data.draw(st.integers(0, 255))
     cut = data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))
-    request = {"want": "picture", "frame": 1, "colour_doppler": True, "most": 10**6, "most_in_colour": 10**6}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        answer, pixels = desk.answer(request, bytes(content[:cut]))
-    if "refused" in answer:
-        assert pixels == b""
-        assert answer["refused"].isascii()
+    file = io.BytesIO(bytes(content[:cut]))
+    told = ""
+    try:
+        picture = dicom_picture(file, "file", DicomReading(1, colour_doppler=True), 10**6, 10**6)
+    except FetalFlexError as error:
+        told = str(error)
+    if told:
+        assert told.startswith("file ")
+        assert "more than 60 seconds" not in told
     else:
-        depth = {"L": 1, "RGB": 3, "I;16": 2}[answer["mode"]]
-        assert len(pixels) == answer["width"] * answer["height"] * depth
+        assert picture.width * picture.height <= 10**6
 
 
 @given(data=st.data())

@@ -13,7 +13,7 @@ from fetalflex.anatomy import Layout, Registry, changed_structures
 from fetalflex.cli.inputs import check_known, check_shape, load_layout, named_with_turn, read_mask, tell_of_losses
 from fetalflex.cli.options import EditRoi
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
-from fetalflex.data.image_files import SUFFIXES
+from fetalflex.data.image_files import IMAGE_SUFFIXES
 from fetalflex.data.utf8_text import displayable
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import mark_of_image
@@ -167,7 +167,7 @@ def _doubt(image: Path, layout: Path, shown: Layout) -> str | None:
     if own is not None and (own.plane != shown.plane or changed_structures(own, shown)):
         return f"{image} was synthesised under another layout than {layout}"
     stem = layout.name.removesuffix(".json").removesuffix(".layout")
-    for suffix in sorted(SUFFIXES):
+    for suffix in sorted(IMAGE_SUFFIXES):
         other = layout.with_name(f"{stem}{suffix}")
         if other.is_file() and other.stem != image.stem:
             return f"{layout} lies beside {other} and seems to be the layout of that image, not of {image}"

@@ -70,6 +70,11 @@ class _Reader:
         finally:
             timer.cancel()
 
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it can be asked again."""
+        return not self.timed_out and self._process.poll() is None
+
     def _too_late(self) -> None:
         self.timed_out = True
         self._process.kill()
@@ -101,6 +106,8 @@ def ask(request: Mapping[str, object], data: bytes | None, name: str) -> tuple[d
     global _reader
     with _lock:
         try:
+            if _reader is not None and not _reader.is_of_use:  # killed by somebody, which is not this file's fault
+                end()
             if _reader is None:
                 _reader = _Reader()
             answer, content = _reader.call(request, data or b"", SECONDS)

@@ -17,6 +17,8 @@ from fetalflex.dicom.refused import Refused
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    from fetalflex.dicom.pixels import Picture
+
 _MARGIN = 2**20
 
 
@@ -51,7 +53,7 @@ def _limit(memory: int) -> None:
 
 
 class _Desk:
-    """Answer questions; remembers the last file, since many are about frames of one."""
+    """Answer questions; remembers the last file and picture, since several are about the same."""
 
     def __init__(self, salt: bytes) -> None:
         # Imported before the first file, so that the time they take is not the file's.
@@ -60,6 +62,7 @@ class _Desk:
         self._flow, self._header, self._opening, self._pixels = flow, header, opening, pixels
         self._salt = salt
         self._last: tuple[object, Dataset] | None = None
+        self._last_picture: tuple[object, Picture] | None = None
 
     def answer(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Return an answer, or `refused` with a text that goes on after the file's name."""
@@ -68,7 +71,7 @@ class _Desk:
         except Refused as error:
             return {"refused": str(error)}, b""
         except MemoryError:
-            self._last = None
+            self._last = self._last_picture = None
             return {"refused": "cannot be read: it needs more memory than is allowed for a DICOM file"}, b""
         except RecursionError:
             return {"refused": "cannot be read: it is nested too deep"}, b""
@@ -94,13 +97,23 @@ class _Desk:
         wants_flow = bool(request["colour_doppler"])
         if facts.says_flow and not wants_flow:
             raise Refused(f"is colour Doppler, as its header says; {_HOW_FLOW}")
-        picture = self._pixels.picture_of(dataset, frame or 1, request["most"], request["most_in_colour"])
+        picture = self._seen(dataset, frame or 1, request)
         if picture.mode == "RGB" and not wants_flow:
             share = self._flow.coloured_share(picture.pixels, facts.regions)
             if share > self._flow.LARGEST_SHARE:
                 raise Refused(f"is in strong colours for {share:.0%} of it, as colour Doppler is; {_HOW_FLOW}")
         height, width = picture.pixels.shape[:2]
         return {"mode": picture.mode, "width": width, "height": height}, picture.pixels.tobytes()
+
+    def _seen(self, dataset: Dataset, frame: int, request: dict[str, Any]) -> Picture:
+        is_kept = self._last is not None and self._last[1] is dataset
+        key = (id(dataset), frame, request["most"], request["most_in_colour"])
+        if is_kept and self._last_picture is not None and self._last_picture[0] == key:
+            return self._last_picture[1]
+        picture = self._pixels.picture_of(dataset, frame, request["most"], request["most_in_colour"])
+        if is_kept:
+            self._last_picture = key, picture
+        return picture
 
     def _opened(self, request: dict[str, Any], data: bytes) -> Dataset:
         if "path" not in request:
@@ -109,7 +122,7 @@ class _Desk:
         state = path.stat()
         key = (str(path), state.st_ino, state.st_size, state.st_mtime_ns)
         if self._last is None or self._last[0] != key:
-            self._last = None  # so that there is room for the next
+            self._last = self._last_picture = None  # so that there is room for the next
             with path.open("rb") as file:
                 self._last = key, self._opening.open_dataset(file)
         return self._last[1]

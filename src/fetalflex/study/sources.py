@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fetalflex.anatomy.layout import Layout
 from fetalflex.anatomy.registry import Registry
 from fetalflex.data import DatasetFolder
-from fetalflex.data.image_files import SUFFIXES, image_size, read_image
+from fetalflex.data.image_files import IMAGE_SUFFIXES, image_size, read_image
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import KnownSynthetic, SyntheticMark, mark_of_image
 from fetalflex.study.candidates import ANY_PLANE, Candidate
@@ -83,7 +83,9 @@ def _candidates(source: str, registry: Registry, real: frozenset[str]) -> list[C
     listed = _of_data_set if is_data_set else _of_files
     found = list(listed(method, folder, registry, real))
     if not found:
-        raise FetalFlexError(f"{folder} holds no image for the method {method!r}; looked for {', '.join(SUFFIXES)}")
+        raise FetalFlexError(
+            f"{folder} holds no image for the method {method!r}; looked for {', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     return found
 
 
@@ -131,7 +133,9 @@ def _of_data_set(method: str, folder: Path, registry: Registry, real: frozenset[
 def _of_files(method: str, folder: Path, registry: Registry, real: frozenset[str]) -> Iterator[Candidate]:
     known = KnownSynthetic(folder)
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not any(
+            part.startswith(".") for part in path.relative_to(folder).parts
+        ):
             pixels = read_image(path)
             plane = _plane_of(path, folder, registry)
             mark = mark_of_image(path, pixels, known)

@@ -47,8 +47,9 @@ class MasksImporter:
         place.check_plane()
         has_folder = options.annotations is not None or any((place.root / folder).is_dir() for folder in _FOLDERS)
         files = place.annotation_files(sorted(SUFFIXES), usual=_FOLDERS)
-        beside = _masks_beside_images(files)
-        photos, named = set(place.images), set(beside)
+        photos = set(place.images)
+        beside = _masks_beside_images(files, photos)
+        named = set(beside)
         if not has_folder and not beside:
             raise FetalFlexError(
                 f"{source} has no folder of masks named {', '.join(_FOLDERS)}, nor images with masks such as "
@@ -102,9 +103,9 @@ class _Labels:
         return f"#{value:06x}" if self.are_colours else str(value)
 
 
-def _masks_beside_images(files: list[Path]) -> list[Path]:
-    """Return the files that are named as masks of others among them."""
-    stems = {(path.parent, path.stem) for path in files}
+def _masks_beside_images(files: list[Path], photos: set[Path]) -> list[Path]:
+    """Return the files that are named as masks of others among them, or of photos, which may be DICOM."""
+    stems = {(path.parent, path.stem) for path in (*files, *photos)}
     return [path for path in files if (stem := mask_of(path.stem)) is not None and (path.parent, stem) in stems]
 
 

@@ -152,7 +152,8 @@ class TestWhatWantsRealImages:
     def test_evaluate_and_experiments(
         self, run: RunCommand, fakes: str, tiny_model: Path, detector_folder: Path
     ) -> None:
-        for command in (("evaluate",), *(("experiment", name) for name in ("names", "abilities", "strengths"))):
+        experiments = ("names", "prompts", "abilities", "strengths")
+        for command in (("evaluate",), *(("experiment", name) for name in experiments)):
             error = run(*command, tiny_model, fakes, "--split", "train", "--out", "report", "--device", "cpu", code=2)
             assert "2 of 2 images are synthetic" in error.stderr
             assert "--allow-synthetic" in error.stderr

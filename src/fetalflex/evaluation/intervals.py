@@ -132,3 +132,15 @@ def share_estimate(successes: int, count: int) -> Estimate:
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return Estimate(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)), count)
+
+
+def patients_share(hits: Sequence[bool], patients: Sequence[str]) -> Estimate:
+    """Return a share of images: with Wilson's interval if each is of another patient, else by drawing patients anew.
+
+    Args:
+        hits: Whether each image counts; at least one.
+        patients: Patient of each image.
+    """
+    if len(set(patients)) == len(patients):
+        return share_estimate(sum(hits), len(hits))
+    return sampled_mean(np.array(hits, dtype=np.float64), patient_draws(patients)).estimate

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from fetalflex.anatomy import CloseUp, Layout, draw_roi_mask
+from fetalflex.anatomy import Layout
 from fetalflex.anatomy.prompts import global_prompt
 from fetalflex.anatomy.registry import Registry
+from fetalflex.evaluation.alike import Asked, synthesise_alike
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.names.pairs import NamePair, candidates
 from fetalflex.evaluation.samples import Sample
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
-from fetalflex.pipeline.requests import Request
 from fetalflex.pipeline.sampling import Sampling
 from fetalflex.progress import OnProgress, tell_nobody
 
@@ -99,9 +99,8 @@ def synthesise_exchanges(
 ) -> None:
     """Synthesise what is not finished yet.
 
-    All syntheses of an image have its own region, close-up, background, noise and prompt, that of its own layout, also
-    where the two boxes are left out; nothing is told of an edit, so that no guidance strengthens it. So only the names
-    make a difference.
+    Beside what `synthesise_alike` keeps the same, all syntheses of an image have the prompt of its own layout, also
+    where the two boxes are left out. So only the names make a difference.
 
     Args:
         pipeline: The model.
@@ -120,30 +119,8 @@ def synthesise_exchanges(
     done = 0
     for of_sample in by_sample.values():
         sample = of_sample[0].sample
-        layouts = {name: layout for one in of_sample for name, layout in one.layouts().items() if not kept.has(name)}
-        _synthesise(pipeline, sample, layouts, kept, sampling, roi, seed, batch_size)
+        prompt = global_prompt(sample.layout, pipeline.registry)
+        asked = {name: Asked(layout, prompt) for one in of_sample for name, layout in one.layouts().items()}
+        synthesise_alike(pipeline, sample, asked, kept, sampling, roi, seed, batch_size)
         done += len(of_sample)
         on_progress(done)
-
-
-def _synthesise(
-    pipeline: FetalFlexPipeline,
-    sample: Sample,
-    layouts: dict[str, Layout],
-    kept: KeptSyntheses,
-    sampling: Sampling,
-    roi: str,
-    seed: int,
-    batch_size: int,
-) -> None:
-    mask = draw_roi_mask(sample.layout, pipeline.registry, roi)
-    if sampling.close_up is True:
-        sampling = replace(sampling, close_up=CloseUp.around_all([sample.layout], pipeline.registry, mask))
-    names, image = list(layouts), sample.image()
-    for start in range(0, len(names), batch_size):
-        batch = names[start : start + batch_size]
-        prompt = global_prompt(sample.layout, pipeline.registry)
-        requests = [Request(layouts[name], image, mask, prompt, seed + sample.position) for name in batch]
-        made = pipeline.batch(requests, sampling, batch_size=batch_size)
-        for name, synthesis in zip(batch, made, strict=True):
-            kept.add(name, synthesis)

@@ -111,7 +111,7 @@ def test_stages_are_those_of_the_run_config() -> None:
         ("autoencoder", {"stage": ["control"]}, "", "describes the stage"),
         ("autoencoder", {"model": "giant"}, "", "model preset 'giant' is unknown"),
         ("autoencoder", {"data": {"paths": ["nowhere"]}}, "", "nowhere is no data set"),
-        ("autoencoder", {}, "--max-minutes 0", "max_minutes: Input should be greater than 0"),
+        ("autoencoder", {}, "--max-minutes 0", "--max-minutes is 0; give a number from 0.001 to 10000000"),
         ("autoencoder", {}, "--device abacus", "device 'abacus' cannot be used"),
         ("autoencoder", {}, "--config missing.yaml", "missing.yaml: cannot be read: No such file"),
         ("autoencoder", {}, "--config scan.png", "scan.png: is not UTF-8 text"),

@@ -14,39 +14,48 @@ from fetalflex.cli.show import progress_bar
 _SHOWN_REFUSALS = 10
 
 
+_Images = Annotated[
+    list[Path],
+    typer.Argument(metavar="IMAGES...", help="Image files, folders of them, or data sets, whose boxes are ignored."),
+]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Data set folder to make.")]
+_Detector = Annotated[
+    str, typer.Option("--model", metavar="NAME_OR_FOLDER", help="Detector's folder, or its name in weights/.")
+]
+_Plane = Annotated[
+    str, typer.Option("--plane", help="Plane of all images, by name or synonym; auto finds each image's own.")
+]
+_MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Omit boxes with a lower score.")]
+_ReviewBelow = Annotated[
+    float, typer.Option("--review-below", min=0, max=1, help="Mark images and boxes with a lower score for review.")
+]
+_Frames = Annotated[
+    str | None,
+    typer.Option(
+        "--frames",
+        metavar="all|every:N|first|middle",
+        help="Which frames of DICOM files with several to look at.",
+        show_default=False,
+    ),
+]
+_ColourDoppler = Annotated[
+    bool, typer.Option("--colour-doppler", help="Take DICOM images with flow in colour too, as grey.")
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace a folder of detections that is there.")]
+
+
 def detect(
-    images: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IMAGES...", help="Image files, folders of them, or data sets, whose boxes are ignored."
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Data set folder to make.")],
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME_OR_FOLDER", help="Detector's folder, or its name in weights/.")
-    ] = "detector",
-    plane: Annotated[
-        str, typer.Option("--plane", help="Plane of all images, by name or synonym; auto finds each image's own.")
-    ] = "auto",
-    min_score: Annotated[float, typer.Option("--min-score", min=0, max=1, help="Omit boxes with a lower score.")] = 0.3,
-    review_below: Annotated[
-        float, typer.Option("--review-below", min=0, max=1, help="Mark images and boxes with a lower score for review.")
-    ] = 0.5,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Images computed together.")] = 16,
-    frames: Annotated[
-        str | None,
-        typer.Option(
-            "--frames",
-            metavar="all|every:N|first|middle",
-            help="Which frames of DICOM files with several to look at.",
-            show_default=False,
-        ),
-    ] = None,
-    colour_doppler: Annotated[
-        bool, typer.Option("--colour-doppler", help="Take DICOM images with flow in colour too, as grey.")
-    ] = False,
+    images: _Images,
+    out: _Out,
+    model: _Detector = "detector",
+    plane: _Plane = "auto",
+    min_score: _MinScore = 0.3,
+    review_below: _ReviewBelow = 0.5,
+    batch_size: options.BatchSize = 16,
+    frames: _Frames = None,
+    colour_doppler: _ColourDoppler = False,
     device: options.Device = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Replace a folder of detections that is there.")] = False,
+    force: _Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Find the plane of images without annotation, and the boxes of their structures, with scores.

@@ -45,6 +45,8 @@ def train(
         float | None,
         typer.Option(
             "--max-minutes",
+            min=0.001,
+            max=10_000_000,
             help="Time budget in place of the file's; the run is complete when it is used up.",
             show_default=False,
         ),

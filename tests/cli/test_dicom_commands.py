@@ -77,6 +77,8 @@ def test_edit_takes_a_dicom_file(run: RunCommand, scans: Path, tiny_model: Path)
     run(*arguments, "--model", tiny_model, "--seed", 1, "--out", "a.png")
     run(*(arguments[0], "scan.png", *arguments[2:]), "--model", tiny_model, "--seed", 1, "--out", "b.png")
     np.testing.assert_array_equal(read_image(Path("a.png")), read_image(Path("b.png")))
+    assert Layout.load("a.layout.json").pixel_spacing_mm == pytest.approx(0.5)
+    assert Layout.load("b.layout.json").pixel_spacing_mm is None
     told = run(
         *(arguments[0], "scans/clip.dcm", *arguments[2:]), "--model", tiny_model, "--out", "c.png", code=2
     ).stderr

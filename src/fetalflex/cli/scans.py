@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,7 +13,7 @@ from fetalflex.anatomy import Layout, Registry, changed_structures
 from fetalflex.cli.inputs import check_known, check_shape, load_layout, named_with_turn, read_mask, tell_of_losses
 from fetalflex.cli.options import EditRoi
 from fetalflex.data import Dataset, DatasetFolder, Record, open_dataset, read_image, read_png_text
-from fetalflex.data.image_files import IMAGE_SUFFIXES
+from fetalflex.data.image_files import IMAGE_SUFFIXES, image_header
 from fetalflex.data.utf8_text import displayable
 from fetalflex.errors import FetalFlexError
 from fetalflex.provenance import mark_of_image
@@ -53,7 +53,8 @@ class Scan:
 def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: Registry) -> Scan:
     """Read an image and its layout, from two files or from a data set.
 
-    A layout that seems to be that of another image is used, with a warning on standard error.
+    A layout that seems to be that of another image is used, with a warning on standard error. One without pixel spacing
+    gets that of a DICOM file's header.
 
     Args:
         image: Image file, or an image of the data set; see `find_record`.
@@ -78,11 +79,21 @@ def read_scan(image: str, layout: Path | None, dataset: Path | None, registry: R
     shown = load_layout(layout, registry)
     pixels = read_image(Path(image))
     check_shape(pixels, named_with_turn(Path(image)), shown, str(layout))
+    shown = _calibrated(shown, Path(image))
     tell_of_losses(Path(image))
     if (doubt := _doubt(Path(image), layout, shown)) is not None:
         typer.echo(f"warning: {doubt}", err=True)
     is_synthetic = mark_of_image(Path(image), pixels) is not None
     return Scan(displayable(Path(image).name), pixels, shown, str(layout), (Path(image), layout), is_synthetic)
+
+
+def _calibrated(layout: Layout, image: Path) -> Layout:
+    """Return a layout with the pixel spacing of its DICOM image, if it has none itself and the header states one."""
+    facts = image_header(image).dicom
+    if facts is None or layout.pixel_spacing_mm is not None:
+        return layout
+    spacing, _ = facts.spacing_at([(one.box.cx, one.box.cy) for one in layout.structures])
+    return replace(layout, pixel_spacing_mm=spacing)
 
 
 def read_layout(name: str, dataset: Path | None, registry: Registry) -> tuple[Layout, str, tuple[Path, ...]]:

@@ -13,6 +13,7 @@ from fetalflex.cli.sampling_options import WITHOUT_EDITS, with_sampling_options
 from fetalflex.cli.show import progress_bar
 from fetalflex.pipeline.sampling import Sampling
 
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheets and syntheses.")]
 _Detector = Annotated[
     str, typer.Option("--detector", metavar="NAME_OR_FOLDER", help="Detector's folder, or its name in weights/.")
 ]
@@ -33,7 +34,7 @@ _Seed = Annotated[int, typer.Option("--seed", min=0, max=2**62, help="The image 
 def prompts(
     model: options.ModelArgument,
     data: options.Data,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report, sheets and syntheses.")],
+    out: _Out,
     split: options.Split = "test",
     planes: options.Planes = None,
     min_quality: options.MinQuality = None,
@@ -71,10 +72,8 @@ def prompts(
 
     registry = load_registry(registry_file, model)
     datasets = [open_dataset(path, registry) for path in data]
-    chosen = options.names_in(planes)
-    selection = select_samples(datasets, registry, split, chosen, None, min_quality, allow_synthetic)
-    judge = load_detector(detector, device)
-    pipeline = load_pipeline(model, registry, device)
+    selection = select_samples(datasets, registry, split, options.names_in(planes), None, min_quality, allow_synthetic)
+    judge, pipeline = load_detector(detector, device), load_pipeline(model, registry, device)
     kept = kept_prompts(out, pipeline, selection, sampling, roi.value, seed)
     how = (images_per_structure, images_per_plane, roi.value, seed, batch_size, progress_bar)
     results = follow_prompts(pipeline, judge, selection, kept, sampling, *how)

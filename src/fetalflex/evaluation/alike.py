@@ -15,7 +15,7 @@ from fetalflex.pipeline.sampling import Sampling
 
 @dataclass(frozen=True)
 class Asked:
-    """Say what is asked of one synthesis: what the model is shown of the layout, and its prompt."""
+    """What is asked of one synthesis: what the model is shown of the layout, and its prompt."""
 
     layout: Layout
     prompt: str

@@ -18,7 +18,7 @@ from fetalflex.evaluation.samples import Sample
 
 @dataclass(frozen=True)
 class PresenceCase:
-    """Hold one image in which a structure is kept out of the layout and left to the prompt.
+    """One image in which a structure is kept out of the layout and left to the prompt.
 
     Args:
         sample: The real image whose background is kept.

@@ -22,7 +22,7 @@ from fetalflex.spreading import spread
 
 @dataclass(frozen=True)
 class PlaneResults:
-    """Hold which planes the detector sees.
+    """Which planes the detector sees.
 
     Args:
         found: In the syntheses, by the plane that the prompt named; the k-th of each has the same noise.

@@ -23,7 +23,7 @@ from fetalflex.progress import OnProgress, tell_nobody
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold what the detector finds under the prompt that names a structure, and under the one that negates it."""
+    """What the detector finds under the prompt that names a structure, and under the one that negates it."""
 
     named: Detection
     negated: Detection
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class PresenceOutcome:
-    """Hold what became of one case.
+    """What became of one case.
 
     Args:
         case: Which image and structure.
@@ -50,7 +50,7 @@ class PresenceOutcome:
 
 @dataclass(frozen=True)
 class PresenceRates:
-    """Hold shares of images, their intervals over patients.
+    """Shares of images, with their intervals over patients.
 
     Args:
         followed: Found when named and not found when negated.
@@ -69,7 +69,7 @@ class PresenceRates:
 
 @dataclass(frozen=True)
 class PresenceResults:
-    """Hold all outcomes.
+    """All outcomes.
 
     Args:
         outcomes: One per case.

@@ -20,7 +20,7 @@ RELIABLE_IOU = 0.3
 
 @dataclass(frozen=True)
 class RealLook:
-    """Hold what the detector finds in one real image, beside what is true of it."""
+    """What the detector finds in one real image, beside what is true of it."""
 
     sample: Sample
     judged: Judged
@@ -50,7 +50,7 @@ def look_at_real(
 
 @dataclass(frozen=True)
 class RealFinds:
-    """Hold how often the detector finds a structure in real images, which bounds what can be measured.
+    """How often the detector finds a structure in real images, which bounds what can be measured.
 
     Args:
         present: Share of the images that show it in which it is found; None without any.

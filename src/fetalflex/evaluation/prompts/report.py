@@ -41,7 +41,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class PromptResults:
-    """Hold what was found of words; `planes` is None if they were not asked for."""
+    """What was found of words; `planes` is None if they were not asked for."""
 
     presence: PresenceResults
     planes: PlaneResults | None

@@ -11,7 +11,7 @@ from fetalflex.anatomy.prompts import global_prompt
 
 @dataclass(frozen=True)
 class PromptPair:
-    """Hold a prompt that names a structure, and one that says it is absent."""
+    """A prompt that names a structure, and one that says it is absent."""
 
     naming: str
     negating: str

@@ -12,10 +12,17 @@ from fetalflex.evaluation.intervals import (
     Estimate,
     mean_of,
     patient_draws,
+    patients_share,
     sampled_mean,
     sampled_ratio,
     share_estimate,
 )
+
+
+def test_shares_over_patients_that_occur_twice_are_drawn_by_patient() -> None:
+    hits, patients = [True, False] * 6, [str(number // 2) for number in range(12)]
+    assert patients_share(hits, [str(number) for number in range(12)]) == share_estimate(6, 12)
+    assert patients_share(hits, patients) == Estimate(0.5, 0.5, 0.5, 12)  # every patient's share is one half
 
 
 @given(st.integers(1, 300), st.data())

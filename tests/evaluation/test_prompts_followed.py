@@ -40,6 +40,7 @@ from fetalflex.evaluation.prompts import (
     synthesise_planes,
     write_prompts,
 )
+from fetalflex.evaluation.prompts.finding import without_mistaken
 from fetalflex.evaluation.prompts.planes import plane_image
 from fetalflex.evaluation.samples import Selection, select_samples
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
@@ -191,6 +192,13 @@ class TestPresence:
         text = "\n".join(prompts_markdown(PromptResults(results, None)))
         assert "| abdominal_transverse | stomach | 2 | 100%" in text
         assert "## Plane" not in text
+
+    @pytest.mark.parametrize(("side", "found"), [(10, None), (40, 0.9)])
+    def test_another_structure_is_not_mistaken_for_it(self, side: float, found: float | None) -> None:
+        shown = LAYOUT.with_structures([PlacedStructure("umbilical_vein", Box(30, 30, side, side))])
+        cleared = without_mistaken(detection(LAYOUT, 0.9, "stomach"), "stomach", shown)
+        assert cleared.score_of("stomach") == found
+        assert without_mistaken(detection(LAYOUT, 0.9, "spine"), "stomach", shown).score_of("spine") == 0.9
 
     @pytest.mark.parametrize(("named", "negated", "follows"), [(0.9, 0.1, True), (0.9, 0.4, False), (0.2, 0.1, False)])
     def test_both_halves_are_needed(self, looks: list[RealLook], named: float, negated: float, follows: bool) -> None:

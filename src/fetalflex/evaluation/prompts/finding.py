@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fetalflex.anatomy import Layout
 from fetalflex.detection import Detection, Detector
+from fetalflex.detection.accuracy import Judged
 from fetalflex.detection.detector import MIN_SCORE
 from fetalflex.progress import OnProgress, tell_nobody
+
+TAKEN_IOU = 0.3
+"""Overlap with another structure's box from which a find is that other one, such as a vein taken for a stomach."""
 
 ReadImage = Callable[[], NDArray[np.uint8]]
 
@@ -46,3 +52,23 @@ def score_of(detection: Detection, structure: str) -> float:
 def is_found(detection: Detection, structure: str) -> bool:
     """Say whether the detector finds a structure, wherever it lies."""
     return score_of(detection, structure) >= MIN_SCORE
+
+
+def without_mistaken(detection: Detection, structure: str, shown: Layout) -> Detection:
+    """Return the detection without the box of a structure where it lies on that of another one.
+
+    Args:
+        detection: What was found.
+        structure: What is looked for.
+        shown: What the model was shown, which does not hold the structure.
+    """
+    placed = detection.layout.structures
+    for one in shown.structures:
+        as_this = shown.with_structures([replace(one, name=structure)])
+        if Judged(as_this, detection, frozenset()).iou_of(structure, 0.0) >= TAKEN_IOU:
+            kept = [
+                (item, score) for item, score in zip(placed, detection.scores, strict=True) if item.name != structure
+            ]
+            layout = detection.layout.with_structures(item for item, _ in kept)
+            return replace(detection, layout=layout, scores=tuple(score for _, score in kept))
+    return detection

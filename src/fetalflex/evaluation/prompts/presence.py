@@ -14,7 +14,7 @@ from fetalflex.evaluation.alike import synthesise_alike
 from fetalflex.evaluation.intervals import Estimate, patient_draws, patients_share, sampled_mean
 from fetalflex.evaluation.kept import KeptSyntheses
 from fetalflex.evaluation.prompts.cases import PresenceCase
-from fetalflex.evaluation.prompts.finding import detect_all, is_found, score_of
+from fetalflex.evaluation.prompts.finding import detect_all, is_found, score_of, without_mistaken
 from fetalflex.evaluation.prompts.real import RealFinds
 from fetalflex.pipeline.pipeline import FetalFlexPipeline
 from fetalflex.pipeline.sampling import Sampling
@@ -172,9 +172,9 @@ def judge_cases(
     images = [partial(kept.image, name, shape) for name, shape in shapes.items()]
     planes = [sample.plane for sample in by_name.values()]
     found = dict(zip(by_name, detect_all(detector, images, planes, batch_size, on_progress), strict=True))
-    return [
-        PresenceOutcome(
-            case, found[case.own], {w: Answer(found[case.named(w)], found[case.negated(w)]) for w in wordings}
-        )
-        for case in cases
-    ]
+    outcomes = []
+    for case in cases:
+        clear = partial(without_mistaken, structure=case.structure, shown=case.shown_layout)
+        answers = {w: Answer(clear(found[case.named(w)]), clear(found[case.negated(w)])) for w in wordings}
+        outcomes.append(PresenceOutcome(case, found[case.own], answers))
+    return outcomes

@@ -17,7 +17,8 @@ from fetalflex.files.json_files import JsonObject
 PRESENCE = (
     "One structure is kept out of the layout, and the region is synthesised twice from the same noise: under a prompt "
     "that names the structure, and under one that says it is absent. A prompt pair is followed if the detector finds "
-    f"the structure (score {MIN_SCORE:g} or more, wherever it lies) in the first and not in the second. Gain is the "
+    f"the structure (score {MIN_SCORE:g} or more, wherever it lies, but not on another structure's box) in the first "
+    "and not in the second. Gain is the "
     "mean of its score in the first minus that in the second: 0 if words change nothing. With its box: found in the "
     "synthesis from the image's whole layout. Images are those in which the detector finds the real structure with an "
     f"IoU of {RELIABLE_IOU:g} or more, of different patients. The wording `training` lists all other structures too, "

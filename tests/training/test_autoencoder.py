@@ -145,3 +145,60 @@ def test_finishing_normalises_with_the_training_images(
     latents = encode(random_model.vae, pixels_from_arrays(list(banks[0].images.numpy())))
     torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-3)
+
+
+def test_moved_latents_have_to_decode_to_moved_images(
+    random_model: Components, banks: tuple[ImageBank, ImageBank]
+) -> None:
+    made = stage(random_model, banks, equivariance_weight=2.0, kl_weight=0.0, ssim_weight=0.0)
+    loss, terms = made.loss(np.arange(4), generator_at(0, "test", 0), 0.0)
+    assert loss.item() == pytest.approx((terms["l1"] + 2 * terms["equivariance"]).item())
+    before = terms["equivariance"].item()
+    take_steps(made, 40)
+    assert made.loss(np.arange(4), generator_at(0, "test", 0), 0.0)[1]["equivariance"].item() < 0.9 * before
+
+
+def test_noise_on_latents_reaches_the_decoder_alone(
+    random_model: Components, banks: tuple[ImageBank, ImageBank]
+) -> None:
+    seen: list[torch.Tensor] = []
+    random_model.vae.post_quant_conv.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+    for noise in (0.0, 0.5):
+        with torch.no_grad():
+            made = stage(random_model, banks, latent_noise=noise, layout_share=0.0)
+            made.loss(np.arange(4), generator_at(0, "test", 0), 0.0)
+    clean, noisy = seen
+    spread = clean.std(dim=(0, 2, 3), keepdim=True)
+    strength = ((noisy - clean) / spread).std(dim=(1, 2, 3))
+    assert (strength < 0.55).all()
+    assert strength.max() > 0.05
+    assert len(set(strength.tolist())) == 4
+
+
+def test_an_adversary_learns_first_and_then_pulls_at_the_decoder(
+    random_model: Components, banks: tuple[ImageBank, ImageBank]
+) -> None:
+    made = stage(random_model, banks, adversarial_weight=0.5, adversarial_from=0.5, layout_share=0.0)
+    made.networks().requires_grad_(True)
+    alone, learning, pulling = (
+        made.loss(np.arange(4), generator_at(0, "test", 0), done)[1] for done in (0.4, 0.46, 0.5)
+    )
+    assert {"discriminator", "adversarial"}.isdisjoint(alone)
+    assert "adversarial" not in learning
+    assert {"discriminator", "adversarial"} <= set(pulling)
+    assert learning["loss"].item() < learning["discriminator"].item()  # what the run is watched by holds no hinge loss
+    before = weights(made.networks()["discriminator"])
+    take_steps(made, 4)
+    assert not same_weights(before, weights(made.networks()["discriminator"]))
+
+
+@torch.no_grad()
+def test_a_validation_tells_of_texture_and_of_the_latents_finest_resolution(
+    random_model: Components, banks: tuple[ImageBank, ImageBank]
+) -> None:
+    plain = stage(random_model, banks).validate().numbers
+    judged = stage(random_model, banks, adversarial_weight=1.0).validate().numbers
+    ratios = np.array([plain["power_4_to_6_px"], plain["power_3_to_4_px"]])
+    assert (ratios < 0.5).all()  # random weights draw no texture
+    assert judged["loss"] == pytest.approx(plain["loss"] + 1e-3 * np.mean(np.log(np.maximum(ratios, 1e-6)) ** 2))
+    assert np.isnan(plain["high_frequency_share"])  # latents of these small images have no such frequency

@@ -65,7 +65,8 @@ def test_a_wrong_recipe_is_refused_with_file_and_field(tmp_path: Path, changes: 
 
 def test_the_shipped_recipe_is_valid_and_fits_ten_minutes() -> None:
     recipe = load_recipe(SHIPPED)
-    assert [run.stage for run in recipe.runs()] == ["denoiser", "control"]
+    assert [run.stage for run in recipe.runs()] == ["autoencoder", "denoiser", "control", "autoencoder"]
+    assert recipe.runs()[-1].autoencoder.decoder_only  # else the latents of the stages before would be others
     assert recipe.minutes < 10
     assert recipe.shard_size == "15MB"
 
@@ -88,6 +89,8 @@ def rehearsal(folder: Path, phantoms: Path, model: Components, minutes: float) -
     for stage in values["stages"]:
         if "data" in stage["run"]:
             stage["run"]["data"] |= here
+        if "autoencoder" in stage["run"]:
+            stage["run"]["autoencoder"] |= {"crops": [{"until": 1, "size": 64}]}
     return Recipe.model_validate(values)
 
 
@@ -117,7 +120,7 @@ def test_the_whole_recipe_in_a_small_part_of_its_time(
         assert (run.output / "summary.json").exists()
         assert any("validation/loss" in line for line in log_lines(run.output))
     state = json.loads((tmp_path / "out" / "recipe.json").read_text())
-    assert state["finished"] == 2
+    assert state["finished"] == 4
     assert "a second while training" in console.file.getvalue()
     before = weights(model.controlnet)
     assert run_recipe(recipe, console=silent())  # nothing is left to do

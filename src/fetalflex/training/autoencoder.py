@@ -30,6 +30,7 @@ _CHUNK = 8
 _MOST_MAPS = 1024  # layout maps that are drawn once and kept
 _LEARNING_ALONE = 0.05  # share of the run that the discriminator learns before it counts
 _DISCRIMINATOR_CHANNELS = 32
+_DISCRIMINATOR_SHARE = 0.01  # AdamW does not mind the size of a loss, but a large one would use up the gradient's clip
 _TEXTURE_BANDS = ((1 / 6, 1 / 4), (1 / 4, 3 / 8))  # wavelengths of 4 to 6 and of 2.7 to 4 pixels
 _TEXTURE_WEIGHT = (
     1e-3  # of the squared log ratio of power beside the squared error of grey values, which is of this size
@@ -125,7 +126,7 @@ class AutoencoderTraining(Stage[Components]):
                     loss + self.settings.adversarial_weight * balance * adversarial,
                     adversarial,
                 )
-            loss = loss + learning
+            loss = loss + _DISCRIMINATOR_SHARE * learning
         return loss, terms
 
     def _reconstruction_error(self, reconstruction: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -40,7 +40,7 @@ class Guidance:
 
     Example:
         >>> Guidance(prompt=3)
-        Guidance(prompt=3, layout=2.0, edit=1.0)
+        Guidance(prompt=3, layout=1.5, edit=1.0)
 
     Args:
         prompt: Weight of classifier-free guidance on the prompt; 1 is off.
@@ -52,7 +52,7 @@ class Guidance:
     """
 
     prompt: float = field(default=1.0, metadata=_RANGE)
-    layout: float = field(default=2.0, metadata=_RANGE)
+    layout: float = field(default=1.5, metadata=_RANGE)
     edit: float = field(default=1.0, metadata=_RANGE)
 
     def __post_init__(self) -> None:

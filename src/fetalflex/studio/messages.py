@@ -40,7 +40,7 @@ class Settings(Message):
     sampler: Literal["ddim", "dpm++", "unipc"] = "ddim"
     steps: Annotated[int, Field(ge=1, le=1000)] = 20
     guidance_prompt: Annotated[float, Field(ge=0, le=30)] = 1.0
-    guidance_layout: Annotated[float, Field(ge=0, le=30)] = 2.0
+    guidance_layout: Annotated[float, Field(ge=0, le=30)] = 1.5
     guidance_edit: Annotated[float, Field(ge=0, le=30)] = 1.0
     ssa: bool = False
     feather: Annotated[int, Field(ge=0, le=1000)] | None = None

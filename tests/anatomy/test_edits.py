@@ -4,7 +4,7 @@ import math
 
 import pytest
 from anatomy_strategies import layouts
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fetalflex.anatomy import (
@@ -14,12 +14,14 @@ from fetalflex.anatomy import (
     Mirror,
     Move,
     PlacedStructure,
+    Registry,
     Remove,
     Resize,
     Rotate,
     Scale,
     default_registry,
 )
+from fetalflex.anatomy.contents import contents
 from fetalflex.anatomy.edits import EDIT_KINDS
 from fetalflex.errors import FetalFlexError
 
@@ -133,20 +135,28 @@ def two_of(layout: Layout, name: str) -> bool:
     return len(layout.find(name)) > 1
 
 
+def undone(there: Move | Scale | Rotate, back: Move | Scale | Rotate, layout: Layout, registry: Registry) -> Layout:
+    """The layout after an edit and its inverse, unless something else has come to lie in the edited one on the way."""
+    edited = there.apply(layout, registry)
+    position = layout.structures.index(layout.find(there.structure)[0])
+    assume(there.alone or contents(layout, position) == contents(edited, position))
+    return back.apply(edited, registry)
+
+
 class TestUndoing:
     @given(layouts(min_structures=1), st.floats(-5, 5), st.floats(-5, 5))
     def test_move(self, layout, dx, dy):
         registry, name = default_registry(), layout.structures[0].name
         wide, alone = layout.rescaled(1, 300, 300, width=1200, height=1200), two_of(layout, name)
         there, back = Move(name, dx, dy, alone=alone), Move(name, -dx, -dy, alone=alone)
-        assert same_polygons(back.apply(there.apply(wide, registry), registry), wide)
+        assert same_polygons(undone(there, back, wide, registry), wide)
 
     @given(layouts(min_structures=1), st.floats(0.5, 2), st.floats(0.5, 2))
     def test_scale(self, layout, fx, fy):
         registry, name = default_registry(), layout.structures[0].name
         wide, alone = layout.rescaled(1, 300, 300, width=1200, height=1200), two_of(layout, name)
         there, back = Scale(name, fx, fy, alone=alone), Scale(name, 1 / fx, 1 / fy, alone=alone)
-        assert same_polygons(back.apply(there.apply(wide, registry), registry), wide)
+        assert same_polygons(undone(there, back, wide, registry), wide)
 
     @given(layouts(min_structures=1), st.floats(-360, 360))
     def test_rotate(self, layout, degrees):
@@ -154,7 +164,7 @@ class TestUndoing:
         wide = layout.rescaled(1, 1000, 1000, width=3000, height=3000)  # what lies in an outline stays in the image
         alone = two_of(layout, name)
         there, back = Rotate(name, degrees, alone=alone), Rotate(name, -degrees, alone=alone)
-        assert same_polygons(back.apply(there.apply(wide, registry), registry), wide)
+        assert same_polygons(undone(there, back, wide, registry), wide)
 
     @given(layouts(), st.sampled_from(["horizontal", "vertical"]))
     def test_mirror(self, layout, axis):

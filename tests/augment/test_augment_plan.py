@@ -45,7 +45,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     plan = load(tmp_path, {"entries": [NORMAL, ATRESIA]})
     assert (plan.seed, plan.count, plan.entries[0].split, plan.entries[1].severity) == (0, 4, "train", ())
     settings = plan.sampling.settings()
-    assert (settings.sampler, settings.steps, settings.guidance.layout, settings.smoothing) == ("ddim", 20, 2.0, None)
+    assert (settings.sampler, settings.steps, settings.guidance.layout, settings.smoothing) == ("ddim", 20, 1.5, None)
 
 
 def test_one_severity_may_stand_without_a_list(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_run_that_is_complete_makes_nothing_anew(generate: RunCommand) -> None
         (("--steps", 3), "steps was 2, now 3"),
         (("--prompt", "fetal abdomen"), "prompt was None, now 'fetal abdomen'"),
         (("--image", "scan.png"), "source image was None, now "),
-        (("--guidance-layout", 1.5), "layout_guidance was "),
+        (("--guidance-layout", 2.5), "layout_guidance was "),
     ],
 )
 def test_images_of_other_settings_are_refused(generate: RunCommand, options: tuple[object, ...], message: str) -> None:

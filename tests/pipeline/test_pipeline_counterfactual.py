@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from fetalflex.anatomy import Box, CloseUp, Layout, PlacedStructure, default_registry, draw_change_mask
+from fetalflex.diffusion.guidance import Guidance
 from fetalflex.diffusion.resampling import Resampling
 from fetalflex.diffusion.sampling import Step
 from fetalflex.diffusion.smoothing import Smoothing
@@ -62,7 +63,7 @@ def test_outside_its_region_a_synthesis_equals_the_first_and_outside_the_roi_bot
     before, after, image = scene()
     region = draw_change_mask(before, after, REGISTRY)
     roi = "structures" if way == "structures" else "changed"
-    sampling = Sampling(steps=3, **WAYS.get(way, {}))
+    sampling = Sampling(steps=3, guidance=Guidance(layout=2), **WAYS.get(way, {}))
     normal, abnormal = pipeline.counterfactual(image, before, [after], [region], roi, seed=5, sampling=sampling)
     roi = normal.roi_mask
     region &= roi
